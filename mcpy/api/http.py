@@ -1,0 +1,362 @@
+"""The one HTTP client: deadlines, retries, bounded bodies, and every failure as one of our errors.
+
+Rules: a request is repeated only where that is safe (reads, and calls marked ``repeatable``), or
+where the server said it did not act (429, 503), or was never reached. Redirects are not followed:
+a signature or a client certificate is for one host. Bodies are read up to a bound.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import httpcore
+import httpx
+
+from mcpy import __version__
+from mcpy.api.failures import BROKEN, is_final, translate
+from mcpy.api.transport import Transport, deadline_at
+from mcpy.errors import DeadlineError, McpyError, ProtocolError, UnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from mcpy.api.tls import ClientCertificate
+    from mcpy.errors import ApiError
+
+MAX_BODY_BYTES = 32 * 1024 * 1024
+MAX_ERROR_BYTES = 64 * 1024
+_BUSY = {429, 503}
+_PASSING = {408, 429, 500, 502, 503, 504}
+_READS = {"GET", "HEAD"}
+
+
+class Deadline:
+    """The moment on the monotonic clock by which a command has to have its answer.
+
+    Args:
+        timeout_s: seconds from now; None for never.
+    """
+
+    def __init__(self, timeout_s: float | None) -> None:
+        self.timeout_s = timeout_s
+        self.moment = None if timeout_s is None else time.monotonic() + timeout_s
+
+    def left_s(self) -> float:
+        """Seconds left; never negative, infinite without a limit."""
+        return float("inf") if self.moment is None else max(0.0, self.moment - time.monotonic())
+
+
+@dataclass(frozen=True)
+class HttpOptions:
+    """What the global options say about every connection.
+
+    Attributes:
+        deadline: of all calls together, transfers excepted.
+        idle_s: how long a transfer may stand still.
+        connect_s: how long one connection may take to open.
+        retries: repeats after the first attempt.
+        resolve: ``HOST:PORT`` to the address to connect to instead.
+        headers: sent with every request.
+        trace: told of every request and answer, without secrets.
+        transport: replaces the network, for tests.
+    """
+
+    deadline: Deadline = field(default_factory=lambda: Deadline(30))
+    idle_s: float = 60
+    connect_s: float = 10
+    retries: int = 3
+    insecure: bool = False
+    ca: Path | None = None
+    resolve: Mapping[str, str] = field(default_factory=dict)
+    headers: tuple[tuple[str, str], ...] = ()
+    trace: Callable[[str], None] | None = None
+    transport: httpx.BaseTransport | None = None
+    sleep: Callable[[float], None] = time.sleep
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request: ``target`` is the encoded path and query; streamed content is never repeated.
+
+    Attributes:
+        repeatable: whether doing it twice does no harm; None asks the method.
+        transfer: whether the idle limit holds instead of the command's deadline.
+        replies: statuses that are an answer and not a refusal.
+    """
+
+    method: str
+    target: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content: bytes | Iterable[bytes] = b""
+    repeatable: bool | None = None
+    transfer: bool = False
+    replies: tuple[int, ...] = (200, 201, 204, 206)
+
+    def may_repeat(self, status: int | None) -> bool:
+        """Whether another attempt is safe after ``status``, or after no answer at all (None)."""
+        if not isinstance(self.content, bytes):
+            return False
+        safe = self.method in _READS if self.repeatable is None else self.repeatable
+        return status in _BUSY or (safe and (status is None or status in _PASSING))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A whole HTTP answer; ``headers`` are looked up whatever their case."""
+
+    method: str
+    status: int
+    headers: httpx.Headers
+    body: bytes = field(repr=False)
+
+
+class Stream:
+    """An HTTP answer whose body is still on the wire."""
+
+    def __init__(
+        self,
+        method: str,
+        response: httpx.Response,
+        failures: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        self.method = method
+        self.status = response.status_code
+        self.headers = response.headers
+        self._response = response
+        self._failures = failures
+
+    def read(self, limit: int, *, cut: bool = False) -> Answer:
+        """Read the body, undoing its content encoding; beyond ``limit`` bytes cut off, or raise.
+
+        Raises:
+            ProtocolError: it is larger, or its encoding is broken.
+        """
+        body = bytearray()
+        with self._failures():
+            try:
+                for chunk in self._response.iter_bytes():
+                    body += chunk
+                    if len(body) > limit:
+                        break
+            except httpx.DecodingError as e:
+                raise ProtocolError("an answer with a broken content encoding") from e
+        if len(body) > limit and not cut:
+            raise ProtocolError(f"an answer of more than {limit} bytes was refused")
+        return Answer(self.method, self.status, self.headers, bytes(body))
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the body as sent, with whatever content encoding the object has."""
+        chunks = self._response.iter_raw()
+        while True:
+            # only the network's failures are ours to translate, not those of whoever reads us
+            with self._failures():
+                chunk = next(chunks, None)
+            if chunk is None:
+                return
+            yield chunk
+
+
+class HttpClient:
+    """Requests to one server.
+
+    Args:
+        base_url: ``http(s)://HOST[:PORT]``.
+        refusal: turns an answer outside ``Call.replies`` into the error to raise.
+        auth: signs requests.
+        client: the certificate to show.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        options: HttpOptions,
+        *,
+        refusal: Callable[[Answer], ApiError],
+        auth: httpx.Auth | None = None,
+        client: ClientCertificate | None = None,
+    ) -> None:
+        self.base_url = base_url
+        self.where = urlsplit(base_url).netloc
+        self.options = options
+        self._refusal = refusal
+        self._auth = auth
+        self._certificate = client
+        self._client: httpx.Client | None = None
+
+    def request(self, call: Call, *, max_body_bytes: int = MAX_BODY_BYTES) -> Answer:
+        """Send ``call`` and return its whole answer.
+
+        Raises:
+            ApiError: the server refused.
+            UnreachableError: no answer, or not in time.
+            ProtocolError: the answer is not HTTP, redirects, or is larger than the bound.
+        """
+        with self.stream(call) as stream:
+            return stream.read(max_body_bytes)
+
+    @contextmanager
+    def stream(self, call: Call) -> Iterator[Stream]:
+        """Send ``call`` and give its answer, the body still to be read; raises as ``request``."""
+        moment = None if call.transfer else self.options.deadline.moment
+        with self._bounded(moment):
+            response = self._attempts(call)
+        try:
+            yield Stream(call.method, response, lambda: self._bounded(moment))
+        finally:
+            response.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._client:
+            self._client.close()
+
+    def _attempts(self, call: Call) -> httpx.Response:
+        for attempt in range(self.options.retries + 1):
+            last = attempt == self.options.retries
+            try:
+                response = self._send(call)
+            except BROKEN as e:
+                if last or not call.may_repeat(None) or is_final(e):
+                    raise
+                self._pause(attempt, None)
+                continue
+            if response.status_code in call.replies:
+                return response
+            again = not last and call.may_repeat(response.status_code)
+            if not again or not self._pause(attempt, response.headers.get("retry-after")):
+                raise self._refused(call, response)
+            response.close()
+        raise AssertionError("the last attempt returns or raises")
+
+    def _send(self, call: Call) -> httpx.Response:
+        client = self._opened()
+        request = client.build_request(
+            call.method,
+            self.base_url + call.target,
+            headers=dict(call.headers),
+            content=call.content or None,
+            extensions={"target": call.target.encode("ascii")},
+        )
+        started = time.monotonic()
+        response = client.send(request, auth=self._auth, stream=True)
+        if self.options.trace:
+            taken_ms = (time.monotonic() - started) * 1000
+            self.options.trace(
+                f"{call.method} {self.base_url}{call.target} -> {response.status_code}"
+                f" ({taken_ms:.0f} ms)"
+            )
+        return response
+
+    def _opened(self) -> httpx.Client:
+        if self._client is None:
+            self._client = httpx.Client(
+                transport=self.options.transport or self._transport(),
+                headers=[("User-Agent", f"mcpy/{__version__}"), *self.options.headers],
+                timeout=httpx.Timeout(self.options.idle_s, connect=self.options.connect_s),
+                trust_env=False,
+                follow_redirects=False,
+            )
+        return self._client
+
+    def _transport(self) -> Transport:
+        context = None
+        if self.base_url.startswith("https:"):
+            from mcpy.api import tls
+
+            context = tls.context(
+                ca=self.options.ca, insecure=self.options.insecure, client=self._certificate
+            )
+        return Transport(context, resolve=self.options.resolve, proxy=_proxy(self.base_url))
+
+    def _pause(self, attempt: int, retry_after: str | None) -> bool:
+        """Wait before the next attempt; False when the wait would outlast the deadline."""
+        # full jitter: clients that failed together do not return together
+        wait_s = random.uniform(0.05, 0.2 * 2**attempt)  # noqa: S311 - not a secret
+        if retry_after:
+            wait_s = max(wait_s, _retry_after_s(retry_after))
+        if wait_s >= self.options.deadline.left_s():
+            return False
+        self.options.sleep(wait_s)
+        return True
+
+    def _refused(self, call: Call, response: httpx.Response) -> McpyError:
+        if 300 <= response.status_code < 400 and "location" in response.headers:
+            other = urlsplit(response.headers["location"]).netloc or self.where
+            return ProtocolError(
+                f"{self.where} redirects to {other}; credentials are not sent on",
+                hint="set the alias to the URL that answers",
+            )
+        try:
+            answer = Stream(call.method, response, nullcontext).read(MAX_ERROR_BYTES, cut=True)
+        finally:
+            response.close()
+        if b"HTTP request to an HTTPS server" in answer.body:
+            return UnreachableError(
+                f"{self.where} speaks TLS, the URL says http", hint=f"use https://{self.where}"
+            )
+        return self._refusal(answer)
+
+    @contextmanager
+    def _bounded(self, moment: float | None) -> Iterator[None]:
+        """Hold the block to the deadline, and raise its network failures as ours."""
+        try:
+            with deadline_at(moment):
+                yield
+        except (httpcore.TimeoutException, httpx.TimeoutException) as e:
+            limit = self.options.deadline.timeout_s if moment else self.options.idle_s
+            raise DeadlineError(
+                f"{self.where} gave no answer within {limit:g} s", hint="--timeout SECONDS"
+            ) from e
+        except BROKEN as e:
+            raise translate(e, self.base_url) from e
+
+
+def _retry_after_s(value: str) -> float:
+    if value.strip().isdigit():
+        return float(value)
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except ValueError:
+        return 0.0
+
+
+def _proxy(base_url: str) -> str | None:
+    """Return the proxy the environment names for this URL; loopback never has one."""
+    from urllib.request import getproxies, proxy_bypass
+
+    parts = urlsplit(base_url)
+    host = parts.hostname or ""
+    if host == "localhost" or host.startswith("127.") or host == "::1" or proxy_bypass(host):
+        return None
+    return getproxies().get(parts.scheme)
+
+
+def json_object(answer: Answer, where: str) -> dict[str, Any]:
+    """Return the JSON object an answer holds.
+
+    Raises:
+        ProtocolError: it holds something else.
+    """
+    found = json_value(answer, where)
+    if not isinstance(found, dict):
+        raise ProtocolError(f"{where} answered something other than a JSON object")
+    return found
+
+
+def json_value(answer: Answer, where: str) -> Any:  # noqa: ANN401 - parsed JSON
+    """Return the JSON value an answer holds; raises as ``json_object``."""
+    import json
+
+    try:
+        return json.loads(answer.body)
+    except ValueError as e:
+        what = "an empty body" if not answer.body else "something other than JSON"
+        raise ProtocolError(f"{where} answered {what}") from e

@@ -1,0 +1,169 @@
+"""MinIO's admin, KMS and health endpoints.
+
+Signed as S3 calls are; bodies are JSON. Errors come as JSON from the handlers and as XML from
+what stands before them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from mcpy.api.http import Call, HttpClient, json_object, json_value
+from mcpy.api.refusals import s3_refusal
+from mcpy.api.sigv4 import SigV4Auth, encode_query
+from mcpy.errors import ApiError, McpyError, ProtocolError, S3Error, UnsupportedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mcpy.api.http import Answer, HttpOptions
+    from mcpy.models import Alias
+
+ADMIN = "/minio/admin/v3"
+KMS = "/minio/kms/v1"
+HEALTH = "/minio/health"
+ServiceAction = Literal["restart", "stop", "freeze", "unfreeze"]
+KEY_EXISTS_WORDS = "key with given key ID already exits"
+
+
+@dataclass(frozen=True)
+class KeyStatus:
+    """The outcome of a round trip through a key: both errors are ``""`` when it works."""
+
+    key_id: str
+    encryption_error: str = ""
+    decryption_error: str = ""
+
+    @property
+    def works(self) -> bool:
+        """Whether the key encrypts and decrypts."""
+        return not (self.encryption_error or self.decryption_error)
+
+
+@dataclass(frozen=True)
+class KmsStatus:
+    """The KMS a server uses: endpoints by URL with ``online`` or ``offline``."""
+
+    name: str
+    default_key: str
+    endpoints: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class NodeResult:
+    """What one node answered to a service action; ``error`` is ``""`` when it took it."""
+
+    host: str
+    error: str = ""
+    waiting_drives: Mapping[str, Any] = field(default_factory=dict)
+
+
+class MinioAdmin:
+    """The admin API of one alias; methods raise S3Error when the server refuses."""
+
+    def __init__(self, alias: Alias, options: HttpOptions) -> None:
+        auth = (
+            None
+            if alias.anonymous
+            else SigV4Auth(alias.access_key, alias.secret_key, alias.session_token)
+        )
+        self.http = HttpClient(alias.url, options, refusal=s3_refusal, auth=auth)
+
+    def info(self) -> dict[str, Any]:
+        """Return the state of the deployment: mode, servers, KMS, buckets, objects, usage.
+
+        Raises:
+            ProtocolError: the answer has no ``mode`` or no ``servers``.
+        """
+        found = self._json("GET", f"{ADMIN}/info", {"metrics": "false"})
+        if not isinstance(found.get("servers", []), list) or "mode" not in found:
+            raise ProtocolError(f"{self.http.where} answered no server information")
+        return found
+
+    def service(self, action: ServiceAction) -> list[NodeResult]:
+        """Ask every node to restart, stop, freeze or unfreeze.
+
+        The answer comes before the nodes act. Empty for a single node's freeze and unfreeze.
+        """
+        query = {"action": action, "dry-run": "false", "type": "2"}
+        found = self._json("POST", f"{ADMIN}/service", query)
+        return [
+            NodeResult(
+                str(node.get("host", "")),
+                str(node.get("err", "")),
+                node.get("waitingDrives") or {},
+            )
+            for node in found.get("results") or []
+            if isinstance(node, dict)
+        ]
+
+    def kms_status(self) -> KmsStatus:
+        """Return name, default key and endpoints of the KMS; MinIO asks each endpoint."""
+        found = self._kms_json("GET", "status")
+        return KmsStatus(
+            str(found.get("name", "")),
+            str(found.get("default-key-id", "")),
+            found.get("endpoints") or {},
+        )
+
+    def key_status(self, key: str = "") -> KeyStatus:
+        """Try a key, or the default one: MinIO generates a data key and decrypts it."""
+        found = self._kms_json("GET", "key/status", {"key-id": key} if key else {})
+        if "key-id" not in found:
+            raise ProtocolError(f"{self.http.where} answered a key status without a key")
+        return KeyStatus(
+            str(found["key-id"]),
+            str(found.get("encryption-error", "")),
+            str(found.get("decryption-error", "")),
+        )
+
+    def create_key(self, key: str) -> None:
+        """Make a key through the server; an existing one is a 500 with ``KEY_EXISTS_WORDS``."""
+        self._kms("POST", "key/create", {"key-id": key})
+
+    def list_keys(self, prefix: str = "") -> list[str]:
+        """Return the names of the keys that start with ``prefix``; a KES stops after 1,024."""
+        answer = self._kms("GET", "key/list", {"pattern": prefix or "*"})
+        found = json_value(answer, self.http.where) or []
+        return sorted(str(item["name"]) for item in found if isinstance(item, dict))
+
+    def health(self, kind: str = "cluster") -> bool:
+        """Whether ``/minio/health/<kind>`` answers 200; needs no credentials."""
+        try:
+            self._call("GET", f"{HEALTH}/{kind}", {})
+        except ApiError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.http.close()
+
+    def _kms_json(
+        self, method: str, op: str, query: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        return json_object(self._kms(method, op, query or {}), self.http.where)
+
+    def _kms(self, method: str, op: str, query: Mapping[str, str]) -> Answer:
+        try:
+            return self._call(method, f"{KMS}/{op}", query)
+        except S3Error as e:
+            raise _without_kms(e, self.http.where) from e
+
+    def _json(self, method: str, path: str, query: Mapping[str, str]) -> dict[str, Any]:
+        return json_object(self._call(method, path, query), self.http.where)
+
+    def _call(self, method: str, path: str, query: Mapping[str, str]) -> Answer:
+        encoded = encode_query(query.items())
+        return self.http.request(Call(method, f"{path}?{encoded}" if encoded else path))
+
+
+def _without_kms(error: S3Error, where: str) -> McpyError:
+    """Say in full what MinIO's most repeated error means, and what to do."""
+    if error.status != 501:
+        return error
+    return UnsupportedError(
+        f"{where} has no KMS: its MINIO_KMS_* environment is not set, or was set after it started",
+        hint="mcpy admin kms env ALIAS --key KEY, then mcpy admin service restart ALIAS",
+    )

@@ -1,0 +1,76 @@
+"""Reads a refusal whatever its form: XML, JSON, the headers of a HEAD, or somebody's web page."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+from mcpy.errors import ApiError, KesError, S3Error
+
+if TYPE_CHECKING:
+    from mcpy.api.http import Answer
+
+
+def s3_refusal(answer: Answer) -> ApiError:
+    """Return what S3, or MinIO's admin and KMS API, refused with."""
+    fields = _fields(answer)
+    code = fields.pop("Code", "")
+    message = fields.pop("Message", "")
+    fields.setdefault("Server", answer.headers.get("server", ""))
+    if not code:
+        return S3Error(answer.status, "", _without_document(answer), fields=fields)
+    return S3Error(answer.status, code, message, fields=fields)
+
+
+def kes_refusal(answer: Answer) -> ApiError:
+    """Return what KES refused with; it calls its text ``message``, older ones ``error``."""
+    found = _json_fields(answer.body)
+    message = found.get("message") or found.get("error")
+    return KesError(answer.status, message or _without_document(answer))
+
+
+def _fields(answer: Answer) -> dict[str, str]:
+    if answer.method == "HEAD":
+        return {
+            "Code": answer.headers.get("x-minio-error-code", ""),
+            "Message": answer.headers.get("x-minio-error-desc", "").strip('"'),
+            "RequestId": answer.headers.get("x-amz-request-id", ""),
+        }
+    body = answer.body.lstrip()
+    return _json_fields(body) if body.startswith(b"{") else _xml_fields(body)
+
+
+def _json_fields(body: bytes) -> dict[str, str]:
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return {}
+    return {k: str(v) for k, v in found.items()} if isinstance(found, dict) else {}
+
+
+def _xml_fields(body: bytes) -> dict[str, str]:
+    try:
+        root = ET.fromstring(body)  # noqa: S314 - expat bounds entities, the client the size
+    except ET.ParseError:
+        return {}
+    if local_name(root) != "Error":
+        return {}
+    return {local_name(child): child.text or "" for child in root}
+
+
+def _without_document(answer: Answer) -> str:
+    """Say what the status alone says: a proxy's page is not for the terminal."""
+    try:
+        phrase = HTTPStatus(answer.status).phrase.lower()
+    except ValueError:
+        phrase = "no such HTTP status"
+    what = answer.headers.get("content-type", "").partition(";")[0]
+    page = f", with a page of type {what}" if answer.body and what else ""
+    return f"HTTP {answer.status} {phrase}{page}"
+
+
+def local_name(element: ET.Element) -> str:
+    """Return an element's name without its namespace."""
+    return element.tag.rpartition("}")[2]

@@ -1,0 +1,198 @@
+"""The XML of S3 that mcpy reads and writes: bucket encryption and listings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_plus
+from xml.etree import ElementTree as ET
+
+from mcpy.api.refusals import local_name
+from mcpy.errors import ProtocolError, UnsupportedError
+from mcpy.models import BucketEncryption, ObjectEncryption
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
+_SSE = "X-Amz-Server-Side-Encryption"
+_ENCRYPTION_ROOT = "ServerSideEncryptionConfiguration"
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A bucket as ListBuckets shows it; ``created`` is RFC 3339."""
+
+    name: str
+    created: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a listing: an object, a version, a delete marker, or a common prefix.
+
+    Attributes:
+        key: decoded.
+        size: bytes; 0 for prefixes and markers.
+        etag: without quotes.
+        last_modified: RFC 3339 as sent.
+        encryption: None when the listing does not say, which is not the same as unencrypted.
+    """
+
+    key: str
+    size: int = 0
+    etag: str = ""
+    last_modified: str = ""
+    storage_class: str = ""
+    version_id: str = ""
+    is_latest: bool = True
+    is_delete_marker: bool = False
+    is_prefix: bool = False
+    encryption: ObjectEncryption | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a listing and where the next begins; ``markers`` is empty on the last."""
+
+    entries: list[Entry]
+    markers: dict[str, str]
+
+
+def parse(body: bytes, *, root: str, where: str) -> ET.Element:
+    """Return the document whose root is called ``root``.
+
+    Raises:
+        ProtocolError: it is no XML, or another document.
+    """
+    try:
+        element = ET.fromstring(body)  # noqa: S314 - expat bounds entities, the client the size
+    except ET.ParseError as e:
+        what = "an empty body" if not body else "something other than XML"
+        raise ProtocolError(f"{where} answered {what}: is it an S3 server?") from e
+    if local_name(element) != root:
+        raise ProtocolError(f"{where} answered <{local_name(element)}> where <{root}> was due")
+    return element
+
+
+def _child(element: ET.Element, name: str) -> ET.Element | None:
+    return next((child for child in element if local_name(child) == name), None)
+
+
+def text(element: ET.Element, name: str) -> str:
+    """Return the text of the child called ``name``, or ``""``."""
+    child = _child(element, name)
+    return (child.text or "") if child is not None else ""
+
+
+def buckets(body: bytes, where: str) -> list[Bucket]:
+    """Read ListAllMyBucketsResult."""
+    listed = _child(parse(body, root="ListAllMyBucketsResult", where=where), "Buckets")
+    return [Bucket(text(b, "Name"), text(b, "CreationDate")) for b in listed or ()]
+
+
+def bucket_encryption(body: bytes, where: str) -> BucketEncryption:
+    """Read a bucket's encryption configuration.
+
+    Raises:
+        UnsupportedError: the server ignored ``?encryption`` and answered something else; some
+            answer 200 with a listing, and would delete the bucket on DELETE.
+    """
+    try:
+        root = parse(body, root=_ENCRYPTION_ROOT, where=where)
+    except ProtocolError as e:
+        raise UnsupportedError(f"bucket encryption is unknown to {where}: {e}") from e
+    default = _default_element(root)
+    if default is None:
+        return BucketEncryption("", document=body)
+    algorithm, key_id = text(default, "SSEAlgorithm"), text(default, "KMSMasterKeyID")
+    return BucketEncryption(algorithm.strip(), key_id.strip(), document=body)
+
+
+def _default_element(root: ET.Element) -> ET.Element | None:
+    rule = _child(root, "Rule")
+    return None if rule is None else _child(rule, "ApplyServerSideEncryptionByDefault")
+
+
+def encryption_document(wanted: BucketEncryption, current: BucketEncryption | None) -> bytes:
+    """Write the configuration for ``wanted``, keeping what ``current`` holds beside it.
+
+    PUT replaces the whole document: whatever is left out (``BlockedEncryptionTypes``,
+    ``BucketKeyEnabled``) would be switched off.
+    """
+    ET.register_namespace("", NAMESPACE)
+    if current and current.document:
+        root = ET.fromstring(current.document)  # noqa: S314 - parsed once already
+    else:
+        root = ET.Element(f"{{{NAMESPACE}}}{_ENCRYPTION_ROOT}")
+    space = root.tag.removesuffix(_ENCRYPTION_ROOT)
+    rule = _sub(root, f"{space}Rule")
+    default = _sub(rule, f"{space}ApplyServerSideEncryptionByDefault")
+    for child in list(default):
+        if local_name(child) in {"SSEAlgorithm", "KMSMasterKeyID"}:
+            default.remove(child)
+    ET.SubElement(default, f"{space}SSEAlgorithm").text = wanted.algorithm
+    if wanted.key_id:
+        ET.SubElement(default, f"{space}KMSMasterKeyID").text = wanted.key_id
+    return bytes(ET.tostring(root, encoding="utf-8"))
+
+
+def _sub(parent: ET.Element, tag: str) -> ET.Element:
+    found = _child(parent, tag.rpartition("}")[2])
+    return ET.SubElement(parent, tag) if found is None else found
+
+
+def objects_page(body: bytes, where: str) -> Page:
+    """Read ListBucketResult (version 2)."""
+    root = parse(body, root="ListBucketResult", where=where)
+    entries = [_object(e) for e in root if local_name(e) == "Contents"]
+    entries += _prefixes(root)
+    token = text(root, "NextContinuationToken")
+    more = text(root, "IsTruncated") == "true" and token
+    return Page(entries, {"continuation-token": token} if more else {})
+
+
+def versions_page(body: bytes, where: str) -> Page:
+    """Read ListVersionsResult: versions and delete markers in the server's order."""
+    root = parse(body, root="ListVersionsResult", where=where)
+    entries = [_object(e) for e in root if local_name(e) in {"Version", "DeleteMarker"}]
+    entries += _prefixes(root)
+    if text(root, "IsTruncated") != "true":
+        return Page(entries, {})
+    markers = {
+        "key-marker": unquote_plus(text(root, "NextKeyMarker")),
+        "version-id-marker": text(root, "NextVersionIdMarker"),
+    }
+    return Page(entries, {name: value for name, value in markers.items() if value})
+
+
+def _object(element: ET.Element) -> Entry:
+    size = text(element, "Size")
+    return Entry(
+        key=unquote_plus(text(element, "Key")),
+        size=int(size) if size.isdigit() else 0,
+        etag=text(element, "ETag").strip('"'),
+        last_modified=text(element, "LastModified"),
+        storage_class=text(element, "StorageClass"),
+        version_id=text(element, "VersionId"),
+        is_latest=text(element, "IsLatest") != "false",
+        is_delete_marker=local_name(element) == "DeleteMarker",
+        encryption=_encryption(_child(element, "UserMetadata")),
+    )
+
+
+def _encryption(metadata: ET.Element | None) -> ObjectEncryption | None:
+    if metadata is None:
+        return None
+    return ObjectEncryption(
+        algorithm=text(metadata, _SSE),
+        key_id=text(metadata, f"{_SSE}-Aws-Kms-Key-Id"),
+        context=text(metadata, f"{_SSE}-Context"),
+        customer=bool(text(metadata, f"{_SSE}-Customer-Algorithm")),
+    )
+
+
+def _prefixes(root: ET.Element) -> Iterator[Entry]:
+    for element in root:
+        if local_name(element) == "CommonPrefixes":
+            yield Entry(key=unquote_plus(text(element, "Prefix")), is_prefix=True)
