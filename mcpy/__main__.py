@@ -1,0 +1,124 @@
+"""``mcpy``: the root of the command tree, and the only place an error becomes an exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from mcpy import __version__
+from mcpy.cli.app import App
+from mcpy.cli.base import Group
+from mcpy.cli.options import Settings, from_environment
+from mcpy.cli.output import Output
+from mcpy.errors import ExitCode, InputError, Interrupted, McpyError, Terminated, exit_code
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import FrameType
+
+    import httpx
+
+GROUPS: dict[str, tuple[str, str, str]] = {
+    "alias": ("mcpy.commands.alias", "alias", "Name servers and keep their credentials."),
+    "encrypt": ("mcpy.commands.encrypt", "encrypt", "Set and see the encryption of buckets."),
+    "admin": ("mcpy.commands.admin", "admin", "Administer a MinIO server and its KMS."),
+    "kes": ("mcpy.commands.kes", "kes", "Administer a KES server: keys, identities, status."),
+    "mb": ("mcpy.commands.buckets", "mb", "Make buckets."),
+    "rb": ("mcpy.commands.buckets", "rb", "Remove buckets."),
+    "ls": ("mcpy.commands.listing", "ls", "List buckets and objects."),
+    "stat": (
+        "mcpy.commands.stat",
+        "stat",
+        "Show an object's or bucket's metadata and encryption.",
+    ),
+    "cp": ("mcpy.commands.cp", "cp", "Copy files and objects."),
+    "cat": ("mcpy.commands.cat", "cat", "Write objects to stdout."),
+    "rm": ("mcpy.commands.rm", "rm", "Remove objects."),
+    "ready": ("mcpy.commands.ready", "ready", "Wait until a server is ready."),
+    "sandbox": ("mcpy.commands.sandbox", "sandbox", "Run the embedded KES and S3 server."),
+    "quickstart": ("mcpy.commands.quickstart", "quickstart", "Run the SSE-S3 page on a sandbox."),
+}
+
+
+@click.group(
+    "mcpy",
+    cls=Group,
+    lazy=GROUPS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 99},
+)
+@click.version_option(__version__, "-v", "--version", message="mcpy %(version)s")
+def cli() -> None:
+    """Administer encryption at rest on MinIO and KES."""
+
+
+def run(
+    args: Sequence[str],
+    *,
+    environ: Mapping[str, str] | None = None,
+    stdin: TextIO | None = None,
+    stdout: TextIO | None = None,
+    stderr: TextIO | None = None,
+    transport: httpx.BaseTransport | None = None,
+) -> int:
+    """Run one command line and return its exit code; the streams default to the process's own."""
+    environ = os.environ if environ is None else environ
+    settings = Settings(json=_asks_for_json(args))
+    out = Output(settings, stdout, stderr)
+    app: App | None = None
+    try:
+        settings.__dict__.update(vars(from_environment(environ)))
+        settings.json |= _asks_for_json(args)
+        app = App(environ, settings, out=out, stdin=stdin, transport=transport)
+        return _invoke(args, app)
+    except McpyError as error:
+        out.error(error)
+        return exit_code(error)
+    finally:
+        if app:
+            app.close()
+        out.flush()
+
+
+def _asks_for_json(args: Sequence[str]) -> bool:
+    """Whether ``--json`` stands on the line, known before a bad argument stops the parser."""
+    own = args[: args.index("--")] if "--" in args else args
+    return "--json" in own
+
+
+def _invoke(args: Sequence[str], app: App) -> int:
+    try:
+        code = cli.main(args=list(args), prog_name="mcpy", standalone_mode=False, obj=app)
+    except click.exceptions.NoArgsIsHelpError as error:
+        app.out.stderr.write(f"{error.format_message()}\n")
+        return ExitCode.USAGE
+    except click.UsageError as error:
+        raise _usage(error) from error
+    except (click.Abort, KeyboardInterrupt) as error:
+        raise Interrupted("interrupted") from error
+    return code if isinstance(code, int) else ExitCode.DONE
+
+
+def _usage(error: click.UsageError) -> InputError:
+    message = error.format_message().rstrip(".")
+    path = error.ctx.command_path if error.ctx else "mcpy"
+    return InputError(message[:1].lower() + message[1:], hint=f"{path} --help")
+
+
+def _terminate(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001 - signal's signature
+    raise Terminated("terminated")
+
+
+def main() -> None:
+    """Run the process's own command line and exit."""
+    signal.signal(signal.SIGTERM, _terminate)
+    # httpx loads rich and pygments for a command of its own when click is installed too
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

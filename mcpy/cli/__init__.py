@@ -1,0 +1,1 @@
+"""The command-line core: lazy groups, global options, one output, one place for progress."""

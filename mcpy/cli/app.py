@@ -1,0 +1,127 @@
+"""What every command is given: settings, output, aliases, and clients made on demand."""
+
+from __future__ import annotations
+
+import sys
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from mcpy.cli.options import Settings
+from mcpy.cli.output import Output
+from mcpy.config import AliasStore, default_dir
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import httpx
+
+    from mcpy.api.http import Deadline, HttpOptions
+    from mcpy.api.madmin import MinioAdmin
+    from mcpy.api.s3 import S3
+    from mcpy.models import Alias
+
+DEFAULT_TIMEOUT_S = 30.0
+
+
+class App:
+    """One run of mcpy; nothing is read or opened before a command asks.
+
+    Args:
+        environ: the environment.
+        settings: the global options, filled in while the command line is parsed.
+        stdin: where prompts without a terminal read from.
+        transport: replaces the network, for tests.
+    """
+
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        settings: Settings | None = None,
+        *,
+        out: Output | None = None,
+        stdin: TextIO | None = None,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self.environ = environ
+        self.settings = settings or Settings()
+        self.out = out or Output(self.settings)
+        self.stdin = stdin or sys.stdin
+        self._transport = transport
+        self._closing: list[Callable[[], None]] = []
+
+    @cached_property
+    def store(self) -> AliasStore:
+        """The alias store of ``--config-dir``."""
+        return AliasStore(self.settings.config_dir or default_dir(), self.environ)
+
+    @cached_property
+    def deadline(self) -> Deadline:
+        """The deadline of this command; it starts at the first request."""
+        from mcpy.api.http import Deadline
+
+        return Deadline(self.settings.timeout_s or DEFAULT_TIMEOUT_S)
+
+    def alias(self, name: str) -> Alias:
+        """Return an alias; its secrets will not be printed from now on.
+
+        Raises:
+            NoAliasError: nobody set it.
+        """
+        alias = self.store.get(name)
+        self.hide(alias)
+        return alias
+
+    def hide(self, alias: Alias) -> None:
+        """Mask the secrets of ``alias`` in all output."""
+        if not self.settings.show_secrets:
+            kes = alias.kes.api_key if alias.kes else ""
+            self.out.hide(alias.secret_key, alias.session_token, kes)
+
+    def http_options(self, ca: str = "") -> HttpOptions:
+        """Return the connection options; ``--ca`` goes before ``ca``."""
+        from mcpy.api.http import HttpOptions
+
+        return HttpOptions(
+            deadline=self.deadline,
+            idle_s=max(60.0, self.settings.timeout_s or 0.0),
+            retries=self.settings.retries,
+            insecure=self.settings.insecure,
+            ca=self.settings.ca or (Path(ca) if ca else None),
+            resolve=dict(self.settings.resolve),
+            headers=self.settings.custom_header,
+            trace=self.out.debug if self.settings.debug else None,
+            transport=self._transport,
+        )
+
+    def s3(self, alias: str | Alias) -> S3:
+        """Return the S3 client of an alias."""
+        from mcpy.api.s3 import S3
+
+        found = self.alias(alias) if isinstance(alias, str) else alias
+        client = S3(found, self.http_options(found.ca))
+        self.at_end(client.http.close)
+        return client
+
+    def admin(self, name: str) -> MinioAdmin:
+        """Return the admin client of an alias."""
+        from mcpy.api.madmin import MinioAdmin
+
+        alias = self.alias(name)
+        client = MinioAdmin(alias, self.http_options(alias.ca))
+        self.at_end(client.close)
+        return client
+
+    def at_end(self, close: Callable[[], None]) -> None:
+        """Call ``close`` when the command is over."""
+        self._closing.append(close)
+
+    def close(self) -> None:
+        """Close what was opened."""
+        while self._closing:
+            self._closing.pop()()
+
+
+pass_app = click.make_pass_decorator(App)

@@ -1,0 +1,91 @@
+"""click with two additions: lazy groups, and options that may stand anywhere on the line.
+
+A lazy group imports a command only when it is named; global options stand anywhere, as in ``mc``.
+Nothing here imports httpx, rich, cryptography or ssl: ``--help`` and completion stay quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mcpy.cli.options import GLOBAL_OPTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class _WithGlobalOptions(click.Command):
+    """Adds the global options; below the root they are left out of ``--help``'s list."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return the command's own parameters and the global ones."""
+        return [*super().get_params(ctx), *GLOBAL_OPTIONS]
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write own options in full and name the global ones in one paragraph."""
+        own = [param.get_help_record(ctx) for param in super().get_params(ctx)]
+        records = [record for record in own if record]
+        if records:
+            with formatter.section("Options"):
+                formatter.write_dl(records)
+        shared = [r for p in GLOBAL_OPTIONS if (r := p.get_help_record(ctx))]
+        with formatter.section("Global options, anywhere on the line"):
+            if ctx.parent is None:
+                formatter.write_dl(shared)
+            else:
+                names = [p.opts[-1] if len(p.opts) > 1 else p.opts[0] for p in GLOBAL_OPTIONS]
+                formatter.write_text(" ".join(names) + " (see mcpy --help)")
+
+
+class Command(_WithGlobalOptions):
+    """A command that takes the global options too."""
+
+
+class Group(_WithGlobalOptions, click.Group):
+    """A group of commands; ``lazy`` maps names to ``(module, attribute, one-line help)``."""
+
+    command_class = Command
+
+    def __init__(
+        self,
+        *args: Any,  # noqa: ANN401 - passed on to click
+        lazy: Mapping[str, tuple[str, str, str]] | None = None,
+        **kwargs: Any,  # noqa: ANN401 - passed on to click
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.lazy = dict(lazy or {})
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return every name in the order given, imported or not."""
+        return [*self.lazy, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command, importing it when it is lazy."""
+        if cmd_name not in self.lazy:
+            return super().get_command(ctx, cmd_name)
+        module, attribute, _ = self.lazy[cmd_name]
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands, then the options."""
+        self.format_commands(ctx, formatter)
+        super().format_options(ctx, formatter)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write names and help without importing lazy commands."""
+        rows = []
+        for name in self.list_commands(ctx):
+            if name in self.lazy:
+                rows.append((name, self.lazy[name][2]))
+            elif (command := self.get_command(ctx, name)) and not command.hidden:
+                rows.append((name, command.get_short_help_str(limit=70)))
+        if rows:
+            with formatter.section("Commands"):
+                formatter.write_dl(rows)
+
+
+Group.group_class = Group

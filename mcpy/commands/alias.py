@@ -1,0 +1,259 @@
+"""``mcpy alias``: name servers and keep their credentials."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mcpy.cli.app import pass_app
+from mcpy.cli.base import Group
+from mcpy.cli.output import MASK
+from mcpy.cli.params import ALIAS
+from mcpy.cli.secrets import ask, from_command, from_file, from_variable, read_text
+from mcpy.config import check_url, mc_alias, read_mc_config
+from mcpy.errors import ConfigError, InputError
+from mcpy.models import Alias, KesProfile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mcpy.cli.app import App
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One alias as the user sees it."""
+
+    alias: Alias
+    secrets: bool
+    verb: str = ""
+
+    def data(self) -> dict[str, Any]:
+        """Return mc's fields; secrets are masked unless asked for."""
+        alias = self.alias
+        found = {
+            "status": "success",
+            "alias": alias.name,
+            "URL": alias.url,
+            "accessKey": alias.access_key,
+            "secretKey": self._secret(alias.secret_key),
+            "sessionToken": self._secret(alias.session_token),
+            "api": alias.api,
+            "path": alias.path,
+            "src": alias.source,
+            "kes": alias.kes.server if alias.kes else "",
+        }
+        return {key: value for key, value in found.items() if value}
+
+    def text(self) -> str:
+        """Return one line for a change, a block of lines for a list."""
+        if self.verb:
+            return f"{self.verb} `{self.alias.name}`."
+        data = self.data()
+        width = max(len(key) for key in data) + 1
+        rows = [f"  {key:<{width}}: {data[key]}" for key in data if key not in {"status", "alias"}]
+        return "\n".join([self.alias.name, *rows])
+
+    def _secret(self, value: str) -> str:
+        return value if self.secrets or not value else MASK
+
+
+@click.group(cls=Group)
+def alias() -> None:
+    """Name servers and keep their credentials."""
+
+
+def _source_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the ways a secret key may come that no process list shows."""
+    for option in (
+        click.option("--secret-key-env", metavar="NAME", help="Take it from this variable."),
+        click.option(
+            "--secret-key-file",
+            type=click.Path(path_type=Path, dir_okay=False),
+            help="Take it from a file, `-` for stdin.",
+        ),
+        click.option("--secret-key-command", metavar="COMMAND", help="Take what it prints."),
+        click.option("--session-token-env", metavar="NAME", help="A temporary key's token."),
+    ):
+        command = option(command)
+    return command
+
+
+def _kes_options(command: Callable[..., None]) -> Callable[..., None]:
+    path = click.Path(dir_okay=False, resolve_path=True)
+    for option in (
+        click.option("--kes-server", metavar="URL", default="", help="The KES behind the alias."),
+        click.option("--kes-cert", type=path, default="", help="Client certificate, PEM."),
+        click.option("--kes-key", type=path, default="", help="Its private key, PEM."),
+        click.option("--kes-api-key-env", metavar="NAME", help="Variable with an API key."),
+        click.option("--kes-ca", type=path, default="", help="Who issued KES's certificate."),
+    ):
+        command = option(command)
+    return command
+
+
+@alias.command("set")
+@click.argument("name", type=ALIAS, metavar="ALIAS")
+@click.argument("url")
+@click.argument("access_key", metavar="[ACCESSKEY]", required=False)
+@click.argument("secret_key", metavar="[SECRETKEY]", required=False)
+@click.option("--anonymous", is_flag=True, help="No credentials: requests go out unsigned.")
+@click.option("--no-verify", is_flag=True, help="Do not try the credentials first.")
+@click.option("--path", type=click.Choice(["auto", "on", "off"]), default="auto", hidden=True)
+@click.option(
+    "--api", type=click.Choice(["S3v4"], case_sensitive=False), default="S3v4", hidden=True
+)
+@click.option("--region", default="", help="The region to sign for. [us-east-1]")
+@_source_options
+@_kes_options
+@pass_app
+def set_(app: App, /, name: str, url: str, **options: Any) -> None:  # noqa: ANN401 - click's options
+    """Store an alias after proving that an S3 server takes its credentials.
+
+    Missing keys are asked for on a terminal, and read as two lines from stdin otherwise.
+    """
+    new = Alias(
+        name=name,
+        url=check_url(url),
+        path=options["path"],
+        api=options["api"].lower(),
+        region=options["region"],
+        ca=str(app.settings.ca.resolve()) if app.settings.ca else "",
+        kes=_kes_of(app, options),
+        source=str(app.store.path),
+    )
+    if not options["anonymous"]:
+        token = from_variable(app, options["session_token_env"])
+        access_key, secret_key = _credentials(app, options)
+        new = replace(new, access_key=access_key, secret_key=secret_key, session_token=token)
+    app.hide(new)
+    if not options["no_verify"]:
+        _verify(app, new)
+    app.store.put(new)
+    app.out.done(Shown(new, app.settings.show_secrets, "Added"))
+
+
+@alias.command("list")
+@click.argument("name", type=ALIAS, metavar="[ALIAS]", required=False)
+@pass_app
+def list_(app: App, name: str | None) -> None:
+    """Show one alias or all; secret keys are masked unless --show-secrets."""
+    for found in [app.store.get(name)] if name else app.store.all():
+        app.out.emit(Shown(found, app.settings.show_secrets))
+
+
+@alias.command("remove")
+@click.argument("name", type=ALIAS, metavar="ALIAS")
+@pass_app
+def remove(app: App, name: str) -> None:
+    """Remove an alias."""
+    app.out.done(Shown(app.store.remove(name), app.settings.show_secrets, "Removed"))
+
+
+@alias.command("import")
+@click.argument("name", type=ALIAS, metavar="[ALIAS]", required=False)
+@click.argument("file", type=click.Path(path_type=Path), metavar="[FILE]", required=False)
+@click.option(
+    "--from-mc",
+    "mc_config",
+    is_flag=False,
+    flag_value=Path("~/.mc/config.json"),
+    type=click.Path(path_type=Path),
+    help="Import every alias of mc's config.json. [~/.mc/config.json]",
+)
+@pass_app
+def import_(app: App, name: str | None, file: Path | None, mc_config: Path | None) -> None:
+    """Import one alias from mc's JSON (FILE or stdin), or all of mc's with --from-mc."""
+    if mc_config and name:
+        raise InputError("--from-mc imports every alias, so it takes no ALIAS")
+    if mc_config:
+        found = read_mc_config(mc_config.expanduser())
+    elif name:
+        found = [_read_alias(app, name, file)]
+    else:
+        raise InputError("name the alias to import", hint="mcpy alias import ALIAS FILE")
+    for new in found:
+        app.hide(new)
+        app.store.put(new)
+        stored = replace(new, source=str(app.store.path))
+        app.out.done(Shown(stored, app.settings.show_secrets, "Imported"))
+
+
+@alias.command("export")
+@click.argument("name", type=ALIAS, metavar="ALIAS")
+@pass_app
+def export(app: App, name: str) -> None:
+    """Print an alias with its secrets, as JSON that `alias import` of mc and mcpy reads."""
+    found = app.store.get(name)
+    document = {"url": found.url, "accessKey": found.access_key, "secretKey": found.secret_key}
+    document |= {"sessionToken": found.session_token} if found.session_token else {}
+    document |= {"api": found.api, "path": found.path}
+    app.out.lines(json.dumps(document, separators=(",", ":")))
+
+
+def _verify(app: App, new: Alias) -> None:
+    from mcpy.api.s3 import prove_s3
+
+    prove_s3(app.s3(new))
+
+
+def _kes_of(app: App, options: dict[str, Any]) -> KesProfile | None:
+    api_key = from_variable(app, options["kes_api_key_env"])
+    if api_key and (options["kes_cert"] or options["kes_key"]):
+        raise InputError("an API key and a client certificate are two identities: give one")
+    profile = KesProfile(
+        server=options["kes_server"],
+        client_cert=options["kes_cert"],
+        client_key=options["kes_key"],
+        api_key=api_key,
+        ca=options["kes_ca"],
+    )
+    if profile == KesProfile():
+        return None
+    if not profile.server:
+        raise InputError("the KES of an alias needs a server", hint="--kes-server URL")
+    return profile
+
+
+def _credentials(app: App, options: dict[str, Any]) -> tuple[str, str]:
+    access_key = options["access_key"]
+    sources = (
+        options["secret_key"],
+        from_variable(app, options["secret_key_env"]),
+        from_file(app, options["secret_key_file"]),
+        from_command(options["secret_key_command"]),
+    )
+    given = [value for value in sources if value]
+    if len(given) > 1:
+        raise InputError("the secret key was given in two ways")
+    if access_key is None:
+        access_key = ask(app, "Access key")
+    secret_key = given[0] if given else options["secret_key"]
+    if secret_key is None:
+        secret_key = ask(app, "Secret key", hidden=True)
+    _check(access_key, secret_key)
+    return access_key, secret_key
+
+
+def _check(access_key: str, secret_key: str) -> None:
+    if not access_key and not secret_key:
+        raise InputError(
+            "both keys are empty: is a variable unset?", hint="--anonymous to mean it"
+        )
+    if len(access_key) < 3:
+        raise InputError("the access key is shorter than 3 characters")
+    if len(secret_key) < 8:
+        raise InputError("the secret key is shorter than 8 characters")
+
+
+def _read_alias(app: App, name: str, file: Path | None) -> Alias:
+    source = str(file) if file and str(file) != "-" else "stdin"
+    text = app.stdin.read() if source == "stdin" else read_text(Path(source))
+    try:
+        return mc_alias(name, json.loads(text), source=source)
+    except ValueError as e:
+        raise ConfigError(f"{source} is not an alias as mc writes it") from e
