@@ -1,0 +1,105 @@
+"""Worker threads made when they are needed, for cheroot."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mcpy.sandbox.server import Connection, Server
+
+MAX_WORKERS = 256
+"""Requests served at once; more wait. Frozen S3 calls and log streams hold a worker each."""
+
+
+class WorkerPool:
+    """A thread for each connection that has something to say, up to ``MAX_WORKERS``.
+
+    Has the methods cheroot's own pool has; unlike it, starting takes no time and stopping does
+    not wait for a handler that hangs.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._queue: queue.SimpleQueue[Connection | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._threads: list[threading.Thread] = []
+        self._busy: set[Any] = set()
+        self._waiting = 0
+        self._stopping = False
+
+    @property
+    def idle(self) -> int:
+        """How many workers have nothing to do."""
+        return len(self._threads) - len(self._busy)
+
+    @property
+    def qsize(self) -> int:
+        """How many connections wait for a worker."""
+        return self._queue.qsize()
+
+    def start(self) -> None:
+        """Do nothing: workers start with the first connection."""
+
+    def put(self, connection: Connection) -> None:
+        """Serve the next request of ``connection``."""
+        with self._lock:
+            self._waiting += 1
+            if self._waiting > self.idle and len(self._threads) < MAX_WORKERS:
+                thread = threading.Thread(target=self._work, daemon=True)
+                self._threads.append(thread)
+                thread.start()
+        self._queue.put(connection)
+
+    def stop(self, timeout: float = 0) -> None:
+        """Wait ``timeout`` seconds for running requests, then cut them off."""
+        self._stopping = True
+        end = time.monotonic() + timeout
+        while self._busy and time.monotonic() < end:
+            time.sleep(0.005)
+        with self._lock:
+            threads, busy = list(self._threads), list(self._busy)
+        for connection in busy:
+            connection.cut()
+        for _ in threads:
+            self._queue.put(None)
+        end = time.monotonic() + 0.5
+        for thread in threads:
+            if thread is not threading.current_thread():
+                thread.join(max(0, end - time.monotonic()))
+        self._close_waiting()
+
+    def _work(self) -> None:
+        while (connection := self._queue.get()) is not None:
+            with self._lock:
+                self._waiting -= 1
+                self._busy.add(connection)
+            try:
+                self._serve(connection)
+            finally:
+                with self._lock:
+                    self._busy.discard(connection)
+
+    def _serve(self, connection: Connection) -> None:
+        keep = False
+        try:
+            keep = connection.exchange() and not self._stopping
+        except OSError as e:
+            self._server.error_log(f"connection lost: {e}")
+        except BaseException as e:  # noqa: BLE001 - one broken request must not end the worker
+            self._server.error_log(repr(e), traceback=True)
+        if keep:
+            self._server.put_conn(connection)
+        else:
+            connection.close()
+
+    def _close_waiting(self) -> None:
+        while True:
+            try:
+                connection = self._queue.get_nowait()
+            except queue.Empty:
+                return
+            if connection is not None:
+                connection.close()

@@ -1,0 +1,162 @@
+"""The sandbox's HTTP servers: cheroot, with what S3 and KES clients need beyond WSGI.
+
+Request targets reach the application as they were sent, a body is asked for (``100 Continue``)
+only when it is read and never swallowed into memory, threads are made when they are needed, and
+a server stops at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+import traceback as tracebacks
+from typing import TYPE_CHECKING, Any
+
+from cheroot import server as cheroot_server
+
+from mcpy.sandbox.exchange import Exchange, Gateway
+from mcpy.sandbox.pool import WorkerPool
+from mcpy.sandbox.stream import PlainSocket, SocketReader, SocketWriter
+from mcpy.sandbox.wsgi import wsgi
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mcpy.sandbox.tls import TlsContext
+    from mcpy.sandbox.wsgi import Handler
+
+IDLE_S = 90
+"""How long an idle connection is kept, and how long a peer may be silent within a request."""
+
+_STOP_S = 0.2
+_BACKLOG = 128
+
+
+class HttpServer:
+    """One listening address and the handler behind it.
+
+    Args:
+        handler: answers requests, called from many threads.
+        host: IP address or name to listen on.
+        port: 0 for any free one; ``port`` has the real one after ``start``.
+        tls: how to speak TLS, or None for plain HTTP.
+        log: gets a line for each fault; a request is none.
+    """
+
+    def __init__(
+        self,
+        handler: Handler,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        tls: TlsContext | None = None,
+        log: Callable[[str], None],
+    ) -> None:
+        self._server = Server(handler, (host, port), tls, log)
+        self._thread: threading.Thread | None = None
+        self.host = host
+        self.port = port
+
+    @property
+    def url(self) -> str:
+        """The server's address with its scheme."""
+        scheme = "https" if self._server.tls else "http"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{scheme}://{host}:{self.port}"
+
+    def start(self) -> None:
+        """Listen, then serve in the background.
+
+        Raises:
+            OSError: the address cannot be listened on.
+        """
+        self._server.prepare()
+        self.port = int(self._server.bind_addr[1])
+        self._thread = threading.Thread(target=self._server.serve, daemon=True)
+        self._thread.start()
+
+    def stop(self, grace_s: float = _STOP_S) -> None:
+        """Stop listening, let running requests end for ``grace_s`` seconds, close the rest."""
+        if self._thread is None:
+            return
+        self._server.shutdown_timeout = grace_s
+        self._server.stop()
+        self._thread.join()
+        self._thread = None
+
+
+class Server(cheroot_server.HTTPServer):
+    """The cheroot server below an ``HttpServer``."""
+
+    shutdown_timeout: Any = _STOP_S
+
+    def __init__(
+        self,
+        handler: Handler,
+        address: tuple[str, int],
+        tls: TlsContext | None,
+        log: Callable[[str], None],
+    ) -> None:
+        super().__init__(address, Gateway)
+        self.ConnectionClass = Connection
+        self.requests: Any = WorkerPool(self)
+        self.wsgi_app = wsgi(handler)
+        self.tls = tls
+        self.timeout = IDLE_S
+        self.request_queue_size = _BACKLOG
+        self.keep_alive_conn_limit = 1_000_000
+        self.expiration_interval = 0.1
+        self._log = log
+
+    def error_log(self, msg: str = "", level: int = 20, traceback: bool = False) -> None:  # noqa: ARG002 - cheroot's signature
+        """Pass a fault on to the log."""
+        self._log(f"{msg}\n{tracebacks.format_exc()}" if traceback else str(msg))
+
+
+class Connection(cheroot_server.HTTPConnection):
+    """A connection whose files are fast and whose last words reach the peer."""
+
+    def __init__(self, server: Server, sock: socket.socket, _makefile: object = None) -> None:
+        wire = server.tls.wrap(sock) if server.tls else PlainSocket(sock)
+        super().__init__(server, wire, lambda *_: None)
+        self.RequestHandlerClass = Exchange
+        self.rfile = SocketReader(wire)
+        self.wfile = SocketWriter(wire)
+        self.unread = False
+
+    def exchange(self) -> bool:
+        """Answer one request; tell whether the connection can have another."""
+        communicate: Any = self.communicate
+        return bool(communicate())
+
+    def close(self) -> None:
+        """Close; what the peer still sends is waited for a moment, lest it miss the answer."""
+        with contextlib.suppress(OSError):
+            if self.unread or self.socket.refused:
+                self._linger()
+        self.socket.close()
+
+    def cut(self) -> None:
+        """End whatever a worker is doing with this connection."""
+        with contextlib.suppress(OSError):
+            self.socket.plain.shutdown(socket.SHUT_RDWR)
+
+    def gone(self) -> bool:
+        """Tell whether the peer has hung up; asks the kernel, takes nothing off the wire."""
+        try:
+            return not self.socket.plain.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
+    def _linger(self) -> None:
+        # closing with bytes unread makes the peer's kernel throw our answer away
+        plain: socket.socket = self.socket.plain
+        plain.shutdown(socket.SHUT_WR)
+        plain.settimeout(0.1)
+        end = time.monotonic() + 0.5
+        while time.monotonic() < end and plain.recv(65_536):
+            pass
