@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 INLINE_BYTES = 32 * 1024
-READ_BYTES = 1 << 20
+# 1 MiB of plaintext if the content is encrypted: a read from a package's start ends at one's end
+READ_BYTES = 16 * (65536 + 32)
 
 
 class ContentWriter:
@@ -155,6 +156,12 @@ class ContentReader:
     def __next__(self) -> bytes:
         return next(self._chunks)
 
+    def __enter__(self) -> ContentReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
         """Let go of the files."""
         pinned, self._pinned = self._pinned, []
@@ -176,6 +183,11 @@ class ContentReader:
 def _pieces(file: io.FileIO, length: int) -> Iterator[bytes]:
     while length > 0:
         piece = file.read(min(READ_BYTES, length))
+        while piece and len(piece) < min(READ_BYTES, length):  # the system may give less
+            more = file.read(min(READ_BYTES, length) - len(piece))
+            if not more:
+                break
+            piece += more
         if not piece:
             return
         length -= len(piece)

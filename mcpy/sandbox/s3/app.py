@@ -1,0 +1,279 @@
+"""The S3 server: routes a signed request to its handler and words what went wrong.
+
+Routes are tried in order, as on the real server: a sub-resource it does not know is ignored, so
+that ``PUT /bucket/object?encryption`` stores an object.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import uuid
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from mcpy.sandbox.s3 import (
+    attributes,
+    auth,
+    buckets,
+    copying,
+    deletes,
+    documents,
+    entity,
+    listing,
+    multipart,
+    names,
+    objects,
+    settings,
+    sse,
+    uploads,
+)
+from mcpy.sandbox.s3.call import Call
+from mcpy.sandbox.s3.errors import S3Problem, new_request_id, render, server_headers
+from mcpy.sandbox.store import NoBucketError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from mcpy.sandbox.kms import Kms
+    from mcpy.sandbox.s3.call import Handler
+    from mcpy.sandbox.store import Store
+    from mcpy.sandbox.wsgi import Request, Response
+
+MAX_HEADER_BYTES = 8 * 1024
+MAX_METADATA_BYTES = 2 * 1024
+
+
+class Route(NamedTuple):
+    """A handler and the query parameters a request needs for it, each with a value or any."""
+
+    handler: Handler
+    needs: tuple[tuple[str, str], ...] = ()
+    header: str = ""
+
+    def fits(self, request: Request, params: Mapping[str, str]) -> bool:
+        """Tell whether ``request`` goes here."""
+        if self.header and self.header not in request.headers:
+            return False
+        return all(name in params and value in {"", params[name]} for name, value in self.needs)
+
+
+def _routes(*lines: tuple[str, Handler] | tuple[str, Handler, str]) -> list[Route]:
+    routes = []
+    for needs, handler, *header in lines:
+        pairs = (need.partition("=")[::2] for need in needs.split("&") if need)
+        routes.append(Route(handler, tuple(pairs), *header))
+    return routes
+
+
+_UNSUPPORTED_BUCKET = (
+    *((name, documents.fails("NotImplemented")) for name in ("inventory", "metrics", "analytics")),
+    *(
+        (name, documents.fails("NotImplemented"))
+        for name in ("publicAccessBlock", "ownershipControls", "intelligent-tiering")
+    ),
+)
+
+BUCKET: dict[str, list[Route]] = {
+    "GET": _routes(
+        ("location", buckets.get_location),
+        ("policy", documents.get_policy),
+        ("lifecycle", documents.show("lifecycle", "NoSuchLifecycleConfiguration")),
+        ("encryption", settings.get_encryption),
+        ("object-lock", settings.get_object_lock),
+        ("replication", documents.show("replication", "ReplicationConfigurationNotFoundError")),
+        ("versioning", settings.get_versioning),
+        ("notification", documents.get_notification),
+        ("acl", documents.get_acl),
+        ("cors", documents.fails("NoSuchCORSConfiguration")),
+        ("website", documents.fails("NoSuchWebsiteConfiguration")),
+        ("accelerate", documents.get_accelerate),
+        ("requestPayment", documents.get_request_payment),
+        ("logging", documents.get_logging),
+        ("tagging", settings.get_tagging),
+        ("uploads", uploads.list_uploads),
+        ("list-type=2", listing.list_objects_v2),
+        ("versions", listing.list_versions),
+        ("policyStatus", documents.get_policy_status),
+        *_UNSUPPORTED_BUCKET,
+        ("", listing.list_objects_v1),
+    ),
+    "PUT": _routes(
+        ("acl", documents.put_acl),
+        ("cors", documents.fails("NotImplemented")),
+        ("lifecycle", documents.keep("lifecycle")),
+        ("replication", documents.keep("replication")),
+        ("encryption", settings.put_encryption),
+        ("policy", documents.put_policy),
+        ("object-lock", settings.put_object_lock),
+        ("tagging", settings.put_tagging),
+        ("versioning", settings.put_versioning),
+        ("notification", documents.keep("notification")),
+        *((name, documents.fails("NotImplemented")) for name in ("website", "logging")),
+        *((name, documents.fails("NotImplemented")) for name in ("accelerate", "requestPayment")),
+        *_UNSUPPORTED_BUCKET,
+        ("", buckets.create_bucket),
+    ),
+    "HEAD": _routes(("", buckets.head_bucket)),
+    "POST": _routes(("delete", deletes.delete_objects)),
+    "DELETE": _routes(
+        ("cors", documents.fails("NotImplemented")),
+        ("website", documents.delete_website),
+        ("tagging", settings.delete_tagging),
+        ("policy", documents.delete_policy),
+        ("replication", documents.drop("replication")),
+        ("lifecycle", documents.drop("lifecycle")),
+        ("encryption", settings.delete_encryption),
+        *_UNSUPPORTED_BUCKET,
+        ("", buckets.delete_bucket),
+    ),
+}
+OBJECT: dict[str, list[Route]] = {
+    "GET": _routes(
+        ("attributes", attributes.get_attributes),
+        ("uploadId", uploads.list_parts),
+        ("acl", documents.get_acl),
+        ("tagging", attributes.get_tagging),
+        ("retention", attributes.get_retention),
+        ("legal-hold", attributes.get_legal_hold),
+        ("torrent", documents.fails("NotImplemented")),
+        ("", objects.get_object),
+    ),
+    "HEAD": _routes(("", objects.head_object)),
+    "PUT": _routes(
+        ("partNumber&uploadId", multipart.copy_part, copying.COPY_SOURCE),
+        ("partNumber&uploadId", multipart.put_part),
+        ("acl", documents.put_acl),
+        ("tagging", attributes.put_tagging),
+        ("", copying.copy_object, copying.COPY_SOURCE),
+        ("retention", attributes.put_retention),
+        ("legal-hold", attributes.put_legal_hold),
+        ("", objects.put_object),
+    ),
+    "POST": _routes(
+        ("uploadId", multipart.complete_upload),
+        ("uploads", multipart.create_upload),
+    ),
+    "DELETE": _routes(
+        ("uploadId", multipart.abort_upload),
+        ("tagging", attributes.delete_tagging),
+        ("", deletes.delete_object),
+    ),
+}
+SERVICE: dict[str, list[Route]] = {"GET": _routes(("", buckets.list_buckets))}
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class S3App:
+    """The S3 API over a store.
+
+    Attributes:
+        kms: may be exchanged at any time, None for a server without KMS.
+        credentials: secret key by access key.
+        auto_encrypt: ``MINIO_KMS_AUTO_ENCRYPTION``: SSE-KMS where neither client nor bucket
+            says anything.
+        wait: called before each request; holds it while the service is frozen.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        kms: Kms | None,
+        credentials: Mapping[str, str],
+        region: str = "",
+        now: Callable[[], datetime] | None = None,
+    ) -> None:
+        self.store = store
+        self.kms = kms
+        self.credentials = credentials
+        self.region = region
+        self.auto_encrypt = False
+        self.wait: Callable[[], None] = lambda: None
+        self.host_id = hashlib.sha256(uuid.uuid4().bytes).hexdigest()
+        self._now = now
+
+    def __call__(self, request: Request) -> Response:
+        """Answer one request; failures of the protocol are answers too."""
+        self.wait()
+        request_id = new_request_id()
+        try:
+            response = self._answer(request)
+        except S3Problem as problem:
+            return render(problem, request, request_id, self.host_id, region=self.region)
+        except NoBucketError:
+            problem = S3Problem.of("NoSuchBucket")
+            return render(problem, request, request_id, self.host_id, region=self.region)
+        response.headers[:0] = server_headers(request_id, self.host_id, region=self.region)
+        return response
+
+    def _answer(self, request: Request) -> Response:
+        bucket, _, key = request.path.removeprefix("/").partition("/")
+        self._check(request, bucket, key)
+        handler = _find(request, bucket, key)
+        now = self._now() if self._now else _utc_now()
+        region = self.region if bucket else ""
+        caller = auth.authenticate(request, self.credentials, now, region=region)
+        call = Call(
+            request,
+            caller,
+            bucket,
+            entity.clean_key(key),
+            self.store,
+            self.kms,
+            self.auto_encrypt,
+            int(now.timestamp() * 1e6) * 1000 if self._now else time.time_ns(),
+        )
+        return handler(call)
+
+    def _check(self, request: Request, bucket: str, key: str) -> None:
+        """Refuse what the server refuses before it looks at who asks for what."""
+        _check_headers(request)
+        values = (value for name, value in request.query if name != "delimiter")
+        if names.has_bad_component(request.path) or any(map(names.has_bad_component, values)):
+            raise S3Problem.of("XMinioInvalidResourceName")
+        if bucket in names.RESERVED:
+            raise S3Problem.of("AllAccessDisabled")
+        if bucket and not names.valid_bucket(bucket):
+            raise S3Problem.of("InvalidBucketName")
+        if not request.secure and (
+            sse.customer_requested(request.headers)
+            or sse.customer_requested(request.headers, sse.COPY_CUSTOMER)
+        ):
+            raise S3Problem.of("InsecureSseCustomer")
+        if key:
+            _check_key(entity.clean_key(key))
+
+
+def _find(request: Request, bucket: str, key: str) -> Handler:
+    table = OBJECT if key else BUCKET if bucket else SERVICE
+    params: dict[str, str] = {}
+    for name, value in request.query:
+        params.setdefault(name, value)
+    for route in table.get(request.method, ()):
+        if route.fits(request, params):
+            return route.handler
+    problem = S3Problem.of("UnsupportedCall", method=request.method, path=request.path)
+    raise problem
+
+
+def _check_headers(request: Request) -> None:
+    size = user_size = 0
+    for name, value in request.headers.items():
+        size += len(name) + len(value)
+        if name.startswith(entity.INTERNAL):
+            raise S3Problem.of("UnsupportedMetadata")
+        if name.startswith(entity.USER_PREFIXES):
+            user_size += len(name) + len(value)
+    if size > MAX_HEADER_BYTES or user_size > MAX_METADATA_BYTES:
+        raise S3Problem.of("MetadataTooLarge")
+
+
+def _check_key(key: str) -> None:
+    if len(key.encode("utf-8", "surrogateescape")) > names.MAX_KEY_BYTES:
+        raise S3Problem.of("KeyTooLongError")
+    if not key or not names.valid_prefix(key):
+        raise S3Problem.of("XMinioInvalidObjectName")

@@ -1,0 +1,189 @@
+"""What can be set on an object beside its content: tags, retention, legal hold; its attributes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mcpy.sandbox.s3 import checksums, entity, listing, locks, objects, sse, tags
+from mcpy.sandbox.s3.call import answer_xml, no_content
+from mcpy.sandbox.s3.errors import S3Problem
+from mcpy.sandbox.s3.times import http_date, parse_rfc3339
+from mcpy.sandbox.s3.xml import NAMESPACE, Markup, element
+from mcpy.sandbox.wsgi import Response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mcpy.sandbox.s3.call import Call
+    from mcpy.sandbox.store import ObjectVersion
+
+
+# tags
+
+
+def put_tagging(call: Call) -> Response:
+    """Replace the tags of a version."""
+    text = tags.to_header(tags.parse_xml(call.document("Tagging")))
+    return _retag(call, text, Response(200))
+
+
+def get_tagging(call: Call) -> Response:
+    """Answer the tags of a version; there may be none."""
+    version = entity.requested_version(call)
+    root = tags.to_xml(tags.read_stored(version.tags))
+    return answer_xml(root, entity.version_header(version))
+
+
+def delete_tagging(call: Call) -> Response:
+    """Remove the tags of a version."""
+    return _retag(call, "", no_content())
+
+
+def _retag(call: Call, text: str, response: Response) -> Response:
+    version = _change(call, lambda old: old.copy(tags=text))
+    response.headers += entity.version_header(version)
+    return response
+
+
+# retention and legal hold
+
+
+def put_retention(call: Call) -> Response:
+    """Set how long a version must stay."""
+    _require_lock(call)
+    body = call.document("Retention")
+    mode, until = body.value("Mode") or "", body.value("RetainUntilDate") or ""
+    new = _retention(call, mode, until) if mode or until else None
+
+    def change(old: ObjectVersion) -> ObjectVersion:
+        locks.check_change(call, old, new or locks.Retention("", 0))
+        kept = {k: v for k, v in old.metadata.items() if k not in {locks.MODE, locks.UNTIL}}
+        return old.copy(metadata=kept | (new.entries() if new else {}))
+
+    version = _change(call, change)
+    return Response(200, entity.version_header(version))
+
+
+def get_retention(call: Call) -> Response:
+    """Answer how long a version must stay."""
+    _require_lock(call)
+    metadata = entity.requested_version(call).metadata
+    if not metadata.get(locks.MODE):
+        raise S3Problem.of("NoSuchObjectLockConfiguration")
+    fields = [
+        element("Mode", metadata[locks.MODE]),
+        element("RetainUntilDate", metadata[locks.UNTIL]),
+    ]
+    return answer_xml(element("Retention", *fields, xmlns=NAMESPACE))
+
+
+def put_legal_hold(call: Call) -> Response:
+    """Set or lift the legal hold on a version."""
+    _require_lock(call)
+    body = call.document()
+    if body.name not in {"LegalHold", "ObjectLockLegalHold"}:
+        raise S3Problem.of("MalformedXML")
+    status = body.value("Status") or ""
+    if status not in {"ON", "OFF"}:
+        raise S3Problem.of("MalformedXML")
+    version = _change(call, lambda old: old.copy(metadata={**old.metadata, locks.HOLD: status}))
+    return Response(200, entity.version_header(version))
+
+
+def get_legal_hold(call: Call) -> Response:
+    """Answer whether a version is held."""
+    _require_lock(call)
+    status = entity.requested_version(call).metadata.get(locks.HOLD)
+    if not status:
+        raise S3Problem.of("NoSuchObjectLockConfiguration")
+    return answer_xml(element("LegalHold", element("Status", status), xmlns=NAMESPACE))
+
+
+def _retention(call: Call, mode: str, until: str) -> locks.Retention:
+    if mode not in locks.MODES:
+        raise S3Problem.of("UnknownLockMode" if mode else "MalformedXML")
+    until_ns = parse_rfc3339(until)
+    if until_ns is None:
+        raise S3Problem.of("MalformedXML")
+    if until_ns < call.now_ns:
+        raise S3Problem.of("PastRetainDate")
+    return locks.Retention(mode, until_ns)
+
+
+def _require_lock(call: Call) -> None:
+    if not locks.enabled(call.store.bucket(call.bucket)):
+        raise S3Problem.of("MissingBucketObjectLock")
+
+
+def _change(call: Call, change: Callable[[ObjectVersion], ObjectVersion]) -> ObjectVersion:
+    found = entity.requested_version(call)
+    version = call.store.update(call.bucket, call.key, found.version_id, change)
+    if version is None:
+        raise S3Problem.of("NoSuchKey")
+    return version
+
+
+# attributes
+
+
+def get_attributes(call: Call) -> Response:
+    """Answer what ``x-amz-object-attributes`` asks for."""
+    asked = {name.strip() for name in call.header("x-amz-object-attributes").split(",")}
+    if asked == {""}:
+        problem = S3Problem.of("InvalidArgument")
+        problem.code = "InvalidAttributeName"
+        problem.message = "Invalid attribute name specified."
+        raise problem
+    version = entity.requested_version(call)
+    objects.check_customer_headers(call, version)
+    key = None
+    if version.metadata.keys() & set(sse.SEALED_ENTRIES):
+        try:
+            key = sse.object_key(call, version)
+        except S3Problem:
+            key = None  # as HEAD does, it shows what it can
+    fields: list[Markup] = []
+    if "ETag" in asked:
+        fields.append(element("ETag", entity.answered_etag(version, key)))
+    if "Checksum" in asked:
+        fields += _checksum(entity.open_checksums(version.checksum, key))
+    if "ObjectParts" in asked and "-" in version.etag:
+        fields.append(_parts(call, version))
+    if "StorageClass" in asked:
+        storage = version.metadata.get(entity.STORAGE_CLASS, "STANDARD")
+        fields.append(element("StorageClass", storage))
+    if "ObjectSize" in asked:
+        fields.append(element("ObjectSize", version.size))
+    headers = [("Last-Modified", http_date(version.mtime_ns)), *entity.version_header(version)]
+    return answer_xml(element("getObjectAttributesResponse", *fields), headers)
+
+
+def _checksum(found: dict[str, str]) -> list[Markup]:
+    if not found:
+        return []
+    kind = found.pop("type", "")
+    fields = [element(f"Checksum{name}", value) for name, value in found.items()]
+    fields += [element("ChecksumType", kind)] if kind else []
+    return [element("Checksum", *fields)]
+
+
+def _parts(call: Call, version: ObjectVersion) -> Markup:
+    limit = min(listing.max_keys(call, "max-parts", "InvalidMaxParts"), listing.MAX_KEYS)
+    text = call.header("x-amz-part-number-marker") or call.param("part-number-marker") or "0"
+    marker = int(text) if text.isdecimal() else 0
+    later = [part for part in version.parts if part.number > marker]
+    shown = later[:limit]
+    fields = [
+        element("IsTruncated", "true" if len(later) > limit else "false"),
+        element("MaxParts", limit),
+        element("NextPartNumberMarker", shown[-1].number if shown else 0),
+        element("PartNumberMarker", marker),
+    ]
+    for part in shown:
+        sums = checksums.decode(part.checksum) if part.checksum.startswith("{") else {}
+        sums.pop("type", None)
+        details = [element(f"Checksum{name}", value) for name, value in sums.items()]
+        details += [element("PartNumber", part.number), element("Size", part.size)]
+        fields.append(element("Part", *details))
+    fields.append(element("PartsCount", len(version.parts)))
+    return element("ObjectParts", *fields)

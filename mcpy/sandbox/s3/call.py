@@ -1,0 +1,114 @@
+"""One S3 call on its way through the server: what a handler knows, and how it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mcpy.sandbox.s3 import auth, xml
+from mcpy.sandbox.s3.errors import S3Problem
+from mcpy.sandbox.wsgi import Response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from mcpy.sandbox.kms import Kms
+    from mcpy.sandbox.s3.chunked import Payload
+    from mcpy.sandbox.store import Store
+    from mcpy.sandbox.wsgi import Request
+
+    Handler = Callable[["Call"], Response]
+
+OWNER_ID = "02d6176db174dc93cb1b899f7c6078f08654445fe8cf1b6ce98d8855f66bdbf4"
+MAX_XML_BYTES = 2 * 1024 * 1024
+Headers = list[tuple[str, str]]
+
+
+@dataclass(slots=True)
+class Call:
+    """A request that was routed and whose signature is right.
+
+    Attributes:
+        bucket: from the path; empty for the service itself.
+        key: the object's name, empty for the bucket itself.
+        auto_encrypt: whether buckets without a default encrypt with the KMS's default key.
+        now_ns: Unix time.
+    """
+
+    request: Request
+    caller: auth.Caller
+    bucket: str
+    key: str
+    store: Store
+    kms: Kms | None
+    auto_encrypt: bool
+    now_ns: int
+    headers: Mapping[str, str] = field(init=False)
+    _params: dict[str, str] | None = field(default=None, init=False)
+    _text: bytes | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.headers = self.request.headers
+
+    @property
+    def path(self) -> str:
+        """The ``bucket/key`` that error messages name."""
+        return f"{self.bucket}/{self.key}"
+
+    def header(self, name: str) -> str:
+        """Return a header by its lower-case name, empty if it was not sent."""
+        return self.headers.get(name, "")
+
+    def param(self, name: str, default: str = "") -> str:
+        """Return a query parameter."""
+        if self._params is None:
+            self._params = {}
+            for key, value in self.request.query:
+                self._params.setdefault(key, value)
+        return self._params.get(name, default)
+
+    def payload(self) -> Payload:
+        """Return the decoded body, verified while it is read."""
+        return auth.payload(self.request, self.caller)
+
+    def document(self, root: str | None = None) -> xml.Node:
+        """Return the body as XML.
+
+        Raises:
+            S3Problem: MalformedXML, or the body is not what was signed.
+        """
+        try:
+            return xml.parse(self.text(), root)
+        except xml.XmlProblem as e:
+            raise S3Problem.of("MalformedXML", str(e)) from e
+
+    def text(self) -> bytes:
+        """Return a body of at most 2 MiB.
+
+        Raises:
+            S3Problem: EntityTooLarge, or the body is not what was signed.
+        """
+        if self._text is None:
+            payload = self.payload()
+            if (payload.length or 0) > MAX_XML_BYTES:
+                raise S3Problem.of("EntityTooLarge")
+            self._text = payload.read()
+        return self._text
+
+
+def answer_xml(
+    root: xml.Markup, headers: Iterable[tuple[str, str]] = (), *, declaration: bool = True
+) -> Response:
+    """Return 200 with an XML body."""
+    body = xml.document(root, declaration=declaration)
+    return Response(200, [*headers, ("Content-Type", "application/xml")], body)
+
+
+def owner() -> xml.Markup:
+    """Return the ``<Owner>`` every object has."""
+    return xml.element("Owner", xml.element("ID", OWNER_ID), xml.element("DisplayName", "minio"))
+
+
+def no_content(headers: Iterable[tuple[str, str]] = ()) -> Response:
+    """Return 204."""
+    return Response(204, list(headers))

@@ -1,0 +1,196 @@
+"""Bucket sub-resources the server keeps, or only pretends to have: policy, lifecycle, ACL, …"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from mcpy.sandbox.s3 import entity
+from mcpy.sandbox.s3.call import answer_xml, no_content
+from mcpy.sandbox.s3.errors import S3Problem
+from mcpy.sandbox.s3.xml import NAMESPACE, Markup, element
+from mcpy.sandbox.wsgi import Response
+
+if TYPE_CHECKING:
+    from mcpy.sandbox.s3.call import Call, Handler
+
+MAX_POLICY_BYTES = 20 * 1024
+_DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
+_ACL = (
+    "<AccessControlPolicy><Owner><ID></ID><DisplayName></DisplayName></Owner>"
+    '<AccessControlList><Grant><Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+    ' xsi:type="CanonicalUser"><Type>CanonicalUser</Type></Grantee>'
+    "<Permission>FULL_CONTROL</Permission></Grant></AccessControlList></AccessControlPolicy>"
+)
+
+
+# policy
+
+
+def put_policy(call: Call) -> Response:
+    """Keep a bucket policy."""
+    call.store.bucket(call.bucket)
+    text = call.text()
+    if not text:
+        raise S3Problem.of("MissingContentLength")
+    if len(text) > MAX_POLICY_BYTES:
+        raise S3Problem("PolicyTooLarge", 400, "Policy exceeds the maximum allowed document size.")
+    try:
+        policy = json.loads(text)
+        _check_policy(policy, call.bucket)
+    except ValueError as e:
+        raise S3Problem("MalformedPolicy", 400, str(e)) from e
+    call.store.configure(call.bucket, "policy", json.dumps(policy, separators=(",", ":")))
+    return no_content()
+
+
+def get_policy(call: Call) -> Response:
+    """Answer the bucket policy."""
+    policy = call.store.bucket(call.bucket).config.get("policy")
+    if policy is None:
+        raise S3Problem.of("NoSuchBucketPolicy")
+    return Response(200, [("Content-Type", "application/json")], policy.encode())
+
+
+def delete_policy(call: Call) -> Response:
+    """Remove the bucket policy."""
+    call.store.configure(call.bucket, "policy", None)
+    return no_content()
+
+
+def get_policy_status(call: Call) -> Response:
+    """Answer whether everybody may list or write."""
+    policy = json.loads(call.store.bucket(call.bucket).config.get("policy", "{}"))
+    public = any(
+        statement.get("Effect") == "Allow" and statement.get("Principal") in ("*", {"AWS": ["*"]})
+        for statement in policy.get("Statement", ())
+    )
+    text = "TRUE" if public else "FALSE"
+    return answer_xml(element("PolicyStatus", element("IsPublic", text), xmlns=NAMESPACE))
+
+
+def _check_policy(policy: object, bucket: str) -> None:
+    if not isinstance(policy, dict) or policy.get("Version") not in {"2012-10-17", "2008-10-17"}:
+        raise ValueError("invalid Version")
+    statements = policy.get("Statement")
+    statements = statements if isinstance(statements, list) else [statements]
+    for statement in statements:
+        if not isinstance(statement, dict) or statement.get("Effect") not in {"Allow", "Deny"}:
+            raise ValueError("invalid Effect")
+        resources = statement.get("Resource", [])
+        for resource in [resources] if isinstance(resources, str) else resources:
+            name = str(resource).removeprefix("arn:aws:s3:::").split("/")[0]
+            if name != bucket and not name.endswith("*"):
+                raise ValueError("bucket name does not match")
+
+
+# documents that are kept as they came, and do nothing here
+
+
+def keep(part: str) -> Handler:
+    """Return a handler that stores the body as ``part`` of the bucket."""
+
+    def put(call: Call) -> Response:
+        call.store.bucket(call.bucket)
+        call.document()
+        body = call.text().decode("utf-8", "replace")
+        call.store.configure(call.bucket, part, body)
+        return Response(200)
+
+    return put
+
+
+def show(part: str, missing: str) -> Handler:
+    """Return a handler that answers ``part``, or the error ``missing``."""
+
+    def get(call: Call) -> Response:
+        text = call.store.bucket(call.bucket).config.get(part)
+        if text is None:
+            raise S3Problem.of(missing)
+        return answer_xml(Markup(text), declaration=False)
+
+    return get
+
+
+def drop(part: str) -> Handler:
+    """Return a handler that removes ``part``."""
+
+    def delete(call: Call) -> Response:
+        call.store.configure(call.bucket, part, None)
+        return no_content()
+
+    return delete
+
+
+def get_notification(call: Call) -> Response:
+    """Answer the notification configuration, empty if there is none."""
+    text = call.store.bucket(call.bucket).config.get("notification")
+    root = Markup(text) if text else element("NotificationConfiguration", xmlns=NAMESPACE)
+    return answer_xml(root, declaration=False)
+
+
+# what never changes
+
+
+def fixed(document: str) -> Handler:
+    """Return a handler that answers ``document`` for every bucket there is."""
+
+    def get(call: Call) -> Response:
+        call.store.bucket(call.bucket)
+        return answer_xml(Markup(document), declaration=False)
+
+    return get
+
+
+def fails(name: str) -> Handler:
+    """Return a handler that answers the error ``name`` for every bucket there is."""
+
+    def handler(call: Call) -> Response:
+        call.store.bucket(call.bucket)
+        raise S3Problem.of(name)
+
+    return handler
+
+
+get_accelerate = fixed(f'{_DECLARATION}<AccelerateConfiguration xmlns="{NAMESPACE}"/>')
+get_request_payment = fixed(
+    f'{_DECLARATION}<RequestPaymentConfiguration xmlns="{NAMESPACE}">'
+    "<Payer>BucketOwner</Payer></RequestPaymentConfiguration>"
+)
+get_logging = fixed(
+    f'{_DECLARATION}<BucketLoggingStatus xmlns="{NAMESPACE}"></BucketLoggingStatus>'
+)
+
+
+def delete_website(_call: Call) -> Response:
+    """Answer that there is no website any more."""
+    return Response(200)
+
+
+# access control lists: there is one owner, who may everything
+
+
+def get_acl(call: Call) -> Response:
+    """Answer the access control list of a bucket or an object."""
+    _exists(call)
+    return answer_xml(Markup(_ACL), declaration=False)
+
+
+def put_acl(call: Call) -> Response:
+    """Take the access control list that is there anyway."""
+    _exists(call)
+    canned = call.header("x-amz-acl")
+    if not canned:
+        grants = call.document("AccessControlPolicy").first("AccessControlList")
+        grant = grants.first("Grant") if grants else None
+        if grant is None or grant.value("Permission") != "FULL_CONTROL":
+            raise S3Problem.of("NotImplemented")
+    elif canned != "private":
+        raise S3Problem.of("NotImplemented")
+    return Response(200)
+
+
+def _exists(call: Call) -> None:
+    call.store.bucket(call.bucket)
+    if call.key:
+        entity.find(call, call.bucket, call.key, "")

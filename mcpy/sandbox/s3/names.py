@@ -1,0 +1,32 @@
+"""Which names buckets and objects may have."""
+
+from __future__ import annotations
+
+import re
+
+MAX_KEY_BYTES = 1024
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
+_ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+", re.ASCII)
+_BAD_PAIR = re.compile(r"\.\.|\.-|-\.")
+RESERVED = frozenset({"minio", ".minio.sys"})
+
+
+def valid_bucket(name: str) -> bool:
+    """Tell whether a bucket may be called so."""
+    return bool(
+        _BUCKET.fullmatch(name) and not _ADDRESS.fullmatch(name) and not _BAD_PAIR.search(name)
+    )
+
+
+def has_bad_component(path: str) -> bool:
+    """Tell whether a path holds ``.`` or ``..`` between slashes."""
+    if "." not in path:
+        return False
+    return any(part.strip() in {".", ".."} for part in re.split(r"[/\\]", path))
+
+
+def valid_prefix(prefix: str) -> bool:
+    """Tell whether objects may have a name that starts so."""
+    if has_bad_component(prefix) or "//" in prefix or "\0" in prefix:
+        return False
+    return prefix.isascii() or not re.search("[\ud800-\udfff]", prefix)

@@ -1,0 +1,191 @@
+"""What can be set on a bucket: encryption, versioning, tags, object lock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mcpy.sandbox.envelope import ARN
+from mcpy.sandbox.kms import KmsProblem
+from mcpy.sandbox.s3 import locks, sse, tags, xml
+from mcpy.sandbox.s3.call import answer_xml, no_content
+from mcpy.sandbox.s3.errors import S3Problem
+from mcpy.sandbox.s3.xml import NAMESPACE, Markup, element
+from mcpy.sandbox.wsgi import Response
+
+if TYPE_CHECKING:
+    from mcpy.sandbox.s3.call import Call
+    from mcpy.sandbox.s3.xml import Node
+
+PROBE_CONTEXT = {"MinIO admin API": "ServerInfoHandler"}
+MAX_LOCK_DAYS = 36500
+
+
+def put_encryption(call: Call) -> Response:
+    """Set the default encryption; only SSE-KMS asks the KMS whether that will work."""
+    call.store.bucket(call.bucket)
+    algorithm, key = _encryption_rule(call.document("ServerSideEncryptionConfiguration"))
+    if call.kms is None:
+        raise S3Problem.of("KmsNotConfigured")
+    if key:
+        try:
+            call.kms.generate(key.removeprefix(ARN), PROBE_CONTEXT)
+        except KmsProblem as e:
+            raise sse.generation_problem(e) from e
+    call.store.configure(call.bucket, "encryption", f"{algorithm} {key}")
+    return Response(200)
+
+
+def get_encryption(call: Call) -> Response:
+    """Answer the default encryption."""
+    default = sse.bucket_default(call.store.bucket(call.bucket))
+    if default is None:
+        raise S3Problem.of("ServerSideEncryptionConfigurationNotFoundError")
+    algorithm, key = default
+    fields = [element("SSEAlgorithm", algorithm)] if algorithm else []
+    fields += [element("KMSMasterKeyID", key)] if key else []
+    rule = element("Rule", element("ApplyServerSideEncryptionByDefault", *fields))
+    root = element("ServerSideEncryptionConfiguration", rule, xmlns=NAMESPACE)
+    return answer_xml(root, declaration=False)
+
+
+def delete_encryption(call: Call) -> Response:
+    """Remove the default encryption, if there is one."""
+    call.store.configure(call.bucket, "encryption", None)
+    return no_content()
+
+
+def _encryption_rule(config: Node) -> tuple[str, str]:
+    rules = list(config.all("Rule"))
+    if len(rules) != 1:
+        raise _malformed("only one server-side encryption rule is allowed at a time")
+    default = rules[0].first("ApplyServerSideEncryptionByDefault") or xml.Node("")
+    algorithm, key = default.value("SSEAlgorithm"), default.value("KMSMasterKeyID") or ""
+    if algorithm is None:  # the real server takes it, and it encrypts nothing
+        return "", key
+    if algorithm not in {"AES256", "aws:kms"}:
+        raise _malformed("Unknown SSE algorithm")
+    if algorithm == "AES256" and key:
+        raise _malformed("MasterKeyID is allowed with aws:kms only")
+    if algorithm == "aws:kms" and not key.removeprefix(ARN):
+        raise _malformed("MasterKeyID is missing with aws:kms")
+    if key != key.strip(" "):
+        raise _malformed("MasterKeyID contains unsupported characters")
+    return algorithm, key
+
+
+def put_versioning(call: Call) -> Response:
+    """Enable or suspend versioning."""
+    config = call.document("VersioningConfiguration")
+    status = (config.value("Status") or "").strip()
+    if status not in {"Enabled", "Suspended"}:
+        raise S3Problem(
+            "IllegalVersioningConfigurationException",
+            400,
+            "Versioning configuration specified in the request is invalid."
+            f" (unsupported Versioning status {status})",
+        )
+    if status == "Suspended" and locks.enabled(call.store.bucket(call.bucket)):
+        raise S3Problem(
+            "InvalidBucketState",
+            400,
+            "An Object Lock configuration is present on this bucket,"
+            " versioning cannot be suspended.",
+        )
+    call.store.configure(call.bucket, "versioning", status)
+    return Response(200)
+
+
+def get_versioning(call: Call) -> Response:
+    """Answer whether versioning is enabled, suspended, or neither."""
+    status = call.store.bucket(call.bucket).config.get("versioning", "")
+    fields = [element("Status", status)] if status else []
+    root = element("VersioningConfiguration", *fields, xmlns=NAMESPACE)
+    return answer_xml(root, declaration=False)
+
+
+def put_tagging(call: Call) -> Response:
+    """Set the bucket's tags."""
+    found = tags.parse_xml(call.document("Tagging"), tags.MAX_BUCKET_TAGS)
+    call.store.configure(call.bucket, "tagging", tags.to_header(found))
+    return Response(200)
+
+
+def get_tagging(call: Call) -> Response:
+    """Answer the bucket's tags."""
+    text = call.store.bucket(call.bucket).config.get("tagging")
+    if text is None:
+        raise S3Problem.of("NoSuchTagSet")
+    return answer_xml(tags.to_xml(tags.read_stored(text)), declaration=False)
+
+
+def delete_tagging(call: Call) -> Response:
+    """Remove the bucket's tags."""
+    call.store.configure(call.bucket, "tagging", None)
+    return no_content()
+
+
+def put_object_lock(call: Call) -> Response:
+    """Set the default retention of a bucket that has object lock."""
+    try:
+        rule = _lock_rule(xml.parse(call.text(), "ObjectLockConfiguration"))
+    except ValueError as e:
+        problem = S3Problem.of("InvalidArgument")
+        problem.message = str(e)
+        raise problem from e
+    bucket = call.store.bucket(call.bucket)
+    if not locks.enabled(bucket):
+        raise S3Problem.of("InvalidBucketState")
+    call.store.configure(call.bucket, "object-lock", rule)
+    return Response(200)
+
+
+def get_object_lock(call: Call) -> Response:
+    """Answer the default retention."""
+    rule = call.store.bucket(call.bucket).config.get("object-lock")
+    if rule is None:
+        raise S3Problem.of("ObjectLockConfigurationNotFoundError")
+    fields: list[Markup] = [element("ObjectLockEnabled", "Enabled")]
+    if rule:
+        mode, count, unit = rule.split()
+        retention = element("DefaultRetention", element("Mode", mode), element(unit, count))
+        fields.append(element("Rule", retention))
+    return answer_xml(
+        element("ObjectLockConfiguration", *fields, xmlns=NAMESPACE), declaration=False
+    )
+
+
+def _lock_rule(config: Node) -> str:
+    """Return ``MODE COUNT Days|Years``, nothing if there is no default.
+
+    Raises:
+        ValueError: in the words the client hears.
+    """
+    if config.value("ObjectLockEnabled") != "Enabled":
+        raise ValueError("only 'Enabled' value is allowed to ObjectLockEnabled element")
+    rule = config.first("Rule")
+    if rule is None:
+        return ""
+    retention = rule.first("DefaultRetention") or xml.Node("")
+    mode = retention.value("Mode") or ""
+    if mode not in locks.MODES:
+        raise ValueError(f"unknown retention mode {mode}")
+    days, years = retention.value("Days"), retention.value("Years")
+    if days is None and years is None:
+        raise ValueError("either Days or Years must be specified")
+    if days is not None and years is not None:
+        raise ValueError("either Days or Years must be specified, not both")
+    unit, text = ("Days", days) if days is not None else ("Years", years)
+    return f"{mode} {_count(text or '', unit)} {unit}"
+
+
+def _count(text: str, unit: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise ValueError(f"Default retention period must be a positive integer value for '{unit}'")
+    limit = MAX_LOCK_DAYS if unit == "Days" else MAX_LOCK_DAYS // 365
+    if int(text) > limit:
+        raise ValueError(f"Default retention period too large for '{unit}' {text}")
+    return int(text)
+
+
+def _malformed(reason: str) -> S3Problem:
+    return S3Problem.of("MalformedXML", reason)

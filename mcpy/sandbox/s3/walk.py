@@ -1,0 +1,165 @@
+"""Walking a bucket in the order of a listing, a page at a time.
+
+Names are compared as bytes. What lies behind a delimiter is folded into common prefixes and
+skipped in the index, so that a page costs what it shows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mcpy.sandbox.store.model import ObjectVersion, decode_key, encode_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mcpy.sandbox.store import Store
+    from mcpy.sandbox.store.index import Row
+
+BATCH = 1001
+
+
+@dataclass(slots=True)
+class Page:
+    """One page of a listing.
+
+    Attributes:
+        versions: in order, each with whether it is the latest of its name.
+        prefixes: common prefixes in order.
+        truncated: whether more follows.
+        next_key: the last name or common prefix of the page, for the next one to start behind.
+        next_version: the version id of that name.
+    """
+
+    versions: list[tuple[ObjectVersion, bool]] = field(default_factory=list)
+    prefixes: list[str] = field(default_factory=list)
+    truncated: bool = False
+    next_key: str = ""
+    next_version: str = ""
+
+    def __len__(self) -> int:
+        return len(self.versions) + len(self.prefixes)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to list.
+
+    Attributes:
+        marker: names up to this one are left out.
+        version_marker: of that name, versions up to this one are left out, the rest shown.
+        limit: how many names and prefixes a page holds.
+        all_versions: every version and delete marker, not only latest objects.
+    """
+
+    prefix: str = ""
+    delimiter: str = ""
+    marker: str = ""
+    version_marker: str = ""
+    limit: int = 1000
+    all_versions: bool = False
+
+
+def walk(store: Store, bucket: str, wanted: Wanted) -> Page:
+    """Return one page.
+
+    Raises:
+        NoBucketError: there is no such bucket.
+    """
+    page = Page()
+    store.bucket(bucket)
+    if wanted.limit <= 0:
+        return page
+    for name, row, latest in _entries(store, bucket, wanted):
+        if len(page) >= wanted.limit:
+            page.truncated = True
+            break
+        page.next_key = name
+        if row is None:
+            page.prefixes.append(name)
+            page.next_version = ""
+        else:
+            version = ObjectVersion.decode(row)
+            page.versions.append((version, latest))
+            page.next_version = version.version_id
+    return page
+
+
+def _entries(store: Store, bucket: str, wanted: Wanted) -> Iterator[tuple[str, Row | None, bool]]:
+    """Yield name and row of each version to show, and each common prefix with no row."""
+    prefix, delimiter = encode_key(wanted.prefix), encode_key(wanted.delimiter)
+    marker = encode_key(wanted.marker)
+    position, after = max(prefix, marker), bool(marker) and marker >= prefix
+    if wanted.version_marker and wanted.marker:
+        yield from _rest_of_marker(store, bucket, wanted)
+    previous: bytes | None = None
+    while True:
+        rows = store.scan(bucket, position, limit=min(BATCH, wanted.limit + 1), after=after)
+        jump = None
+        for row in rows:
+            key = row[0]
+            if not key.startswith(prefix):
+                return
+            at = key.find(delimiter, len(prefix)) if delimiter else -1
+            if at >= 0:
+                common = key[: at + len(delimiter)]
+                if common > marker and (wanted.all_versions or _shown(store, bucket, common)):
+                    yield decode_key(common), None, True
+                jump = successor(common)
+                break
+            if key != previous or wanted.all_versions:
+                if wanted.all_versions or not row[4]:
+                    yield decode_key(key), row, key != previous
+                previous = key
+        if jump is not None:
+            position, after = jump, False
+        elif len(rows) < min(BATCH, wanted.limit + 1):
+            return
+        else:
+            yield from _rest(store, bucket, rows[-1], all_versions=wanted.all_versions)
+            position, after = rows[-1][0], True
+
+
+def _rest(
+    store: Store, bucket: str, row: Row, *, all_versions: bool
+) -> Iterator[tuple[str, Row | None, bool]]:
+    """Yield the versions of one name that a batch of rows broke off in."""
+    while all_versions:
+        rows = store.rest_of_key(bucket, row, limit=BATCH)
+        for row in rows:  # noqa: PLR1704 - goes on behind the last one
+            yield decode_key(row[0]), row, False
+        if len(rows) < BATCH:
+            return
+
+
+def _rest_of_marker(
+    store: Store, bucket: str, wanted: Wanted
+) -> Iterator[tuple[str, Row | None, bool]]:
+    version = store.find(bucket, wanted.marker, wanted.version_marker)
+    if version is not None:
+        row = (encode_key(version.key), version.mtime_ns, version.number)
+        yield from _rest(store, bucket, row, all_versions=True)
+
+
+def _shown(store: Store, bucket: str, common: bytes) -> bool:
+    """Tell whether a common prefix holds an object that is not deleted."""
+    position, after, previous = common, False, None
+    while rows := store.scan(bucket, position, limit=100, after=after):
+        for row in rows:
+            if not row[0].startswith(common):
+                return False
+            if row[0] != previous and not row[4]:
+                return True
+            previous = row[0]
+        position, after = rows[-1][0], True
+    return False
+
+
+def successor(prefix: bytes) -> bytes:
+    """Return the smallest name behind all that start with ``prefix``."""
+    return (
+        prefix + b"\xff" * 8
+        if prefix.endswith(b"\xff")
+        else prefix[:-1] + bytes((prefix[-1] + 1,))
+    )
