@@ -1,1 +1,1 @@
-"""The embedded sandbox: a KES and an S3 server that really encrypt, on loopback. Not for production."""
+"""An embedded KES and S3 server with real envelope encryption; not for production."""

@@ -1,0 +1,272 @@
+"""The folder a sandbox lives in: what is where, who may be in it, what it says of itself.
+
+certs/      ca.crt, server.key server.crt, root.key root.cert, minio.key minio.cert
+keys/       the KES's keystore, one file for each key
+data/       buckets and objects
+minio.env   the S3 server's environment: its root credentials, later MINIO_KMS_KES_*
+kes.yml     the KES's configuration
+state.json  process, addresses, start; the lock beside it says whether that is true
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shlex
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from mcpy.errors import ConfigError
+from mcpy.sandbox import certs
+from mcpy.sandbox.certs import write_private
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_KES_YML = """\
+version: v1
+address: {address}
+admin:
+  identity: {admin}
+tls:
+  key: {server_key}
+  cert: {server_cert}
+policy:
+  minio:
+    allow:
+    - /v1/key/create/*
+    - /v1/key/describe/*
+    - /v1/key/generate/*
+    - /v1/key/decrypt/*
+    - /v1/key/hmac/*
+    - /v1/key/list/*
+    - /v1/status
+    - /v1/ready
+    - /v1/metrics
+    - /v1/api
+    - /v1/log/audit
+    - /v1/log/error
+    identities:
+    - {minio}
+log:
+  error: on
+  audit: on
+keystore:
+  fs:
+    path: {keys}
+"""
+
+
+def default_dir() -> Path:
+    """Return where a sandbox lives when nobody says otherwise."""
+    from platformdirs import user_data_path
+
+    return user_data_path("mcpy", appauthor=False) / "sandbox"
+
+
+@dataclass(frozen=True)
+class State:
+    """What a sandbox says of itself.
+
+    Attributes:
+        pid: its process; 0 when it was stopped.
+        s3_url: address of the S3 and admin API.
+        kes_url: address of the KES.
+        started: RFC 3339.
+    """
+
+    pid: int
+    s3_url: str
+    kes_url: str
+    started: str
+
+
+@dataclass(frozen=True)
+class Home:
+    """One sandbox's folder."""
+
+    path: Path
+
+    @property
+    def certs(self) -> Path:
+        """Folder of keys and certificates."""
+        return self.path / "certs"
+
+    @property
+    def keys(self) -> Path:
+        """Folder of the KES's keystore."""
+        return self.path / "keys"
+
+    @property
+    def data(self) -> Path:
+        """Folder of buckets and objects."""
+        return self.path / "data"
+
+    @property
+    def env_file(self) -> Path:
+        """The S3 server's environment file."""
+        return self.path / "minio.env"
+
+    @property
+    def kes_yml(self) -> Path:
+        """The KES's configuration file."""
+        return self.path / "kes.yml"
+
+    @property
+    def log_file(self) -> Path:
+        """Where both servers log."""
+        return self.path / "sandbox.log"
+
+    @property
+    def state_file(self) -> Path:
+        """What the sandbox says of itself."""
+        return self.path / "state.json"
+
+    def furnish(self) -> None:
+        """Make what a sandbox needs and does not have: folders, certificates, credentials.
+
+        Raises:
+            ConfigError: the folder cannot be written.
+        """
+        try:
+            for folder in (self.path, self.certs, self.keys, self.data):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._issue_certificates()
+            if not self.env_file.exists():
+                write_private(self.env_file, _first_environment().encode())
+        except OSError as e:
+            raise ConfigError(f"cannot set up the sandbox in {self.path}: {e.strerror}") from e
+
+    def write_kes_config(self, address: str) -> None:
+        """Write the KES's configuration unless there is one."""
+        if self.kes_yml.exists():
+            return
+        text = _KES_YML.format(
+            address=address,
+            admin=certs.identity_of_pem((self.certs / "root.cert").read_bytes()),
+            minio=certs.identity_of_pem((self.certs / "minio.cert").read_bytes()),
+            server_key=json.dumps(str(self.certs / "server.key")),
+            server_cert=json.dumps(str(self.certs / "server.crt")),
+            keys=json.dumps(str(self.keys)),
+        )
+        write_private(self.kes_yml, text.encode())
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables of the S3 server's environment file."""
+        try:
+            return read_environment(self.env_file)
+        except OSError as e:
+            raise ConfigError(f"cannot read {self.env_file}: {e.strerror}") from e
+
+    def write_state(self, state: State) -> None:
+        """Replace the state file, whole or not at all."""
+        write_private(self.state_file, json.dumps(asdict(state), indent=2).encode() + b"\n")
+
+    def read_state(self) -> State | None:
+        """Return what the last sandbox here said of itself."""
+        try:
+            return State(**json.loads(self.state_file.read_bytes()))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def last_words(self) -> str:
+        """Return the last line of the log."""
+        with contextlib.suppress(OSError):
+            lines = self.log_file.read_text(encoding="utf-8", errors="replace").splitlines()
+            return next((line for line in reversed(lines) if line.strip()), "")
+        return ""
+
+    def _issue_certificates(self) -> None:
+        if not (self.certs / "ca.crt").exists():
+            authority = certs.Authority()
+            authority.server().save(self.certs / "server.key", self.certs / "server.crt")
+            (self.certs / "ca.crt").write_bytes(authority.cert_pem)
+        for name in ("root", "minio"):
+            if not (self.certs / f"{name}.cert").exists():
+                pair, _ = certs.client(name)
+                pair.save(self.certs / f"{name}.key", self.certs / f"{name}.cert")
+
+
+class Lock:
+    """The right to be the sandbox of a folder; the system takes it back when a process dies."""
+
+    def __init__(self, home: Home) -> None:
+        self._path = home.path / ".lock"
+        self._descriptor: int | None = None
+
+    def acquire(self) -> bool:
+        """Take the lock; tell whether that worked."""
+        descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600)
+        if not _lock(descriptor):
+            os.close(descriptor)
+            return False
+        self._descriptor = descriptor
+        return True
+
+    def release(self) -> None:
+        """Give the lock back."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def is_held(self) -> bool:
+        """Tell whether any process, this one too, holds the lock."""
+        if self._descriptor is not None:
+            return True
+        if not self._path.exists():
+            return False
+        free = self.acquire()
+        self.release()
+        return not free
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        import fcntl
+    except ImportError:
+        return _lock_on_windows(descriptor)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _lock_on_windows(descriptor: int) -> bool:
+    import importlib
+
+    # by name: type checkers elsewhere do not know this module
+    msvcrt = importlib.import_module("msvcrt")
+    try:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+    except OSError:
+        return False
+    return True
+
+
+def read_environment(path: Path) -> dict[str, str]:
+    """Read an environment file: ``NAME=value`` lines, ``export``, quotes and comments allowed."""
+    variables = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        text = line.strip().removeprefix("export ").strip()
+        name, equals, value = text.partition("=")
+        if equals and not name.startswith("#"):
+            variables[name.strip()] = _unquoted(value.strip())
+    return variables
+
+
+def _unquoted(value: str) -> str:
+    if value[:1] not in {'"', "'"}:
+        return value
+    try:
+        return "".join(shlex.split(value, comments=True))
+    except ValueError:
+        return value
+
+
+def _first_environment() -> str:
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+    user = "play-" + "".join(secrets.choice(alphabet) for _ in range(8))
+    return f"MINIO_ROOT_USER={user}\nMINIO_ROOT_PASSWORD={secrets.token_hex(20)}\n"

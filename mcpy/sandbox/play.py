@@ -1,0 +1,271 @@
+"""The sandbox: a KES and an S3 server in one folder, for a test, a demo or an afternoon.
+
+Not for production: keys lie in files, nothing is replicated, and both servers trust loopback.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import shutil
+import tempfile
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from mcpy.errors import ConfigError, InputError, UnreachableError
+from mcpy.sandbox import certs
+from mcpy.sandbox.home import Home, Lock, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from mcpy.sandbox.kes.service import KesService
+    from mcpy.sandbox.s3_service import S3Service
+
+_Service = TypeVar("_Service", "KesService", "S3Service")
+
+ANY_PORT = "127.0.0.1:0"
+_KES_ADDRESS = "127.0.0.1:7373"
+"""What the KES's configuration file says; a sandbox itself takes any port."""
+
+
+class Sandbox:
+    """Both servers; a context manager that starts and stops them.
+
+    Args:
+        dir: where keys, objects and credentials stay; without it a folder that goes with the
+            sandbox.
+        s3: host and port of the S3 server; port 0 takes the last one used here, or any.
+        kes: the same for the KES; wins over the address in ``kes_config``.
+        tls: whether the S3 server speaks TLS; the KES always does.
+        kes_config: a KES configuration to serve instead of the sandbox's own.
+        allow_remote: whether addresses other machines can reach are accepted.
+    """
+
+    def __init__(
+        self,
+        dir: Path | None = None,  # noqa: A002 - the name of the option
+        *,
+        s3: str = ANY_PORT,
+        kes: str = ANY_PORT,
+        tls: bool = False,
+        kes_config: Path | None = None,
+        allow_remote: bool = False,
+    ) -> None:
+        self._addresses = [_address(text, allow_remote=allow_remote) for text in (s3, kes)]
+        self._temporary = dir is None
+        self.home = Home((dir or Path(tempfile.mkdtemp(prefix="mcpy-sandbox-"))).absolute())
+        self._tls = tls
+        self._kes_config = kes_config
+        self._lock = Lock(self.home)
+        self._log = _Log(self.home)
+        self._kes: KesService | None = None
+        self._s3: S3Service | None = None
+
+    def start(self) -> Self:
+        """Start both servers.
+
+        Raises:
+            ConfigError: the folder, a configuration or the KMS is unusable, or the folder is
+                another sandbox's.
+            UnreachableError: an address cannot be listened on.
+        """
+        self.home.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not self._lock.acquire():
+            raise ConfigError(
+                f"a sandbox is running in {self.home.path} already", hint="mcpy sandbox status"
+            )
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """Stop both servers; a folder of its own goes with them."""
+        for service in (self._s3, self._kes):
+            if service is not None:
+                service.stop()
+        last = self.home.read_state()
+        if last is not None and self._kes is not None:
+            self.home.write_state(State(0, last.s3_url, last.kes_url, last.started))
+        self._s3 = self._kes = None
+        self._log.close()
+        self._lock.release()
+        if self._temporary:
+            shutil.rmtree(self.home.path, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def s3_url(self) -> str:
+        """Address of the S3 and admin API."""
+        return self._s3.url if self._s3 else ""
+
+    @property
+    def kes_url(self) -> str:
+        """Address of the KES."""
+        return self._kes.server.url if self._kes else ""
+
+    @property
+    def access_key(self) -> str:
+        """The S3 server's root user, as its environment file has it now."""
+        return self.home.environment().get("MINIO_ROOT_USER", "")
+
+    @property
+    def secret_key(self) -> str:
+        """The S3 server's root password, as its environment file has it now."""
+        return self.home.environment().get("MINIO_ROOT_PASSWORD", "")
+
+    @property
+    def ca(self) -> Path:
+        """The certificate that vouches for both servers."""
+        return self.home.certs / "ca.crt"
+
+    @property
+    def client_key(self) -> Path:
+        """Private key of the KES's administrator."""
+        return self.home.certs / "root.key"
+
+    @property
+    def client_cert(self) -> Path:
+        """Certificate of the KES's administrator."""
+        return self.home.certs / "root.cert"
+
+    @property
+    def api_key(self) -> str:
+        """API key of the KES's administrator."""
+        return certs.api_key_of(self.client_key.read_bytes())
+
+    @property
+    def minio_api_key(self) -> str:
+        """API key of the S3 server's own identity, which may use every key but delete none."""
+        return certs.api_key_of((self.home.certs / "minio.key").read_bytes())
+
+    @property
+    def failure(self) -> str | None:
+        """Why the S3 server did not come up after its last restart, or None."""
+        return self._s3.failure if self._s3 else None
+
+    def env(self) -> dict[str, str]:
+        """Return the variables that make ``mcpy kes`` and ``kes`` talk to this KES."""
+        return {
+            "KES_SERVER": self.kes_url,
+            "KES_CLIENT_KEY": str(self.client_key),
+            "KES_CLIENT_CERT": str(self.client_cert),
+            "MCPY_KES_CA": str(self.ca),
+        }
+
+    def restart_s3(self) -> None:
+        """Start the S3 server again with what its environment file says now.
+
+        Raises:
+            ConfigError: it does not come up; it stays down then.
+        """
+        if self._s3 is not None:
+            self._s3.restart()
+
+    def reload_kes(self) -> None:
+        """Make the KES read its configuration again."""
+        if self._kes is not None:
+            self._kes.reload()
+
+    def _start(self) -> None:
+        from mcpy.sandbox.kes.service import KesService
+        from mcpy.sandbox.s3_service import S3Service
+
+        self.home.furnish()
+        last = self.home.read_state()
+        s3, kes = self._remembered(last)
+        self.home.write_kes_config(_KES_ADDRESS)
+        config = self._kes_config or self.home.kes_yml
+        self._kes = _listening(lambda port: KesService(config, (kes[0], port), self._log), kes[1])
+        self._s3 = _listening(
+            lambda port: S3Service(self.home, (s3[0], port), self._log, tls=self._tls), s3[1]
+        )
+        started = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        self.home.write_state(State(os.getpid(), self.s3_url, self.kes_url, started))
+
+    def _remembered(self, last: State | None) -> list[tuple[str, tuple[int, ...]]]:
+        """Return hosts and the ports to try: the last one first, so that URLs stay true."""
+        urls = (last.s3_url, last.kes_url) if last else ("", "")
+        return [
+            (host, (port,) if port else (*_port_of(url), 0))
+            for (host, port), url in zip(self._addresses, urls, strict=True)
+        ]
+
+
+class _Log:
+    """Appends lines to the sandbox's log file, readable by its owner alone."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._lock = threading.Lock()
+        self._descriptor: int | None = None
+
+    def __call__(self, line: str) -> None:
+        """Write one line."""
+        with self._lock:
+            if self._descriptor is None:
+                flags = os.O_CREAT | os.O_APPEND | os.O_WRONLY
+                self._descriptor = os.open(self._home.log_file, flags, 0o600)
+            os.write(self._descriptor, line.encode("utf-8", "backslashreplace") + b"\n")
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            if self._descriptor is not None:
+                os.close(self._descriptor)
+                self._descriptor = None
+
+
+def _listening(make: Callable[[int], _Service], ports: tuple[int, ...]) -> _Service:
+    """Return a started service on the first of ``ports`` that is free."""
+    for port in ports:
+        service = make(port)
+        try:
+            service.start()
+        except OSError as e:
+            if port == ports[-1]:
+                raise UnreachableError(f"cannot listen on port {port}: {e}") from e
+            continue
+        return service
+    raise AssertionError("no port to try")
+
+
+def _address(text: str, *, allow_remote: bool) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    host = host.strip("[]") or "127.0.0.1"
+    if not colon or not port.isdigit() or int(port) > 65_535:
+        raise InputError(f"`{text}` is not an address", hint="HOST:PORT, for example 127.0.0.1:0")
+    if not allow_remote and not _is_loopback(host):
+        raise InputError(
+            f"`{host}` can be reached by other machines, and a sandbox is no place for secrets",
+            hint="--allow-remote if you mean it",
+        )
+    return host, int(port)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _port_of(url: str) -> tuple[int, ...]:
+    port = url.rpartition(":")[2].strip("/")
+    return (int(port),) if port.isdigit() else ()
