@@ -190,6 +190,7 @@ class HttpClient:
         self._auth = auth
         self._certificate = client
         self._client: httpx.Client | None = None
+        self._patience_s: float | None = None
 
     def request(self, call: Call, *, max_body_bytes: int = MAX_BODY_BYTES) -> Answer:
         """Send ``call`` and return its whole answer.
@@ -205,13 +206,30 @@ class HttpClient:
     @contextmanager
     def stream(self, call: Call) -> Iterator[Stream]:
         """Send ``call`` and give its answer, the body still to be read; raises as ``request``."""
-        moment = None if call.transfer else self.options.deadline.moment
+        moment = None if call.transfer else self._moment()
         with self._bounded(moment):
             response = self._attempts(call)
         try:
             yield Stream(call.method, response, lambda: self._bounded(moment))
         finally:
             response.close()
+
+    @contextmanager
+    def patience(self, limit_s: float) -> Iterator[None]:
+        """Give every call in the block ``limit_s`` at most, for polling what may hang."""
+        self._patience_s = limit_s
+        try:
+            yield
+        finally:
+            self._patience_s = None
+
+    def _moment(self) -> float | None:
+        """Return when the next call has to have its answer."""
+        moment = self.options.deadline.moment
+        if self._patience_s is None:
+            return moment
+        soon = time.monotonic() + self._patience_s
+        return soon if moment is None else min(soon, moment)
 
     def close(self) -> None:
         """Close the connections."""
@@ -310,10 +328,13 @@ class HttpClient:
         try:
             with deadline_at(moment):
                 yield
+        except (httpcore.ConnectTimeout, httpx.ConnectTimeout) as e:
+            raise DeadlineError(f"cannot connect to {self.where}: no answer in time") from e
         except (httpcore.TimeoutException, httpx.TimeoutException) as e:
             limit = self.options.deadline.timeout_s if moment else self.options.idle_s
             raise DeadlineError(
-                f"{self.where} gave no answer within {limit:g} s", hint="--timeout SECONDS"
+                f"{self.where} gave no answer within {self._patience_s or limit:g} s",
+                hint="--timeout SECONDS",
             ) from e
         except BROKEN as e:
             raise translate(e, self.base_url) from e

@@ -91,6 +91,11 @@ class Kes:
         """The server in use, ``HOST:PORT``."""
         return self._clients[0].where
 
+    def close(self) -> None:
+        """Close the connections."""
+        for client in self._clients:
+            client.close()
+
     def version(self) -> ServerVersion:
         """Return the server's version; needs no policy."""
         found = self._json("GET", "/version")

@@ -38,7 +38,17 @@ class KeyStatus:
     @property
     def works(self) -> bool:
         """Whether the key encrypts and decrypts."""
-        return not (self.encryption_error or self.decryption_error)
+        return not self.problem
+
+    @property
+    def problem(self) -> str:
+        """Why it does not, or ``""``."""
+        return self.encryption_error or self.decryption_error
+
+    @property
+    def missing(self) -> bool:
+        """Whether there is no such key."""
+        return "does not exist" in self.problem
 
 
 @dataclass(frozen=True)
@@ -68,6 +78,7 @@ class MinioAdmin:
             if alias.anonymous
             else SigV4Auth(alias.access_key, alias.secret_key, alias.session_token)
         )
+        self.alias = alias.name
         self.http = HttpClient(alias.url, options, refusal=s3_refusal, auth=auth)
 
     def info(self) -> dict[str, Any]:
@@ -149,7 +160,18 @@ class MinioAdmin:
         try:
             return self._call(method, f"{KMS}/{op}", query)
         except S3Error as e:
-            raise _without_kms(e, self.http.where) from e
+            raise self._without_kms(e) from e
+
+    def _without_kms(self, error: S3Error) -> McpyError:
+        """Say in full what MinIO's most repeated error means, and what to do."""
+        if error.status != 501:
+            return error
+        return UnsupportedError(
+            f"{self.http.where} has no KMS: its MINIO_KMS_* environment is not set, "
+            "or was set after it started",
+            hint=f"mcpy admin kms env {self.alias} --key KEY, "
+            f"then mcpy admin service restart {self.alias}",
+        )
 
     def _json(self, method: str, path: str, query: Mapping[str, str]) -> dict[str, Any]:
         return json_object(self._call(method, path, query), self.http.where)
@@ -157,13 +179,3 @@ class MinioAdmin:
     def _call(self, method: str, path: str, query: Mapping[str, str]) -> Answer:
         encoded = encode_query(query.items())
         return self.http.request(Call(method, f"{path}?{encoded}" if encoded else path))
-
-
-def _without_kms(error: S3Error, where: str) -> McpyError:
-    """Say in full what MinIO's most repeated error means, and what to do."""
-    if error.status != 501:
-        return error
-    return UnsupportedError(
-        f"{where} has no KMS: its MINIO_KMS_* environment is not set, or was set after it started",
-        hint="mcpy admin kms env ALIAS --key KEY, then mcpy admin service restart ALIAS",
-    )

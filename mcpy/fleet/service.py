@@ -1,0 +1,55 @@
+"""Stop, freeze and unfreeze a deployment, and see that it happened."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from mcpy.errors import ApiError, DeadlineError, UnreachableError
+from mcpy.fleet.restart import POLL_S, answers_s3, nodes_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mcpy.api.http import Deadline
+    from mcpy.api.madmin import MinioAdmin
+    from mcpy.api.s3 import S3
+
+# a frozen server is silent: what answers within this was not frozen
+FROZEN_AFTER_S = 1.5
+
+
+def stop(
+    admin: MinioAdmin, deadline: Deadline, *, sleep: Callable[[float], None] = time.sleep
+) -> None:
+    """Stop every node, and return when it no longer answers, or is a new process.
+
+    Raises:
+        DeadlineError: it still answers as before.
+    """
+    before = nodes_of(admin.info(), time.time())
+    admin.service("stop")
+    while deadline.left_s() > 0:
+        sleep(POLL_S)
+        try:
+            with admin.http.patience(2):
+                after = nodes_of(admin.info(), time.time())
+        except DeadlineError:
+            continue
+        except (UnreachableError, ApiError):
+            return
+        if any(after[n].reborn_since(before[n]) for n in before.keys() & after.keys()):
+            return  # its service manager started it again
+    raise DeadlineError(f"{admin.http.where} was asked to stop, and still answers")
+
+
+def freeze(admin: MinioAdmin, s3: S3) -> bool:
+    """Freeze every node; return whether S3 is silent afterwards."""
+    admin.service("freeze")
+    return not answers_s3(s3, within_s=FROZEN_AFTER_S)
+
+
+def unfreeze(admin: MinioAdmin, s3: S3) -> bool:
+    """Undo one freeze on every node; return whether S3 answers afterwards."""
+    admin.service("unfreeze")
+    return answers_s3(s3)
