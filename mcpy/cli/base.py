@@ -26,8 +26,8 @@ class _WithGlobalOptions(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write own options in full and name the global ones in one paragraph."""
-        own = [param.get_help_record(ctx) for param in super().get_params(ctx)]
-        records = [record for record in own if record]
+        own = [p for p in super().get_params(ctx) if isinstance(p, click.Option)]
+        records = [record for p in own if (record := p.get_help_record(ctx))]
         if records:
             with formatter.section("Options"):
                 formatter.write_dl(records)

@@ -62,7 +62,7 @@ GLOBAL_OPTIONS: list[click.Option] = [
     _flag("--quiet", "-q", help="No progress, no success messages."),
     _flag("--debug", help="Show each request on stderr, without secrets."),
     _flag("--no-color", help="No colour."),
-    _flag("--insecure", help="Trust any TLS certificate."),
+    _flag("--insecure", "-k", help="Trust any TLS certificate."),
     _flag("--show-secrets", help="Print secret keys where they are hidden otherwise."),
     _option("--config-dir", "-C", type=_FILE, metavar="DIR", help="The config folder."),
     _option("--ca", type=_FILE, metavar="FILE", help="Certificates to trust, PEM file or folder."),

@@ -87,10 +87,10 @@ def _kes_options(command: Callable[..., None]) -> Callable[..., None]:
     path = click.Path(dir_okay=False, resolve_path=True)
     for option in (
         click.option("--kes-server", metavar="URL", default="", help="The KES behind the alias."),
-        click.option("--kes-cert", type=path, default="", help="Client certificate, PEM."),
-        click.option("--kes-key", type=path, default="", help="Its private key, PEM."),
+        click.option("--kes-cert", type=path, help="Client certificate, PEM."),
+        click.option("--kes-key", type=path, help="Its private key, PEM."),
         click.option("--kes-api-key-env", metavar="NAME", help="Variable with an API key."),
-        click.option("--kes-ca", type=path, default="", help="Who issued KES's certificate."),
+        click.option("--kes-ca", type=path, help="Who issued KES's certificate."),
     ):
         command = option(command)
     return command
@@ -207,10 +207,10 @@ def _kes_of(app: App, options: dict[str, Any]) -> KesProfile | None:
         raise InputError("an API key and a client certificate are two identities: give one")
     profile = KesProfile(
         server=options["kes_server"],
-        client_cert=options["kes_cert"],
-        client_key=options["kes_key"],
+        client_cert=options["kes_cert"] or "",
+        client_key=options["kes_key"] or "",
         api_key=api_key,
-        ca=options["kes_ca"],
+        ca=options["kes_ca"] or "",
     )
     if profile == KesProfile():
         return None

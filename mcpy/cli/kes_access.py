@@ -1,0 +1,166 @@
+"""Which KES, and who we are to it: options, then the environment of ``kes``, then an alias."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mcpy.cli.base import Command
+from mcpy.cli.params import ALIAS
+from mcpy.cli.secrets import ask
+from mcpy.errors import ConfigError, InputError
+from mcpy.models import KesProfile
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mcpy.api.kes import Kes
+    from mcpy.api.tls import ClientCertificate
+    from mcpy.cli.app import App
+
+# the order in which `kes` reads them, then MinIO's own names
+VARIABLES: dict[str, tuple[str, ...]] = {
+    "server": ("MINIO_KES_SERVER", "KES_SERVER", "MINIO_KMS_KES_ENDPOINT"),
+    "api_key": ("MINIO_KES_API_KEY", "KES_API_KEY", "MINIO_KMS_KES_API_KEY"),
+    "client_key": (
+        "MINIO_KES_KEY_FILE",
+        "KES_CLIENT_KEY",
+        "MINIO_KES_CLIENT_KEY",
+        "MINIO_KMS_KES_KEY_FILE",
+    ),
+    "client_cert": (
+        "MINIO_KES_CERT_FILE",
+        "KES_CLIENT_CERT",
+        "MINIO_KES_CLIENT_CERT",
+        "MINIO_KMS_KES_CERT_FILE",
+    ),
+    "ca": ("MCPY_KES_CA", "MINIO_KMS_KES_CAPATH"),
+}
+PASSWORD_VARIABLE = "MCPY_KES_KEY_PASSWORD"  # noqa: S105 - a name
+
+
+@dataclass(frozen=True)
+class KesOptions:
+    """What the command line says of the KES; None where it says nothing."""
+
+    server: str | None = None
+    client_cert: str | None = None
+    client_key: str | None = None
+    api_key: str | None = None
+    alias: str | None = None
+
+
+class KesCommand(Command):
+    """A command that talks to a KES: it takes ``--server`` and the rest as a KesOptions.
+
+    ``-e/--enclave`` is accepted as ``kes`` accepts it: to no effect.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - passed on to click
+        super().__init__(*args, **kwargs)
+        self.params += _connection_options()
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
+        """Gather the connection options into one argument, ``access``."""
+        found = {f.name: ctx.params.pop(f"kes_{f.name}", None) for f in fields(KesOptions)}
+        ctx.params["access"] = KesOptions(**found)
+        return super().invoke(ctx)
+
+
+def _connection_options() -> list[click.Parameter]:
+    return [
+        click.Option(["--server", "kes_server"], metavar="HOST[:PORT]", help="The KES server."),
+        click.Option(["--cert", "kes_client_cert"], metavar="FILE", help="Client certificate."),
+        click.Option(["--key", "kes_client_key"], metavar="FILE", help="Its private key."),
+        click.Option(["--api-key", "kes_api_key"], help="API key; better in KES_API_KEY."),
+        click.Option(["--alias", "kes_alias"], type=ALIAS, help="The KES of this alias."),
+        click.Option(["-e", "--enclave"], expose_value=False, hidden=True),
+    ]
+
+
+def connect(app: App, options: KesOptions) -> Kes:
+    """Return the client for the KES that options, environment or alias name.
+
+    Raises:
+        ConfigError: no identity, two identities, or files that cannot be read.
+    """
+    from mcpy.api.kes import Kes, endpoints
+
+    profile = resolve(app, options)
+    app.out.hide(*([] if app.settings.show_secrets else [profile.api_key]))
+    certificate = _certificate(app, profile)
+    client = Kes(endpoints(profile.server), app.http_options(profile.ca), certificate)
+    app.at_end(client.close)
+    return client
+
+
+def resolve(app: App, options: KesOptions) -> KesProfile:
+    """Return where and who; what stands on the line goes before the alias and environment."""
+    from mcpy.api.kes import DEFAULT_SERVER
+
+    profile = _of_alias(app, options.alias) if options.alias else _of_environment(app.environ)
+    if options.api_key is not None:
+        profile = replace(profile, client_cert="", client_key="")
+    elif options.client_cert is not None or options.client_key is not None:
+        profile = replace(profile, api_key="")
+    names = ("server", "client_cert", "client_key", "api_key")
+    given = {n: getattr(options, n) for n in names if getattr(options, n) is not None}
+    profile = replace(profile, **given)
+    return profile if profile.server else replace(profile, server=DEFAULT_SERVER)
+
+
+def _of_alias(app: App, name: str) -> KesProfile:
+    profile = app.alias(name).kes
+    if profile is None:
+        raise ConfigError(
+            f"the alias `{name}` has no KES",
+            hint=f"mcpy alias set {name} ... --kes-server URL --kes-cert FILE --kes-key FILE",
+        )
+    return profile
+
+
+def _of_environment(environ: Mapping[str, str]) -> KesProfile:
+    found = {
+        field: next((environ[name] for name in names if environ.get(name)), "")
+        for field, names in VARIABLES.items()
+    }
+    return KesProfile(**found)
+
+
+def _certificate(app: App, profile: KesProfile) -> ClientCertificate:
+    from mcpy.api.tls import ClientCertificate
+
+    if profile.api_key and (profile.client_cert or profile.client_key):
+        raise InputError(
+            "an API key and a client certificate are two identities: keep one",
+            hint="unset KES_API_KEY, or unset KES_CLIENT_KEY and KES_CLIENT_CERT",
+        )
+    if profile.api_key:
+        return ClientCertificate(api_key=profile.api_key)
+    if not (profile.client_cert or profile.client_key):
+        raise ConfigError(
+            "KES needs to know who is asking: no client certificate and no API key is set",
+            hint="export KES_CLIENT_KEY=FILE KES_CLIENT_CERT=FILE, or KES_API_KEY=kes:v1:...",
+        )
+    if not profile.client_cert:
+        raise ConfigError("no client certificate is set", hint="export KES_CLIENT_CERT=FILE")
+    if not profile.client_key:
+        raise ConfigError("no client private key is set", hint="export KES_CLIENT_KEY=FILE")
+    return ClientCertificate(
+        Path(profile.client_cert), Path(profile.client_key), password=lambda: _password(app)
+    )
+
+
+def _password(app: App) -> str:
+    password = app.environ.get(PASSWORD_VARIABLE, "")
+    if not password and app.stdin.isatty():
+        password = ask(app, "Password of the private key", hidden=True)
+    if not password:
+        raise ConfigError(
+            "the client private key is encrypted", hint=f"export {PASSWORD_VARIABLE}=..."
+        )
+    app.out.hide(password)
+    return password

@@ -1,0 +1,19 @@
+"""``mcpy admin``: administer a MinIO server and its KMS."""
+
+from __future__ import annotations
+
+import click
+
+from mcpy.cli.base import Group
+
+
+@click.group(
+    cls=Group,
+    lazy={
+        "info": ("mcpy.commands.admin_info", "info", "Show the state of every node."),
+        "service": ("mcpy.commands.admin_service", "service", "Restart, stop, freeze, unfreeze."),
+        "kms": ("mcpy.commands.admin_kms", "kms", "Keys and settings of the server's KMS."),
+    },
+)
+def admin() -> None:
+    """Administer a MinIO server and its KMS."""

@@ -1,0 +1,86 @@
+"""``mcpy admin info``: the state of a deployment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mcpy.cli.app import pass_app
+from mcpy.cli.output import printable
+from mcpy.cli.params import ALIAS
+from mcpy.errors import UnreachableError
+
+if TYPE_CHECKING:
+    from mcpy.cli.app import App
+
+
+@dataclass(frozen=True)
+class Info:
+    """What a deployment says of itself, as sent."""
+
+    info: dict[str, Any]
+
+    def data(self) -> dict[str, Any]:
+        """Return mc's fields."""
+        return {"status": "success", "info": self.info}
+
+    def text(self) -> str:
+        """Return a block for each node, then the sums."""
+        blocks = [_server(server) for server in self.info.get("servers") or []]
+        return printable("\n".join([*blocks, _sums(self.info)]))
+
+
+def _server(server: dict[str, Any]) -> str:
+    drives = server.get("drives") or []
+    network = server.get("network") or {}
+    rows = [
+        ("State", server.get("state", "?")),
+        ("Uptime", _duration(int(server.get("uptime", 0)))),
+        ("Version", server.get("version", "?")),
+        ("Network", _share([v == "online" for v in network.values()])),
+        ("Drives", _share([drive.get("state") == "ok" for drive in drives])),
+    ]
+    key = (server.get("minio_env_vars") or {}).get("MINIO_KMS_KES_KEY_NAME")
+    rows += [("Default key", key)] if key else []
+    lines = [f"   {name + ':':<13}{value}" for name, value in rows]
+    return "\n".join([f"● {server.get('endpoint', '?')}", *lines])
+
+
+def _sums(info: dict[str, Any]) -> str:
+    backend = info.get("backend") or {}
+    kms = (info.get("services") or {}).get("kmsStatus") or []
+    lines = [
+        f"Drives: {backend.get('onlineDisks', 0)} online, "
+        f"{backend.get('offlineDisks', 0)} offline",
+        f"Buckets: {(info.get('buckets') or {}).get('count', 0)}, "
+        f"objects: {(info.get('objects') or {}).get('count', 0)}",
+    ]
+    lines += [f"KMS: {k.get('endpoint', '?')} {k.get('status', '?')}" for k in kms] or [
+        "KMS: none"
+    ]
+    return "\n".join(lines)
+
+
+def _share(states: list[bool]) -> str:
+    return f"{sum(states)}/{len(states)} OK"
+
+
+def _duration(seconds: int) -> str:
+    days, rest = divmod(seconds, 86400)
+    hours, rest = divmod(rest, 3600)
+    minutes, seconds = divmod(rest, 60)
+    parts = [(days, "d"), (hours, "h"), (minutes, "m"), (seconds, "s")]
+    return " ".join(f"{n} {unit}" for n, unit in parts if n)[:20] or "0 s"
+
+
+@click.command("info")
+@click.argument("alias", type=ALIAS)
+@pass_app
+def info(app: App, alias: str) -> None:
+    """Show the state of every node; fails when the deployment is not online."""
+    found = app.admin(alias).info()
+    app.out.emit(Info(found))
+    if found["mode"] != "online":
+        raise UnreachableError(f"`{alias}` is {found['mode']}", hint=f"mcpy ready {alias}")

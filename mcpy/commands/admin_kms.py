@@ -1,0 +1,18 @@
+"""``mcpy admin kms``: the keys and settings of a server's KMS."""
+
+from __future__ import annotations
+
+import click
+
+from mcpy.cli.base import Group
+
+
+@click.group(
+    cls=Group,
+    lazy={
+        "key": ("mcpy.commands.admin_kms_key", "key", "Create, list and try keys."),
+        "env": ("mcpy.commands.admin_kms_env", "env", "Settings that make the server use KES."),
+    },
+)
+def kms() -> None:
+    """Keys and settings of the server's KMS."""

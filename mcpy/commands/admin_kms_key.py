@@ -1,0 +1,148 @@
+"""``mcpy admin kms key``: keys as the MinIO server sees them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mcpy.cli.app import pass_app
+from mcpy.cli.base import Group
+from mcpy.cli.many import for_each
+from mcpy.cli.output import printable
+from mcpy.cli.params import ALIAS, KEY
+from mcpy.errors import McpyError, NotFoundError, S3Error
+
+if TYPE_CHECKING:
+    from mcpy.api.madmin import KeyStatus, MinioAdmin
+    from mcpy.cli.app import App
+
+_PAGE = 1024
+
+
+@dataclass(frozen=True)
+class KeyCreated:
+    """A key made through the server."""
+
+    key: str
+    created: bool
+
+    def data(self) -> dict[str, Any]:
+        """Return the key and whether it is new."""
+        return {"status": "success", "keyId": self.key, "created": self.created}
+
+    def text(self) -> str:
+        """Return one line."""
+        if self.created:
+            return f"Created key `{self.key}`."
+        return f"Key `{self.key}` was there already: nothing changed."
+
+
+@dataclass(frozen=True)
+class KeyList:
+    """The keys of the server's KMS."""
+
+    alias: str
+    keys: list[str]
+
+    def data(self) -> dict[str, Any]:
+        """Return mc's fields."""
+        return {"status": "success", "target": self.alias, "keys": self.keys}
+
+    def text(self) -> str:
+        """Return one name a line."""
+        return "\n".join(self.keys)
+
+
+@dataclass(frozen=True)
+class KeyTried:
+    """The outcome of a round trip through a key."""
+
+    status: KeyStatus
+
+    def data(self) -> dict[str, Any]:
+        """Return mc's fields; ``status`` is what became of the key, not of the question."""
+        status = self.status
+        found = {"keyId": status.key_id, "status": "success" if status.works else "error"}
+        if status.encryption_error:
+            found["encryptionError"] = status.encryption_error
+        if status.decryption_error:
+            found["decryptionError"] = status.decryption_error
+        return found
+
+    def text(self) -> str:
+        """Return the key and both halves of the round trip."""
+        status = self.status
+        rows = [
+            f"Key: {status.key_id}",
+            f"  Encryption: {status.encryption_error or 'works'}",
+            f"  Decryption: {self._decryption()}",
+        ]
+        return printable("\n".join(rows))
+
+    def _decryption(self) -> str:
+        if self.status.encryption_error:
+            return "not tried"
+        return self.status.decryption_error or "works"
+
+
+@click.group(cls=Group)
+def key() -> None:
+    """Create, list and try keys."""
+
+
+@key.command("create")
+@click.argument("alias", type=ALIAS)
+@click.argument("names", nargs=-1, required=True, type=KEY, metavar="KEY...")
+@click.option("--if-missing", is_flag=True, help="A key that exists is no error.")
+@pass_app
+def create(app: App, alias: str, names: tuple[str, ...], *, if_missing: bool) -> None:
+    """Create keys through the server, and try each afterwards."""
+    admin = app.admin(alias)
+    for_each(app, names, lambda name: _create(admin, name, if_missing=if_missing))
+
+
+@key.command("list")
+@click.argument("alias", type=ALIAS)
+@pass_app
+def list_(app: App, alias: str) -> None:
+    """List the keys of the server's KMS."""
+    keys = app.admin(alias).list_keys()
+    app.out.emit(KeyList(alias, keys))
+    if len(keys) >= _PAGE:
+        app.out.warn("a MinIO server lists 1,024 keys at most; mcpy kes key ls lists all")
+
+
+@key.command("status")
+@click.argument("alias", type=ALIAS)
+@click.argument("name", required=False, type=KEY, metavar="[KEY]")
+@pass_app
+def status(app: App, alias: str, name: str | None) -> None:
+    """Encrypt and decrypt with a key, or with the server's default key."""
+    found = app.admin(alias).key_status(name or "")
+    app.out.emit(KeyTried(found))
+    if found.missing:
+        raise NotFoundError(f"there is no key `{found.key_id}`", hint="mcpy kes key ls")
+    if not found.works:
+        raise McpyError(f"key `{found.key_id}` does not work", hint="mcpy kes status")
+
+
+def _create(admin: MinioAdmin, name: str, *, if_missing: bool) -> KeyCreated:
+    from mcpy.api.madmin import KEY_EXISTS_WORDS
+
+    try:
+        admin.create_key(name)
+    except S3Error as e:
+        if KEY_EXISTS_WORDS not in e.server_message:
+            raise
+        if if_missing:
+            return KeyCreated(name, created=False)
+        raise McpyError(
+            f"key `{name}` exists",
+            hint=f"mcpy admin kms key create --if-missing {admin.alias} {name}",
+        ) from e
+    tried = admin.key_status(name)
+    if not tried.works:
+        raise McpyError(f"key `{name}` was created but does not work: {tried.problem}")
+    return KeyCreated(name, created=True)

@@ -1,0 +1,125 @@
+"""``mcpy mb`` and ``mcpy rb``: make and remove buckets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mcpy.cli.app import pass_app
+from mcpy.cli.base import Command
+from mcpy.cli.many import confirm, for_each
+from mcpy.cli.params import BUCKET
+from mcpy.errors import InputError, McpyError, S3Error
+
+if TYPE_CHECKING:
+    from mcpy.cli.app import App
+    from mcpy.models import Target
+
+
+@dataclass(frozen=True)
+class BucketMade:
+    """A bucket that is there now."""
+
+    target: Target
+    region: str
+    created: bool
+
+    def data(self) -> dict[str, Any]:
+        """Return mc's fields."""
+        return {
+            "status": "success",
+            "bucket": str(self.target),
+            "region": self.region,
+            "created": self.created,
+        }
+
+    def text(self) -> str:
+        """Return one line."""
+        if self.created:
+            return f"Made bucket `{self.target}`."
+        return f"Bucket `{self.target}` was there already: nothing changed."
+
+
+@dataclass(frozen=True)
+class BucketRemoved:
+    """A bucket that is gone."""
+
+    target: Target
+
+    def data(self) -> dict[str, Any]:
+        """Return mc's fields."""
+        return {"status": "success", "bucket": str(self.target)}
+
+    def text(self) -> str:
+        """Return one line."""
+        return f"Removed bucket `{self.target}`."
+
+
+@click.command("mb", cls=Command)
+@click.argument("targets", nargs=-1, required=True, type=BUCKET, metavar="TARGET...")
+@click.option("--ignore-existing", "-p", is_flag=True, help="A bucket of yours is no error.")
+@click.option("--with-lock", "-l", is_flag=True, help="With object lock.")
+@click.option("--with-versioning", is_flag=True, help="With versioning.")
+@click.option("--region", default="", help="Where. [us-east-1]")
+@pass_app
+def mb(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  # noqa: ANN401
+    """Make buckets."""
+    for target in targets:
+        _refuse_key(target, "mb")
+    for_each(app, targets, lambda target: _make(app, target, options))
+
+
+@click.command("rb", cls=Command)
+@click.argument("targets", nargs=-1, required=True, type=BUCKET, metavar="TARGET...")
+@click.option("--force", is_flag=True, help="Remove everything in it first, all versions.")
+@click.option("--yes", "-y", is_flag=True, hidden=True)
+@pass_app
+def rb(app: App, targets: tuple[Target, ...], *, force: bool, yes: bool) -> None:
+    """Remove buckets that are empty, or all that is in them too with --force."""
+    for target in targets:
+        _refuse_key(target, "rb")
+    if force and app.stdin.isatty():
+        names = ", ".join(str(target) for target in targets)
+        confirm(app, f"Remove {names} and all that is in it?", yes=yes, hint="--yes")
+    for_each(app, targets, lambda target: _remove(app, target, force=force))
+
+
+def _refuse_key(target: Target, command: str) -> None:
+    if target.key.strip("/"):
+        bucket = f"{target.alias}/{target.bucket}"
+        raise InputError(f"`{target}` is more than a bucket", hint=f"mcpy {command} {bucket}")
+
+
+def _make(app: App, target: Target, options: dict[str, Any]) -> BucketMade:
+    client = app.s3(target.alias)
+    created = True
+    try:
+        client.make_bucket(target.bucket, region=options["region"], with_lock=options["with_lock"])
+    except S3Error as e:
+        if not (options["ignore_existing"] and e.api_code == "BucketAlreadyOwnedByYou"):
+            raise
+        created = False
+    if options["with_versioning"]:
+        client.set_versioning(target.bucket, status="Enabled")
+    if not client.bucket_exists(target.bucket):
+        raise McpyError(f"the server took `{target}` and does not have it")
+    return BucketMade(target, options["region"], created)
+
+
+def _remove(app: App, target: Target, *, force: bool) -> BucketRemoved:
+    from mcpy.fleet.transfer import remove_bucket_contents
+
+    client = app.s3(target.alias)
+    if force:
+        with app.out.spinner(f"empty {target}") as say:
+            remove_bucket_contents(client, target.bucket, lambda _: say("removing"))
+    try:
+        client.remove_bucket(target.bucket)
+    except S3Error as e:
+        if e.api_code == "BucketNotEmpty":
+            hint = f"mcpy rb --force {target}"
+            raise McpyError(f"`{target}` is not empty", hint=hint) from e
+        raise
+    return BucketRemoved(target)

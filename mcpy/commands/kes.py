@@ -1,0 +1,24 @@
+"""``mcpy kes``: administer a KES server."""
+
+from __future__ import annotations
+
+import click
+
+from mcpy.cli.base import Group
+
+
+@click.group(
+    cls=Group,
+    lazy={
+        "key": ("mcpy.commands.kes_key", "key", "Create, show and remove keys."),
+        "identity": ("mcpy.commands.kes_identity", "identity", "Compute identities."),
+        "status": ("mcpy.commands.kes_status", "status", "Show the state of the server."),
+    },
+)
+def kes() -> None:
+    """Administer a KES server: keys, identities, status.
+
+    The server and the client's identity come from options, from the environment of kes
+    (KES_SERVER, KES_CLIENT_KEY and KES_CLIENT_CERT, or KES_API_KEY; MCPY_KES_CA trusts the
+    server), or from an alias (--alias).
+    """

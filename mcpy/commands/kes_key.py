@@ -1,0 +1,187 @@
+"""``mcpy kes key``: create, show and remove the keys of a KES."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mcpy.cli.app import pass_app
+from mcpy.cli.base import Group
+from mcpy.cli.kes_access import KesCommand, KesOptions, connect
+from mcpy.cli.many import confirm, for_each
+from mcpy.cli.params import KEY
+from mcpy.errors import KesError
+
+if TYPE_CHECKING:
+    from mcpy.api.kes import Kes, KeyInfo
+    from mcpy.cli.app import App
+
+
+@dataclass(frozen=True)
+class KeyChange:
+    """What was done to one key: ``created``, ``deleted``, ``exists`` or ``missing``."""
+
+    name: str
+    change: str
+
+    def data(self) -> dict[str, Any]:
+        """Return name and change."""
+        return {"status": "success", "name": self.name, "change": self.change}
+
+    def text(self) -> str:
+        """Return one line."""
+        return {
+            "created": f"Created key `{self.name}`.",
+            "deleted": f"Deleted key `{self.name}`.",
+            "exists": f"Key `{self.name}` was there already: nothing changed.",
+            "missing": f"Key `{self.name}` was not there: nothing changed.",
+        }[self.change]
+
+
+@dataclass(frozen=True)
+class KeyShown:
+    """What KES tells of a key."""
+
+    info: KeyInfo
+
+    def data(self) -> dict[str, Any]:
+        """Return the fields as KES has them."""
+        return {
+            "name": self.info.name,
+            "algorithm": self.info.algorithm,
+            "created_at": self.info.created_at,
+            "created_by": self.info.created_by,
+        }
+
+    def text(self) -> str:
+        """Return one field a line."""
+        rows = [
+            ("Name", self.info.name),
+            ("Algorithm", self.info.algorithm),
+            ("Date", self.info.created_at),
+            ("Owner", self.info.created_by),
+        ]
+        return "\n".join(f"{name:<10}{value}" for name, value in rows if value)
+
+
+@dataclass(frozen=True)
+class KeyName:
+    """One name of a listing."""
+
+    name: str
+
+    def data(self) -> dict[str, Any]:
+        """Return the name."""
+        return {"name": self.name}
+
+    def text(self) -> str:
+        """Return the bare name."""
+        return self.name
+
+
+@click.group(cls=Group)
+def key() -> None:
+    """Create, show and remove keys."""
+
+
+@key.command("create", cls=KesCommand)
+@click.argument("names", nargs=-1, required=True, type=KEY, metavar="NAME...")
+@click.option("--if-missing", is_flag=True, help="A key that exists is no error.")
+@pass_app
+def create(app: App, names: tuple[str, ...], *, if_missing: bool, access: KesOptions) -> None:
+    """Create keys; each is described afterwards, so that success is proven."""
+    client = connect(app, access)
+    for_each(app, names, lambda name: _create(client, name, if_missing=if_missing))
+
+
+@key.command("info", cls=KesCommand)
+@click.argument("name", type=KEY)
+@pass_app
+def info(app: App, name: str, *, access: KesOptions) -> None:
+    """Show algorithm, date and owner of a key."""
+    client = connect(app, access)
+    try:
+        app.out.emit(KeyShown(client.describe_key(name)))
+    except KesError as e:
+        raise _named(e, name) from e
+
+
+@key.command("ls", cls=KesCommand)
+@click.argument("pattern", default="*")
+@pass_app
+def ls(app: App, pattern: str, *, access: KesOptions) -> None:
+    """List the keys whose names match PATTERN, complete whatever their number."""
+    client = connect(app, access)
+    prefix = re.split(r"[*?\[]", pattern, maxsplit=1)[0]
+    for name in client.list_keys(prefix):
+        # as in kes, a bare word is a prefix
+        if fnmatchcase(name, pattern if pattern != prefix else pattern + "*"):
+            app.out.emit(KeyName(name))
+
+
+@key.command("rm", cls=KesCommand)
+@click.argument("names", nargs=-1, required=True, type=KEY, metavar="NAME...")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@click.option("--if-exists", is_flag=True, help="A key that is missing is no error.")
+@pass_app
+def rm(
+    app: App, names: tuple[str, ...], *, yes: bool, if_exists: bool, access: KesOptions
+) -> None:
+    """Delete keys: whatever they encrypted can never be read again.
+
+    A new key of the same name does not bring it back.
+    """
+    client = connect(app, access)
+    listed = ", ".join(names)
+    confirm(
+        app,
+        f"Delete {listed} for ever? What they encrypted becomes unreadable.",
+        yes=yes,
+        hint=f"mcpy kes key rm --yes {' '.join(names)}",
+    )
+    for_each(app, names, lambda name: _delete(client, name, if_exists=if_exists))
+
+
+def _create(client: Kes, name: str, *, if_missing: bool) -> KeyChange:
+    from mcpy.api.kes import KEY_EXISTS
+
+    try:
+        client.create_key(name)
+    except KesError as e:
+        if if_missing and e.server_message == KEY_EXISTS:
+            return KeyChange(name, "exists")
+        raise _named(e, name) from e
+    try:
+        client.describe_key(name)
+    except KesError as e:
+        if e.status != 403:  # who may create need not be allowed to look
+            raise _named(e, name) from e
+    return KeyChange(name, "created")
+
+
+def _delete(client: Kes, name: str, *, if_exists: bool) -> KeyChange:
+    from mcpy.api.kes import KEY_MISSING
+
+    try:
+        client.delete_key(name)
+    except KesError as e:
+        if if_exists and e.server_message == KEY_MISSING:
+            return KeyChange(name, "missing")
+        raise _named(e, name) from e
+    return KeyChange(name, "deleted")
+
+
+def _named(error: KesError, name: str) -> KesError:
+    """Say which key KES speaks of; its own texts do not."""
+    from mcpy.api.kes import KEY_EXISTS, KEY_MISSING
+
+    hints = {
+        KEY_EXISTS: f"mcpy kes key create --if-missing {name}",
+        KEY_MISSING: "mcpy kes key ls",
+    }
+    text = error.server_message
+    return KesError(error.status, f"key `{name}`: {text}", hint=hints.get(text, error.hint))
