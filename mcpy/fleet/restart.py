@@ -145,7 +145,7 @@ def _refuse_if_fatal(deployment: Deployment, before: Mapping[str, Node]) -> None
     if problem:
         raise UnreachableError(
             f"a restart would end {where}: {problem.rstrip('.')}",
-            hint=f"mcpy admin kms key status {deployment.admin.alias}; --force restarts all the same",
+            hint=f"mcpy admin kms key status {deployment.admin.alias}, or --force",
         )
     offline = [node.endpoint for node in before.values() if not node.online]
     if offline:
