@@ -132,7 +132,7 @@ class ChunkedPayload:
     ) -> None:
         self.length: int | None = length
         self.trailers: dict[str, str] = {}
-        self._body = body
+        self._body = _Lines(body)
         self._left = length
         self._signer = signer
         self._trailing = announced is not None
@@ -156,7 +156,7 @@ class ChunkedPayload:
         head = self._line()
         digits, _, extension = head.partition(b";")
         size = _hex_size(digits)
-        data = read_fully(self._body, size)
+        data = self._body.read(size)
         if len(data) < size:
             raise S3Problem.of("IncompleteBody")
         if self._signer is not None:
@@ -186,7 +186,7 @@ class ChunkedPayload:
         if self._trailing:
             self._read_trailers()
         else:
-            read_fully(self._body, 2)  # the CRLF after the last chunk; some clients leave it out
+            self._body.read(2)  # the CRLF after the last chunk; some clients leave it out
 
     def _read_trailers(self) -> None:
         block, signature = b"", None
@@ -214,10 +214,41 @@ class ChunkedPayload:
 
     def _line(self) -> bytes:
         """Return the next line without its line end."""
-        line = self._body.readline(MAX_LINE_BYTES)
+        line = self._body.line()
         if not line.endswith(b"\n"):
             raise S3Problem.of("IncompleteBody") if len(line) < MAX_LINE_BYTES else malformed()
         return line[:-1].removesuffix(b"\r")
+
+
+class _Lines:
+    """Reads lines and stretches off a body that knows only how to be read in blocks."""
+
+    def __init__(self, body: BinaryIO) -> None:
+        self._body = body
+        self._buffer = bytearray()
+
+    def read(self, size: int) -> bytes:
+        """Return ``size`` bytes, fewer only at the end."""
+        while len(self._buffer) < size and self._fill(size - len(self._buffer)):
+            pass
+        return self._take(size)
+
+    def line(self) -> bytes:
+        """Return what there is up to a line feed, at most ``MAX_LINE_BYTES``."""
+        end = self._buffer.find(b"\n")
+        while end < 0 and len(self._buffer) < MAX_LINE_BYTES and self._fill(1):
+            end = self._buffer.find(b"\n")
+        return self._take(min(end + 1 or MAX_LINE_BYTES, MAX_LINE_BYTES))
+
+    def _fill(self, wanted: int) -> bool:
+        block = self._body.read(max(wanted, READ_BYTES))
+        self._buffer += block
+        return bool(block)
+
+    def _take(self, size: int) -> bytes:
+        data = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return data
 
 
 def read_fully(body: BinaryIO, size: int) -> bytes:
