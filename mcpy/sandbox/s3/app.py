@@ -31,6 +31,7 @@ from mcpy.sandbox.s3 import (
 from mcpy.sandbox.s3.call import Call
 from mcpy.sandbox.s3.errors import S3Problem, new_request_id, render, server_headers
 from mcpy.sandbox.store import NoBucketError
+from mcpy.sandbox.wsgi import Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,10 +39,15 @@ if TYPE_CHECKING:
     from mcpy.sandbox.kms import Kms
     from mcpy.sandbox.s3.call import Handler
     from mcpy.sandbox.store import Store
-    from mcpy.sandbox.wsgi import Request, Response
+    from mcpy.sandbox.wsgi import Request
 
 MAX_HEADER_BYTES = 8 * 1024
 MAX_METADATA_BYTES = 2 * 1024
+EXPOSED_HEADERS = (
+    "Date, Etag, Server, Connection, Accept-Ranges, Content-Range, Content-Encoding,"
+    " Content-Length, Content-Type, Content-Disposition, Last-Modified, Content-Language,"
+    " Cache-Control, Retry-After, X-Amz-Bucket-Region, Expires, X-Amz*, X-Amz*, *"
+)
 
 
 class Route(NamedTuple):
@@ -66,12 +72,16 @@ def _routes(*lines: tuple[str, Handler] | tuple[str, Handler, str]) -> list[Rout
     return routes
 
 
-_UNSUPPORTED_BUCKET = (
-    *((name, documents.fails("NotImplemented")) for name in ("inventory", "metrics", "analytics")),
-    *(
-        (name, documents.fails("NotImplemented"))
-        for name in ("publicAccessBlock", "ownershipControls", "intelligent-tiering")
-    ),
+_REJECTED = tuple(
+    (name, documents.reject)
+    for name in (
+        "inventory",
+        "metrics",
+        "publicAccessBlock",
+        "ownershipControls",
+        "intelligent-tiering",
+        "analytics",
+    )
 )
 
 BUCKET: dict[str, list[Route]] = {
@@ -95,7 +105,7 @@ BUCKET: dict[str, list[Route]] = {
         ("list-type=2", listing.list_objects_v2),
         ("versions", listing.list_versions),
         ("policyStatus", documents.get_policy_status),
-        *_UNSUPPORTED_BUCKET,
+        *_REJECTED,
         ("", listing.list_objects_v1),
     ),
     "PUT": _routes(
@@ -109,9 +119,6 @@ BUCKET: dict[str, list[Route]] = {
         ("tagging", settings.put_tagging),
         ("versioning", settings.put_versioning),
         ("notification", documents.keep("notification")),
-        *((name, documents.fails("NotImplemented")) for name in ("website", "logging")),
-        *((name, documents.fails("NotImplemented")) for name in ("accelerate", "requestPayment")),
-        *_UNSUPPORTED_BUCKET,
         ("", buckets.create_bucket),
     ),
     "HEAD": _routes(("", buckets.head_bucket)),
@@ -121,26 +128,27 @@ BUCKET: dict[str, list[Route]] = {
         ("website", documents.delete_website),
         ("tagging", settings.delete_tagging),
         ("policy", documents.delete_policy),
-        ("replication", documents.drop("replication")),
+        ("replication", documents.delete_replication),
         ("lifecycle", documents.drop("lifecycle")),
         ("encryption", settings.delete_encryption),
-        *_UNSUPPORTED_BUCKET,
+        # whatever else is named, the bucket is deleted: so does the real server
         ("", buckets.delete_bucket),
     ),
 }
 OBJECT: dict[str, list[Route]] = {
     "GET": _routes(
+        ("torrent", documents.reject),
         ("attributes", attributes.get_attributes),
         ("uploadId", uploads.list_parts),
         ("acl", documents.get_acl),
         ("tagging", attributes.get_tagging),
         ("retention", attributes.get_retention),
         ("legal-hold", attributes.get_legal_hold),
-        ("torrent", documents.fails("NotImplemented")),
         ("", objects.get_object),
     ),
     "HEAD": _routes(("", objects.head_object)),
     "PUT": _routes(
+        ("torrent", documents.reject),
         ("partNumber&uploadId", multipart.copy_part, copying.COPY_SOURCE),
         ("partNumber&uploadId", multipart.put_part),
         ("acl", documents.put_acl),
@@ -153,8 +161,12 @@ OBJECT: dict[str, list[Route]] = {
     "POST": _routes(
         ("uploadId", multipart.complete_upload),
         ("uploads", multipart.create_upload),
+        ("select&select-type=2", documents.missing_feature),
+        ("restore", documents.missing_feature),
     ),
     "DELETE": _routes(
+        ("torrent", documents.reject),
+        ("acl", documents.reject),
         ("uploadId", multipart.abort_upload),
         ("tagging", attributes.delete_tagging),
         ("", deletes.delete_object),
@@ -201,6 +213,8 @@ class S3App:
         self.wait()
         request_id = new_request_id()
         try:
+            if request.method == "OPTIONS":
+                return _preflight(request)
             response = self._answer(request)
         except S3Problem as problem:
             return render(problem, request, request_id, self.host_id, region=self.region)
@@ -208,6 +222,8 @@ class S3App:
             problem = S3Problem.of("NoSuchBucket")
             return render(problem, request, request_id, self.host_id, region=self.region)
         response.headers[:0] = server_headers(request_id, self.host_id, region=self.region)
+        if "origin" in request.headers:
+            response.headers += _cross_origin(request)
         return response
 
     def _answer(self, request: Request) -> Response:
@@ -217,11 +233,14 @@ class S3App:
         now = self._now() if self._now else _utc_now()
         region = self.region if bucket else ""
         caller = auth.authenticate(request, self.credentials, now, region=region)
+        key = entity.clean_key(key)
+        if key:
+            _check_key(key, new=request.method == "PUT")
         call = Call(
             request,
             caller,
             bucket,
-            entity.clean_key(key),
+            key,
             self.store,
             self.kms,
             self.auto_encrypt,
@@ -234,7 +253,7 @@ class S3App:
         _check_headers(request)
         values = (value for name, value in request.query if name != "delimiter")
         if names.has_bad_component(request.path) or any(map(names.has_bad_component, values)):
-            raise S3Problem.of("XMinioInvalidResourceName")
+            raise _unrouted("XMinioInvalidResourceName")
         if bucket in names.RESERVED:
             raise S3Problem.of("AllAccessDisabled")
         if bucket and not names.valid_bucket(bucket):
@@ -244,8 +263,6 @@ class S3App:
             or sse.customer_requested(request.headers, sse.COPY_CUSTOMER)
         ):
             raise S3Problem.of("InsecureSseCustomer")
-        if key:
-            _check_key(entity.clean_key(key))
 
 
 def _find(request: Request, bucket: str, key: str) -> Handler:
@@ -260,20 +277,48 @@ def _find(request: Request, bucket: str, key: str) -> Handler:
     raise problem
 
 
+def _preflight(request: Request) -> Response:
+    """Allow a browser whatever it asks for; the real server does so by default."""
+    wanted = request.headers.get("access-control-request-method")
+    if not wanted or "origin" not in request.headers:
+        return Response()
+    headers = [("Access-Control-Allow-Methods", wanted)]
+    names = request.headers.get("access-control-request-headers")
+    if names:
+        headers.append(("Access-Control-Allow-Headers", names))
+    return Response(204, headers + _cross_origin(request)[:2])
+
+
+def _cross_origin(request: Request) -> list[tuple[str, str]]:
+    return [
+        ("Access-Control-Allow-Origin", request.headers["origin"]),
+        ("Access-Control-Allow-Credentials", "true"),
+        ("Access-Control-Expose-Headers", EXPOSED_HEADERS),
+    ]
+
+
+def _unrouted(name: str) -> S3Problem:
+    problem = S3Problem.of(name)
+    problem.routed = False
+    return problem
+
+
 def _check_headers(request: Request) -> None:
     size = user_size = 0
     for name, value in request.headers.items():
         size += len(name) + len(value)
         if name.startswith(entity.INTERNAL):
-            raise S3Problem.of("UnsupportedMetadata")
+            raise _unrouted("UnsupportedMetadata")
         if name.startswith(entity.USER_PREFIXES):
             user_size += len(name) + len(value)
     if size > MAX_HEADER_BYTES or user_size > MAX_METADATA_BYTES:
-        raise S3Problem.of("MetadataTooLarge")
+        raise _unrouted("MetadataTooLarge")
 
 
-def _check_key(key: str) -> None:
-    if len(key.encode("utf-8", "surrogateescape")) > names.MAX_KEY_BYTES:
+def _check_key(key: str, *, new: bool) -> None:
+    raw = key.encode("utf-8", "surrogateescape")
+    if new and len(raw) > names.MAX_KEY_BYTES:
         raise S3Problem.of("KeyTooLongError")
-    if not key or not names.valid_prefix(key):
+    longest = max(map(len, raw.split(b"/")))
+    if longest > names.MAX_COMPONENT_BYTES or not names.valid_prefix(key):
         raise S3Problem.of("XMinioInvalidObjectName")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mcpy.sandbox.s3 import checksums, entity, listing, locks, objects, sse, tags
+from mcpy.sandbox.s3 import checksums, entity, listing, locks, multipart, objects, sse, tags
 from mcpy.sandbox.s3.call import answer_xml, no_content
 from mcpy.sandbox.s3.errors import S3Problem
 from mcpy.sandbox.s3.times import http_date, parse_rfc3339
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from mcpy.sandbox.s3.call import Call
     from mcpy.sandbox.store import ObjectVersion
+
+ATTRIBUTES = {"ETag", "Checksum", "StorageClass", "ObjectSize", "ObjectParts"}
 
 
 # tags
@@ -29,7 +31,7 @@ def put_tagging(call: Call) -> Response:
 
 def get_tagging(call: Call) -> Response:
     """Answer the tags of a version; there may be none."""
-    version = entity.requested_version(call)
+    version = _version(call)
     root = tags.to_xml(tags.read_stored(version.tags))
     return answer_xml(root, entity.version_header(version))
 
@@ -67,7 +69,7 @@ def put_retention(call: Call) -> Response:
 def get_retention(call: Call) -> Response:
     """Answer how long a version must stay."""
     _require_lock(call)
-    metadata = entity.requested_version(call).metadata
+    metadata = _version(call).metadata
     if not metadata.get(locks.MODE):
         raise S3Problem.of("NoSuchObjectLockConfiguration")
     fields = [
@@ -93,7 +95,7 @@ def put_legal_hold(call: Call) -> Response:
 def get_legal_hold(call: Call) -> Response:
     """Answer whether a version is held."""
     _require_lock(call)
-    status = entity.requested_version(call).metadata.get(locks.HOLD)
+    status = _version(call).metadata.get(locks.HOLD)
     if not status:
         raise S3Problem.of("NoSuchObjectLockConfiguration")
     return answer_xml(element("LegalHold", element("Status", status), xmlns=NAMESPACE))
@@ -115,8 +117,16 @@ def _require_lock(call: Call) -> None:
         raise S3Problem.of("MissingBucketObjectLock")
 
 
+def _version(call: Call) -> ObjectVersion:
+    try:
+        return entity.requested_version(call)
+    except S3Problem as problem:
+        problem.headers = []  # only GET and HEAD tell of a delete marker
+        raise
+
+
 def _change(call: Call, change: Callable[[ObjectVersion], ObjectVersion]) -> ObjectVersion:
-    found = entity.requested_version(call)
+    found = _version(call)
     version = call.store.update(call.bucket, call.key, found.version_id, change)
     if version is None:
         raise S3Problem.of("NoSuchKey")
@@ -129,11 +139,7 @@ def _change(call: Call, change: Callable[[ObjectVersion], ObjectVersion]) -> Obj
 def get_attributes(call: Call) -> Response:
     """Answer what ``x-amz-object-attributes`` asks for."""
     asked = {name.strip() for name in call.header("x-amz-object-attributes").split(",")}
-    if asked == {""}:
-        problem = S3Problem.of("InvalidArgument")
-        problem.code = "InvalidAttributeName"
-        problem.message = "Invalid attribute name specified."
-        raise problem
+    _check_names(asked)
     version = entity.requested_version(call)
     objects.check_customer_headers(call, version)
     key = None
@@ -147,7 +153,7 @@ def get_attributes(call: Call) -> Response:
         fields.append(element("ETag", entity.answered_etag(version, key)))
     if "Checksum" in asked:
         fields += _checksum(entity.open_checksums(version.checksum, key))
-    if "ObjectParts" in asked and "-" in version.etag:
+    if "ObjectParts" in asked:
         fields.append(_parts(call, version))
     if "StorageClass" in asked:
         storage = version.metadata.get(entity.STORAGE_CLASS, "STANDARD")
@@ -156,6 +162,18 @@ def get_attributes(call: Call) -> Response:
         fields.append(element("ObjectSize", version.size))
     headers = [("Last-Modified", http_date(version.mtime_ns)), *entity.version_header(version)]
     return answer_xml(element("getObjectAttributesResponse", *fields), headers)
+
+
+def _check_names(asked: set[str]) -> None:
+    wrong = sorted(asked - ATTRIBUTES)
+    if wrong:
+        problem = S3Problem.of("InvalidArgument")
+        problem.message = "Invalid attribute name specified."
+        problem.details = {
+            "ArgumentName": "x-amz-object-attributes",
+            "ArgumentValue": ",".join(wrong),
+        }
+        raise problem
 
 
 def _checksum(found: dict[str, str]) -> list[Markup]:
@@ -168,7 +186,7 @@ def _checksum(found: dict[str, str]) -> list[Markup]:
 
 
 def _parts(call: Call, version: ObjectVersion) -> Markup:
-    limit = min(listing.max_keys(call, "max-parts", "InvalidMaxParts"), listing.MAX_KEYS)
+    limit = listing.max_keys(call, "max-parts", "InvalidMaxParts", multipart.MAX_PARTS)
     text = call.header("x-amz-part-number-marker") or call.param("part-number-marker") or "0"
     marker = int(text) if text.isdecimal() else 0
     later = [part for part in version.parts if part.number > marker]
@@ -178,12 +196,12 @@ def _parts(call: Call, version: ObjectVersion) -> Markup:
         element("MaxParts", limit),
         element("NextPartNumberMarker", shown[-1].number if shown else 0),
         element("PartNumberMarker", marker),
+        element("PartsCount", len(version.parts)),
     ]
     for part in shown:
         sums = checksums.decode(part.checksum) if part.checksum.startswith("{") else {}
         sums.pop("type", None)
         details = [element(f"Checksum{name}", value) for name, value in sums.items()]
-        details += [element("PartNumber", part.number), element("Size", part.size)]
+        details += [element("PartNumber", part.number), element("Size", part.stored)]  # as stored
         fields.append(element("Part", *details))
-    fields.append(element("PartsCount", len(version.parts)))
     return element("ObjectParts", *fields)

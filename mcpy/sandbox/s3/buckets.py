@@ -66,7 +66,10 @@ def delete_bucket(call: Call) -> Response:
     try:
         call.store.delete_bucket(call.bucket, force=force)
     except BucketNotEmptyError as e:
-        raise S3Problem.of("BucketNotEmpty") from e
+        problem = S3Problem.of("BucketNotEmpty")
+        if "versioning" in call.store.bucket(call.bucket).config:
+            problem.message += ". You must delete all versions in the bucket."
+        raise problem from e
     return no_content()
 
 

@@ -75,11 +75,16 @@ class Call:
         """Return the body as XML.
 
         Raises:
-            S3Problem: MalformedXML, or the body is not what was signed.
+            S3Problem: MalformedXML, InternalError (sic) for another root element, or the body
+                is not what was signed.
         """
         try:
             return xml.parse(self.text(), root)
         except xml.XmlProblem as e:
+            if str(e) == "EOF" or str(e).startswith("expected element"):
+                problem = S3Problem.of("InternalError")
+                problem.message += f": cause({e})"
+                raise problem from e
             raise S3Problem.of("MalformedXML", str(e)) from e
 
     def text(self) -> bytes:

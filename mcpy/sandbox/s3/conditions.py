@@ -130,10 +130,15 @@ def byte_range(text: str, size: int) -> tuple[int, int] | None:
     if last and start > end:
         raise S3Problem.of("InvalidRange")
     if start >= size:
-        problem = S3Problem.of("InvalidRange")
-        problem.details = {"ActualObjectSize": str(size), "RangeRequested": f"{first}-{last}"}
-        raise problem
+        raise _unsatisfiable(f"{first}-{last or -1}", size)
     return start, min(end, size - 1) - start + 1
+
+
+def _unsatisfiable(asked: str, size: int) -> S3Problem:
+    problem = S3Problem.of("InvalidRange")
+    problem.message = f"The requested range 'bytes={asked}' is not satisfiable"
+    problem.details = {"ActualObjectSize": str(size), "RangeRequested": asked}
+    return problem
 
 
 def _date(headers: Mapping[str, str], name: str) -> int | None:

@@ -203,14 +203,16 @@ def _metadata(call: Call, source: Source) -> dict[str, str]:
 
 def _tags(call: Call, source: Source) -> str:
     if call.header(TAGGING_DIRECTIVE) == "REPLACE":
-        return tags.to_header(tags.parse_header(call.header("x-amz-tagging")))
+        return tags.checked_header(call.header("x-amz-tagging"))
     return source.version.tags
 
 
 def _copy_content(call: Call, source: Source, wanted: sse.Wanted) -> Copied:
     """Write the plaintext anew, encrypted as wanted."""
     kept = source.checksums()
-    asked = checksums.named(call.header("x-amz-checksum-algorithm"))
+    asked = call.header("x-amz-checksum-algorithm").upper()
+    if asked not in checksums.ALGORITHMS:
+        asked = ""
     algorithm = asked or next(iter(kept), "CRC64NVME")
     checksum = checksums.Wanted(algorithm, None)
     key, entries = wanted.new_key(call.kms, call.bucket, call.key)

@@ -68,7 +68,7 @@ def delete(call: Call, key: str, version_id: str) -> Deleted:
         call.bucket, key, version_id or NULL_VERSION, check=_checker(call, locked=bool(version_id))
     )
     if removed is None:
-        return Deleted(version_id or NULL_VERSION, found=bool(version_id))
+        return Deleted(version_id or NULL_VERSION, found=False)
     return Deleted(removed.version_id, marker=removed.marker)
 
 
@@ -107,6 +107,9 @@ def _delete_listed(call: Call, key: str, version_id: str) -> Deleted:
 
 def _mark(call: Call, key: str, status: str) -> Deleted:
     version_id = str(uuid.uuid4()) if status == "Enabled" else NULL_VERSION
+    if call.store.find(call.bucket, key) is None:
+        # the real server makes no marker for what never was; in bulk it says it did
+        return Deleted(version_id, found=False, marker=True, created=True)
     marker = ObjectVersion(key, call.now_ns, version_id, marker=True)
     call.store.commit(call.bucket, marker)
     return Deleted(version_id, marker=True, created=True)
@@ -153,7 +156,7 @@ def _check_digest(call: Call) -> None:
 
 def _deleted_element(key: str, version_id: str, deleted: Deleted) -> Markup:
     fields: list[Markup] = []
-    if deleted.marker:
+    if deleted.created:
         fields.append(element("DeleteMarker", "true"))
         fields.append(element("DeleteMarkerVersionId", deleted.version_id))
     fields.append(element("Key", key))

@@ -1,4 +1,4 @@
-"""Bucket sub-resources the server keeps, or only pretends to have: policy, lifecycle, ACL, …"""
+"""Bucket sub-resources the server keeps, or only pretends to have: policy, lifecycle, ACL."""
 
 from __future__ import annotations
 
@@ -158,8 +158,31 @@ get_request_payment = fixed(
     "<Payer>BucketOwner</Payer></RequestPaymentConfiguration>"
 )
 get_logging = fixed(
-    f'{_DECLARATION}<BucketLoggingStatus xmlns="{NAMESPACE}"></BucketLoggingStatus>'
+    f'{_DECLARATION}<BucketLoggingStatus xmlns="{NAMESPACE}">'
+    "<!--<LoggingEnabled><TargetBucket>myLogsBucket</TargetBucket>"
+    "<TargetPrefix>add/this/prefix/to/my/log/files/access_log-</TargetPrefix>"
+    "</LoggingEnabled>--></BucketLoggingStatus>"
 )
+
+
+def reject(_call: Call) -> Response:
+    """Refuse a sub-resource the server does not have at all."""
+    problem = S3Problem.of("NotImplemented")
+    problem.routed = False
+    raise problem
+
+
+def missing_feature(call: Call) -> Response:
+    """Refuse what can be asked of an object that is there, but not of this server."""
+    entity.find(call, call.bucket, call.key, "")
+    raise S3Problem.of("NotImplemented")
+
+
+def delete_replication(call: Call) -> Response:
+    """Answer that there is no target to replicate to."""
+    call.store.bucket(call.bucket)
+    code, text = "XMinioAdminRemoteTargetNotFoundError", "The remote target does not exist"
+    raise S3Problem(code, 404, text)
 
 
 def delete_website(_call: Call) -> Response:
@@ -173,7 +196,7 @@ def delete_website(_call: Call) -> Response:
 def get_acl(call: Call) -> Response:
     """Answer the access control list of a bucket or an object."""
     _exists(call)
-    return answer_xml(Markup(_ACL), declaration=False)
+    return Response(200, [("Content-Type", "text/plain; charset=utf-8")], _ACL.encode())
 
 
 def put_acl(call: Call) -> Response:
@@ -192,5 +215,10 @@ def put_acl(call: Call) -> Response:
 
 def _exists(call: Call) -> None:
     call.store.bucket(call.bucket)
-    if call.key:
+    if not call.key:
+        return
+    try:
         entity.find(call, call.bucket, call.key, "")
+    except S3Problem as problem:
+        problem.about = (call.bucket, "")
+        raise

@@ -71,12 +71,14 @@ def list_objects_v2(call: Call) -> Response:
 
 
 def list_versions(call: Call) -> Response:
-    """Answer ListObjectVersions; ``metadata=true`` is MinIO's own and adds what HEAD would show."""
+    """Answer ListObjectVersions; ``metadata=true`` adds what HEAD would show."""
     marker, version_marker = call.param("key-marker"), call.param("version-id-marker")
     limit = max_keys(call)
     _check(call, marker)
     if version_marker and not marker:
-        raise S3Problem.of("NotImplemented")
+        problem = S3Problem.of("NotImplemented")
+        problem.message += " ()"
+        raise problem
     clean = _CACHE_TAGGED.sub("", marker)
     wanted = _wanted(call, clean, limit, version_marker=version_marker, all_versions=True)
     page = walk(call.store, call.bucket, wanted)
@@ -84,7 +86,8 @@ def list_versions(call: Call) -> Response:
     head = [element("KeyMarker", _name(call, marker))]
     if page.truncated:
         head.append(element("NextKeyMarker", _name(call, page.next_key)))
-    head.append(element("NextVersionIdMarker", page.next_version if page.truncated else ""))
+    named = page.truncated and entity.versioning(call.store.bucket(call.bucket))
+    head.append(element("NextVersionIdMarker", page.next_version if named else ""))
     head.append(element("VersionIdMarker", version_marker))
     with_metadata = call.param("metadata") == "true"
     items = [
@@ -94,7 +97,9 @@ def list_versions(call: Call) -> Response:
     return _answer(call, "ListVersionsResult", [*head, *_sizes(call, page, limit)], items, page)
 
 
-def max_keys(call: Call, name: str = "max-keys", problem: str = "InvalidMaxKeys") -> int:
+def max_keys(
+    call: Call, name: str = "max-keys", problem: str = "InvalidMaxKeys", default: int = MAX_KEYS
+) -> int:
     """Return how many entries a page is to hold.
 
     Raises:
@@ -102,7 +107,7 @@ def max_keys(call: Call, name: str = "max-keys", problem: str = "InvalidMaxKeys"
     """
     text = call.param(name)
     if not text:
-        return MAX_KEYS
+        return default
     if not _INTEGER.fullmatch(text) or int(text) < 0:
         raise S3Problem.of(problem)
     return int(text)
@@ -174,7 +179,9 @@ def _answer(
     ]
     encoding = call.param("encoding-type")
     last = [element("EncodingType", encoding)] if encoding else []
-    return answer_xml(element(root, *first, *head, *items, *prefixes, *last, xmlns=NAMESPACE))
+    # the real server puts them the other way round in a list of versions
+    body = [*prefixes, *items] if root == "ListVersionsResult" else [*items, *prefixes]
+    return answer_xml(element(root, *first, *head, *body, *last, xmlns=NAMESPACE))
 
 
 def _name(call: Call, name: str) -> str:

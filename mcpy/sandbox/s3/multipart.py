@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import re
 import uuid
 from typing import TYPE_CHECKING
@@ -31,7 +32,7 @@ def create_upload(call: Call) -> Response:
     call.store.bucket(call.bucket)
     wanted = sse.wanted(call, multipart=True)
     metadata = entity.metadata_of(call.headers)
-    object_tags = tags.to_header(tags.parse_header(call.header("x-amz-tagging")))
+    object_tags = tags.checked_header(call.header("x-amz-tagging"))
     metadata |= locks.entries_for_upload(call)
     key, entries = wanted.new_key(call.kms, call.bucket, call.key)
     if key is not None:
@@ -178,7 +179,7 @@ def complete_upload(call: Call) -> Response:
     if not listed:
         raise S3Problem.of("MissingPart")
     numbers = [_number(item.value("PartNumber") or "") for item in listed]
-    if any(b <= a for a, b in zip(numbers, numbers[1:], strict=False)):
+    if any(b <= a for a, b in itertools.pairwise(numbers)):
         raise S3Problem.of("InvalidPartOrder")
     upload = find_upload(call)
     kind = envelope.kind_of(upload.template.metadata)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 MAX_KEY_BYTES = 1024
+MAX_COMPONENT_BYTES = 255  # the real server keeps them as folders and files
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
 _ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+", re.ASCII)
 _BAD_PAIR = re.compile(r"\.\.|\.-|-\.")

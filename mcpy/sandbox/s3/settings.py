@@ -23,7 +23,11 @@ MAX_LOCK_DAYS = 36500
 def put_encryption(call: Call) -> Response:
     """Set the default encryption; only SSE-KMS asks the KMS whether that will work."""
     call.store.bucket(call.bucket)
-    algorithm, key = _encryption_rule(call.document("ServerSideEncryptionConfiguration"))
+    try:
+        config = xml.parse(call.text(), "ServerSideEncryptionConfiguration")
+    except xml.XmlProblem as e:
+        raise _malformed(str(e)) from e
+    algorithm, key = _encryption_rule(config)
     if call.kms is None:
         raise S3Problem.of("KmsNotConfigured")
     if key:
@@ -92,14 +96,19 @@ def put_versioning(call: Call) -> Response:
             " versioning cannot be suspended.",
         )
     call.store.configure(call.bucket, "versioning", status)
+    call.store.configure(
+        call.bucket, "versioning-xmlns", NAMESPACE if b"xmlns" in call.text() else ""
+    )
     return Response(200)
 
 
 def get_versioning(call: Call) -> Response:
     """Answer whether versioning is enabled, suspended, or neither."""
-    status = call.store.bucket(call.bucket).config.get("versioning", "")
+    config = call.store.bucket(call.bucket).config
+    status = config.get("versioning", "")
     fields = [element("Status", status)] if status else []
-    root = element("VersioningConfiguration", *fields, xmlns=NAMESPACE)
+    xmlns = config.get("versioning-xmlns", NAMESPACE)  # it comes back as it was put
+    root = element("VersioningConfiguration", *fields, xmlns=xmlns)
     return answer_xml(root, declaration=False)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote_plus
 
 from mcpy.sandbox.s3.errors import S3Problem
-from mcpy.sandbox.s3.xml import NAMESPACE, Markup, element
+from mcpy.sandbox.s3.xml import Markup, element
 
 if TYPE_CHECKING:
     from mcpy.sandbox.s3.xml import Node
@@ -26,6 +26,16 @@ def parse_header(text: str) -> dict[str, str]:
     if not text:
         return {}
     return _checked(parse_qsl(text, keep_blank_values=True), MAX_OBJECT_TAGS, "TooManyTags")
+
+
+def checked_header(text: str) -> str:
+    """Return ``x-amz-tagging`` as it is stored, which is as it came.
+
+    Raises:
+        S3Problem: see `parse_header`.
+    """
+    parse_header(text)
+    return text
 
 
 def parse_xml(tagging: Node, limit: int = MAX_OBJECT_TAGS) -> dict[str, str]:
@@ -48,12 +58,12 @@ def to_header(tags: dict[str, str]) -> str:
 
 
 def to_xml(tags: dict[str, str]) -> Markup:
-    """Return the ``<Tagging>`` document."""
+    """Return the ``<Tagging>`` document, which has no namespace."""
     items = (
         element("Tag", element("Key", key), element("Value", value))
         for key, value in sorted(tags.items())
     )
-    return element("Tagging", element("TagSet", *items), xmlns=NAMESPACE)
+    return element("Tagging", element("TagSet", *items))
 
 
 def _checked(pairs: list[tuple[str, str]], limit: int, too_many: str) -> dict[str, str]:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from mcpy.sandbox.store import Part, Upload
     from mcpy.sandbox.wsgi import Response
 
+MAX_UPLOADS = 10_000
+
 
 def list_parts(call: Call) -> Response:
     """Answer the parts uploaded so far."""
@@ -53,10 +55,10 @@ def list_parts(call: Call) -> Response:
 
 def list_uploads(call: Call) -> Response:
     """Answer the uploads under way in a bucket."""
-    limit = listing.max_keys(call, "max-uploads", "InvalidMaxUploads")
+    limit = listing.max_keys(call, "max-uploads", "InvalidMaxUploads", MAX_UPLOADS)
     encoding = call.param("encoding-type")
     prefix, delimiter = call.param("prefix"), call.param("delimiter")
-    items, prefixes, truncated = _page(call, prefix, delimiter, min(limit, listing.MAX_KEYS))
+    items, prefixes, truncated = _page(call, prefix, delimiter, min(limit, MAX_UPLOADS))
     last = items[-1] if items and truncated else None
     fields = [
         element("Bucket", call.bucket),

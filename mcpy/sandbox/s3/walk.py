@@ -117,15 +117,14 @@ def _entries(store: Store, bucket: str, wanted: Wanted) -> Iterator[tuple[str, R
         elif len(rows) < min(BATCH, wanted.limit + 1):
             return
         else:
-            yield from _rest(store, bucket, rows[-1], all_versions=wanted.all_versions)
+            if wanted.all_versions:
+                yield from _rest(store, bucket, rows[-1])
             position, after = rows[-1][0], True
 
 
-def _rest(
-    store: Store, bucket: str, row: Row, *, all_versions: bool
-) -> Iterator[tuple[str, Row | None, bool]]:
-    """Yield the versions of one name that a batch of rows broke off in."""
-    while all_versions:
+def _rest(store: Store, bucket: str, row: Row) -> Iterator[tuple[str, Row | None, bool]]:
+    """Yield the versions of one name that are older than ``row``."""
+    while True:
         rows = store.rest_of_key(bucket, row, limit=BATCH)
         for row in rows:  # noqa: PLR1704 - goes on behind the last one
             yield decode_key(row[0]), row, False
@@ -136,10 +135,15 @@ def _rest(
 def _rest_of_marker(
     store: Store, bucket: str, wanted: Wanted
 ) -> Iterator[tuple[str, Row | None, bool]]:
+    key = encode_key(wanted.marker)
     version = store.find(bucket, wanted.marker, wanted.version_marker)
     if version is not None:
-        row = (encode_key(version.key), version.mtime_ns, version.number)
-        yield from _rest(store, bucket, row, all_versions=True)
+        yield from _rest(store, bucket, (key, version.mtime_ns, version.number))
+        return
+    rows = [row for row in store.scan(bucket, key, limit=1) if row[0] == key]
+    for row in rows:
+        yield wanted.marker, row, True
+        yield from _rest(store, bucket, row)
 
 
 def _shown(store: Store, bucket: str, common: bytes) -> bool:
