@@ -190,7 +190,9 @@ class ApiError(McpyError):
     def _line(self) -> str:
         text = self.server_message.strip().rstrip(".")
         head = self.api_code or f"HTTP {self.status}"
-        return f"{head}: {text}" if text else f"{head} (the server gave no reason)"
+        place = "/".join(filter(None, (self.fields.get("BucketName"), self.fields.get("Key"))))
+        line = f"{head}: {text}" if text else f"{head} (the server gave no reason)"
+        return f"{line}: `{place}`" if place and place not in text else line
 
     def cause(self) -> dict[str, Any]:
         """Return mc's ``cause`` object: the server's message and the fields of its error."""

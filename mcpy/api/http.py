@@ -63,7 +63,7 @@ class HttpOptions:
         idle_s: how long a transfer may stand still.
         connect_s: how long one connection may take to open.
         retries: repeats after the first attempt.
-        resolve: ``HOST:PORT`` to the address to connect to instead.
+        resolve: ``HOST:PORT`` or ``HOST`` to the address to connect to instead.
         headers: sent with every request.
         trace: told of every request and answer, without secrets.
         transport: replaces the network, for tests.

@@ -85,9 +85,17 @@ def _load_client(made: ssl.SSLContext, client: ClientCertificate) -> None:
             path.open("rb").close()
         except OSError as e:
             raise ConfigError(f"cannot read the client {what} {path}: {e.strerror}") from e
+    asked: list[str] = []
+
+    def password() -> str:
+        asked.append((client.password or _none)())
+        return asked[0]
+
     try:
-        made.load_cert_chain(str(client.cert), str(client.key), password=client.password or _none)
+        made.load_cert_chain(str(client.cert), str(client.key), password=password)
     except ssl.SSLError as e:
+        if asked:
+            raise ConfigError(f"the password does not open the private key {client.key}") from e
         raise ConfigError(_pair_problem(client, e)) from e
 
 

@@ -84,7 +84,7 @@ class _Backend(httpcore.SyncBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        address = self._resolve.get(f"{host}:{port}", host)
+        address = self._resolve.get(f"{host}:{port}") or self._resolve.get(host, host)
         timeout = _clip(timeout, httpcore.ConnectTimeout)
         return _Stream(super().connect_tcp(address, port, timeout, local_address, socket_options))
 
@@ -105,7 +105,7 @@ class Transport(httpx.BaseTransport):
 
     Args:
         context: for ``https``; None when the client only speaks ``http``.
-        resolve: ``HOST:PORT`` to the address to connect to instead.
+        resolve: ``HOST:PORT`` or ``HOST`` to the address to connect to instead.
         proxy: URL of an HTTP proxy, or None.
     """
 

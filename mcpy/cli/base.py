@@ -36,7 +36,7 @@ class _WithGlobalOptions(click.Command):
             if ctx.parent is None:
                 formatter.write_dl(shared)
             else:
-                names = [p.opts[-1] if len(p.opts) > 1 else p.opts[0] for p in GLOBAL_OPTIONS]
+                names = [max(p.opts, key=len) for p in GLOBAL_OPTIONS]
                 formatter.write_text(" ".join(names) + " (see mcpy --help)")
 
 
