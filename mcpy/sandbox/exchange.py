@@ -28,6 +28,7 @@ class Exchange(cheroot_server.HTTPRequest):
         # not strict: a target that begins with `//` is a path here
         super().__init__(server, conn, proxy_mode=False, strict_mode=False)
         self.header_reader = _read_headers
+        self._head = b""
 
     def read_request_headers(self) -> bool:
         """Read the head; a request without ``Host`` is refused."""
@@ -51,8 +52,16 @@ class Exchange(cheroot_server.HTTPRequest):
         self.rfile = _Body(self.conn, body, invited=expected is None)
         self.server.gateway(self).respond()
         self.ensure_headers_sent()
-        if self.chunked_write:
-            self.conn.wfile.write(b"0\r\n\r\n")
+        self._send(b"0\r\n\r\n" if self.chunked_write else b"")
+
+    def write(self, chunk: bytes) -> None:
+        """Send a part of the body."""
+        self._send(b"%x\r\n%b\r\n" % (len(chunk), chunk) if self.chunked_write else chunk)
+
+    def flush(self) -> None:
+        """Send the head now."""
+        self.ensure_headers_sent()
+        self._send(b"")
 
     def send_headers(self) -> None:
         """Send the response's head; no ``Server`` unless the application names one."""
@@ -71,7 +80,13 @@ class Exchange(cheroot_server.HTTPRequest):
         status: Any = self.status
         head = [f"{self.response_protocol} ".encode() + status]
         head += [name + b": " + value for name, value in self.outheaders]
-        self.conn.wfile.write(b"\r\n".join(head) + b"\r\n\r\n")
+        self._head = b"\r\n".join(head) + b"\r\n\r\n"
+
+    def _send(self, data: bytes) -> None:
+        # head and the first part in one packet: small answers take one round trip
+        data, self._head = self._head + data, b""
+        if data:
+            self.conn.wfile.write(data)
 
     def _frame_unknown_length(self) -> None:
         status = int(self.status[:3])
@@ -146,7 +161,7 @@ class Gateway(cheroot_wsgi.Gateway_10):
                 if part:
                     self.write(part)
                     continue
-                self.req.ensure_headers_sent()
+                self.req.flush()
                 if self.req.conn.gone():
                     self.req.close_connection = True
                     self.req.chunked_write = False

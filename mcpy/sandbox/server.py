@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import sys
 import threading
 import time
 import traceback as tracebacks
@@ -109,6 +110,21 @@ class Server(cheroot_server.HTTPServer):
         self.keep_alive_conn_limit = 1_000_000
         self.expiration_interval = 0.1
         self._log = log
+
+    def bind(self, family: int, type: int, proto: int = 0) -> socket.socket:  # noqa: A002 - cheroot's signature
+        """Take the address; a port this process picked can be taken again after a restart."""
+        sock = socket.socket(family, type, proto)
+        try:
+            if sys.platform != "win32":
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.bind(self.bind_addr)
+        except OSError:
+            sock.close()
+            raise
+        self.socket = sock
+        self.bind_addr = sock.getsockname()[:2]
+        return sock
 
     def error_log(self, msg: str = "", level: int = 20, traceback: bool = False) -> None:  # noqa: ARG002 - cheroot's signature
         """Pass a fault on to the log."""
