@@ -24,6 +24,7 @@ from mcpy.sandbox.s3 import (
     multipart,
     names,
     objects,
+    reading,
     settings,
     sse,
     uploads,
@@ -144,9 +145,9 @@ OBJECT: dict[str, list[Route]] = {
         ("tagging", attributes.get_tagging),
         ("retention", attributes.get_retention),
         ("legal-hold", attributes.get_legal_hold),
-        ("", objects.get_object),
+        ("", reading.get_object),
     ),
-    "HEAD": _routes(("", objects.head_object)),
+    "HEAD": _routes(("", reading.head_object)),
     "PUT": _routes(
         ("torrent", documents.reject),
         ("partNumber&uploadId", multipart.copy_part, copying.COPY_SOURCE),
@@ -211,15 +212,13 @@ class S3App:
     def __call__(self, request: Request) -> Response:
         """Answer one request; failures of the protocol are answers too."""
         self.wait()
+        if request.method == "OPTIONS":
+            return _preflight(request)
         request_id = new_request_id()
         try:
-            if request.method == "OPTIONS":
-                return _preflight(request)
             response = self._answer(request)
-        except S3Problem as problem:
-            return render(problem, request, request_id, self.host_id, region=self.region)
-        except NoBucketError:
-            problem = S3Problem.of("NoSuchBucket")
+        except (S3Problem, NoBucketError) as e:
+            problem = e if isinstance(e, S3Problem) else S3Problem.of("NoSuchBucket")
             return render(problem, request, request_id, self.host_id, region=self.region)
         response.headers[:0] = server_headers(request_id, self.host_id, region=self.region)
         if "origin" in request.headers:
@@ -228,7 +227,7 @@ class S3App:
 
     def _answer(self, request: Request) -> Response:
         bucket, _, key = request.path.removeprefix("/").partition("/")
-        self._check(request, bucket, key)
+        _check(request, bucket)
         handler = _find(request, bucket, key)
         now = self._now() if self._now else _utc_now()
         region = self.region if bucket else ""
@@ -248,21 +247,22 @@ class S3App:
         )
         return handler(call)
 
-    def _check(self, request: Request, bucket: str, key: str) -> None:
-        """Refuse what the server refuses before it looks at who asks for what."""
-        _check_headers(request)
-        values = (value for name, value in request.query if name != "delimiter")
-        if names.has_bad_component(request.path) or any(map(names.has_bad_component, values)):
-            raise _unrouted("XMinioInvalidResourceName")
-        if bucket in names.RESERVED:
-            raise S3Problem.of("AllAccessDisabled")
-        if bucket and not names.valid_bucket(bucket):
-            raise S3Problem.of("InvalidBucketName")
-        if not request.secure and (
-            sse.customer_requested(request.headers)
-            or sse.customer_requested(request.headers, sse.COPY_CUSTOMER)
-        ):
-            raise S3Problem.of("InsecureSseCustomer")
+
+def _check(request: Request, bucket: str) -> None:
+    """Refuse what the server refuses before it looks at who asks for what."""
+    _check_headers(request)
+    values = (value for name, value in request.query if name != "delimiter")
+    if names.has_bad_component(request.path) or any(map(names.has_bad_component, values)):
+        raise _unrouted("XMinioInvalidResourceName")
+    if bucket in names.RESERVED:
+        raise S3Problem.of("AllAccessDisabled")
+    if bucket and not names.valid_bucket(bucket):
+        raise S3Problem.of("InvalidBucketName")
+    if not request.secure and (
+        sse.customer_requested(request.headers)
+        or sse.customer_requested(request.headers, sse.COPY_CUSTOMER)
+    ):
+        raise S3Problem.of("InsecureSseCustomer")
 
 
 def _find(request: Request, bucket: str, key: str) -> Handler:

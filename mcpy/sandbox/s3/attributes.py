@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mcpy.sandbox.s3 import checksums, entity, listing, locks, multipart, objects, sse, tags
+from mcpy.sandbox.s3 import (
+    checksums,
+    entity,
+    listing,
+    locks,
+    multipart,
+    reading,
+    sse,
+    tags,
+    transfer,
+)
 from mcpy.sandbox.s3.call import answer_xml, no_content
 from mcpy.sandbox.s3.errors import S3Problem
 from mcpy.sandbox.s3.times import http_date, parse_rfc3339
@@ -52,6 +62,7 @@ def _retag(call: Call, text: str, response: Response) -> Response:
 
 def put_retention(call: Call) -> Response:
     """Set how long a version must stay."""
+    transfer.check_document(call)
     _require_lock(call)
     body = call.document("Retention")
     mode, until = body.value("Mode") or "", body.value("RetainUntilDate") or ""
@@ -62,8 +73,8 @@ def put_retention(call: Call) -> Response:
         kept = {k: v for k, v in old.metadata.items() if k not in {locks.MODE, locks.UNTIL}}
         return old.copy(metadata=kept | (new.entries() if new else {}))
 
-    version = _change(call, change)
-    return Response(200, entity.version_header(version))
+    _change(call, change)
+    return Response(200)
 
 
 def get_retention(call: Call) -> Response:
@@ -81,13 +92,18 @@ def get_retention(call: Call) -> Response:
 
 def put_legal_hold(call: Call) -> Response:
     """Set or lift the legal hold on a version."""
+    transfer.check_document(call)
     _require_lock(call)
     body = call.document()
     if body.name not in {"LegalHold", "ObjectLockLegalHold"}:
-        raise S3Problem.of("MalformedXML")
+        expected = "expected element type <LegalHold>/<ObjectLockLegalHold>"
+        raise _malformed(f"{expected} but have <{body.name}>")
     status = body.value("Status") or ""
     if status not in {"ON", "OFF"}:
-        raise S3Problem.of("MalformedXML")
+        raise _malformed(
+            "the XML you provided was not well-formed"
+            " or did not validate against our published schema"
+        )
     version = _change(call, lambda old: old.copy(metadata={**old.metadata, locks.HOLD: status}))
     return Response(200, entity.version_header(version))
 
@@ -102,14 +118,18 @@ def get_legal_hold(call: Call) -> Response:
 
 
 def _retention(call: Call, mode: str, until: str) -> locks.Retention:
-    if mode not in locks.MODES:
-        raise S3Problem.of("UnknownLockMode" if mode else "MalformedXML")
-    until_ns = parse_rfc3339(until)
+    until_ns = parse_rfc3339(until) if until else 0
     if until_ns is None:
-        raise S3Problem.of("MalformedXML")
+        raise _malformed("date must be provided in ISO 8601 format")
+    if mode not in locks.MODES:
+        raise _malformed("unknown WORM mode directive")
     if until_ns < call.now_ns:
-        raise S3Problem.of("PastRetainDate")
+        raise _malformed("the retain until date must be in the future")
     return locks.Retention(mode, until_ns)
+
+
+def _malformed(reason: str) -> S3Problem:
+    return S3Problem("MalformedXML", 400, reason)
 
 
 def _require_lock(call: Call) -> None:
@@ -141,13 +161,8 @@ def get_attributes(call: Call) -> Response:
     asked = {name.strip() for name in call.header("x-amz-object-attributes").split(",")}
     _check_names(asked)
     version = entity.requested_version(call)
-    objects.check_customer_headers(call, version)
-    key = None
-    if version.metadata.keys() & set(sse.SEALED_ENTRIES):
-        try:
-            key = sse.object_key(call, version)
-        except S3Problem:
-            key = None  # as HEAD does, it shows what it can
+    reading.check_customer_headers(call, version)
+    key, _ = sse.key_if_any(call, version)  # as HEAD does, it shows what it can
     fields: list[Markup] = []
     if "ETag" in asked:
         fields.append(element("ETag", entity.answered_etag(version, key)))
@@ -180,7 +195,7 @@ def _checksum(found: dict[str, str]) -> list[Markup]:
     if not found:
         return []
     kind = found.pop("type", "")
-    fields = [element(f"Checksum{name}", value) for name, value in found.items()]
+    fields = [element(f"Checksum{name}", value.partition("-")[0]) for name, value in found.items()]
     fields += [element("ChecksumType", kind)] if kind else []
     return [element("Checksum", *fields)]
 
@@ -201,7 +216,7 @@ def _parts(call: Call, version: ObjectVersion) -> Markup:
     for part in shown:
         sums = checksums.decode(part.checksum) if part.checksum.startswith("{") else {}
         sums.pop("type", None)
-        details = [element(f"Checksum{name}", value) for name, value in sums.items()]
-        details += [element("PartNumber", part.number), element("Size", part.stored)]  # as stored
+        details = [element("PartNumber", part.number), element("Size", part.stored)]  # as stored
+        details += [element(f"Checksum{name}", value) for name, value in sums.items()]
         fields.append(element("Part", *details))
     return element("ObjectParts", *fields)

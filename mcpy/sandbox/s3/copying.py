@@ -7,7 +7,8 @@ metadata, after which nothing can be decrypted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote_to_bytes
 
@@ -20,6 +21,8 @@ from mcpy.sandbox.s3.xml import NAMESPACE, element
 from mcpy.sandbox.store import NoBucketError, ObjectVersion, Part
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mcpy.sandbox.envelope import ObjectKey
     from mcpy.sandbox.s3.call import Call, Headers
     from mcpy.sandbox.store.content import ContentWriter
@@ -76,15 +79,16 @@ def copy_object(call: Call) -> Response:
     wanted = sse.wanted(call)
     version_id, mtime_ns = entity.target_version(call), entity.source_mtime(call)
     source = find_source(call)
-    metadata = _metadata(call, source)
-    object_tags = _tags(call, source)
-    metadata |= locks.entries_for_upload(call, objects.overwritten(call))
-    rotates = source.is_target(call) and source.kind == wanted.kind == "SSE-C"
-    if rotates and not _changes_class(call, source):
-        copied = _rotate(call, source, wanted)
-    else:
-        _check_changes(call, source, wanted)
-        copied = _copy_content(call, source, wanted)
+    with about(source):
+        metadata = _metadata(call, source)
+        object_tags = _tags(call, source)
+        metadata |= locks.entries_for_upload(call, objects.overwritten(call))
+        rotates = source.is_target(call) and source.kind == wanted.kind == "SSE-C"
+        if rotates and not _changes_class(call, source):
+            copied = _rotate(call, source, wanted)
+        else:
+            _check_changes(call, source, wanted)
+            copied = _copy_content(call, source, wanted)
     version = ObjectVersion(
         call.key,
         mtime_ns,
@@ -96,8 +100,18 @@ def copy_object(call: Call) -> Response:
         checksum=copied.checksum,
         parts=copied.parts,
     )
-    call.store.commit(call.bucket, version, copied.writers, check=objects.write_check(call))
+    call.store.commit(call.bucket, version, copied.writers)
     return _answer(source, version, copied)
+
+
+@contextmanager
+def about(source: Source) -> Iterator[None]:
+    """Let errors name the source of a copy, not its target, as the real server does."""
+    try:
+        yield
+    except S3Problem as problem:
+        problem.about = problem.about or (source.bucket, source.version.key)
+        raise
 
 
 def _answer(source: Source, version: ObjectVersion, copied: Copied) -> Response:
@@ -130,17 +144,22 @@ def find_source(call: Call) -> Source:
         problem = S3Problem.of("NoSuchBucket")
         problem.about = (bucket, key)
         raise problem from e
-    kind = envelope.kind_of(version.metadata)
+    source = Source(bucket, version_id, version, None)
+    with about(source):
+        key_opened = _open_source(call, source)
+        conditions.check_copy(call.headers, entity.state_of(version, key_opened))
+    return replace(source, key=key_opened)
+
+
+def _open_source(call: Call, source: Source) -> ObjectKey | None:
     sent = sse.customer_requested(call.headers, sse.COPY_CUSTOMER)
-    if kind == "SSE-C" and not sent:
+    if source.kind == "SSE-C" and not sent:
         raise S3Problem.of("SseEncryptedObject")
-    if kind is None and sent:
+    if source.kind is None and sent:
         raise S3Problem.of("InvalidEncryptionParameters")
-    opened = None
-    if kind is not None:
-        opened = sse.object_key(call, version, bucket=bucket, prefix=sse.COPY_CUSTOMER)
-    conditions.check_copy(call.headers, entity.state_of(version, opened))
-    return Source(bucket, version_id, version, opened)
+    if source.kind is None:
+        return None
+    return sse.object_key(call, source.version, bucket=source.bucket, prefix=sse.COPY_CUSTOMER)
 
 
 def parse_source(text: str) -> tuple[str, str, str]:
@@ -152,7 +171,7 @@ def parse_source(text: str) -> tuple[str, str, str]:
     path, _, query = text.partition("?")
     raw = path.encode("latin-1", "replace").decode("latin-1")
     plain = unquote_to_bytes(raw).decode("utf-8", "surrogateescape")
-    bucket, _, key = plain.lstrip("/").partition("/")
+    bucket, _, key = plain.removeprefix("/").partition("/")
     key = entity.clean_key(key)
     if not bucket or not key:
         raise S3Problem.of("InvalidCopySource")
@@ -264,4 +283,6 @@ def _rotate(call: Call, source: Source, wanted: sse.Wanted) -> Copied:
                 part.mtime_ns,
             )
         )
-    return Copied(writers, parts, version.etag, kept | entries, version.checksum, source.key)
+    same = call.header(sse.CUSTOMER + "key") == call.header(sse.COPY_CUSTOMER + "key")
+    sums = entity.open_checksums(version.checksum, source.key) if same else {}
+    return Copied(writers, parts, version.etag, kept | entries, version.checksum, source.key, sums)

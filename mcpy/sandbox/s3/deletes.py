@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mcpy.sandbox.s3 import checksums, entity, locks, transfer
+from mcpy.sandbox.s3 import entity, locks, transfer
 from mcpy.sandbox.s3.call import answer_xml, no_content
 from mcpy.sandbox.s3.errors import S3Problem
 from mcpy.sandbox.s3.xml import NAMESPACE, Markup, element
 from mcpy.sandbox.store import NULL_VERSION, ObjectVersion
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mcpy.sandbox.s3.call import Call
     from mcpy.sandbox.wsgi import Response
 
@@ -74,7 +75,7 @@ def delete(call: Call, key: str, version_id: str) -> Deleted:
 
 def delete_objects(call: Call) -> Response:
     """Delete up to 1,000 objects and answer what happened to each."""
-    _check_digest(call)
+    transfer.check_document(call)
     tree = call.document("Delete")
     wanted = [
         (entity.clean_key(item.value("Key") or ""), (item.value("VersionId") or "").strip())
@@ -115,7 +116,7 @@ def _mark(call: Call, key: str, status: str) -> Deleted:
     return Deleted(version_id, marker=True, created=True)
 
 
-def _checker(call: Call, *, locked: bool):  # noqa: ANN202 - Callable[[ObjectVersion], None] | None
+def _checker(call: Call, *, locked: bool) -> Callable[[ObjectVersion], None] | None:
     if not locked or not locks.enabled(call.store.bucket(call.bucket)):
         return None
 
@@ -139,19 +140,6 @@ def _delete_prefix(call: Call) -> None:
             call.store.remove(call.bucket, version.key, version.version_id)
         if not inside:
             return
-
-
-def _check_digest(call: Call) -> None:
-    """Compare the body with its MD5 or checksum, one of which must come with it."""
-    md5, checksum = transfer.content_md5(call.headers), checksums.announced(call.headers)
-    if md5 is None and checksum is None:
-        raise S3Problem.of("MissingContentMD5")
-    body = call.text()
-    if md5 is not None and hashlib.md5(body, usedforsecurity=False).hexdigest() != md5:
-        raise S3Problem.of("BadDigest")
-    if checksum is not None:
-        checksum.update(body)
-        checksum.verify({})
 
 
 def _deleted_element(key: str, version_id: str, deleted: Deleted) -> Markup:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import itertools
 import re
 import uuid
 from typing import TYPE_CHECKING
 
 from mcpy.sandbox import envelope
-from mcpy.sandbox.s3 import checksums, copying, entity, locks, objects, sse, tags, transfer
+from mcpy.sandbox.s3 import checksums, copying, entity, locks, objects, sse, tags, transfer, xml
 from mcpy.sandbox.s3.assembly import ALGORITHM_ENTRY, TYPE_ENTRY, answered_part_etag, assemble
 from mcpy.sandbox.s3.call import answer_xml, no_content
 from mcpy.sandbox.s3.errors import S3Problem
@@ -96,7 +97,8 @@ def put_part(call: Call) -> Response:
         call.store,
         payload,
         key=key.part(number) if key else None,
-        with_md5=md5 is not None or _needs_md5(upload),
+        with_md5=md5 is not None
+        or (_needs_md5(upload) and not sse.customer_requested(call.headers)),
         observers=(checksum.update,) if checksum else (),
     )
     sums = transfer.check_body(received, md5, checksum, payload.trailers)
@@ -112,7 +114,8 @@ def copy_part(call: Call) -> Response:
     upload = find_upload(call)
     key = _upload_key(call, upload)
     source = copying.find_source(call)
-    start, length = _copy_range(call, source.version.size)
+    with copying.about(source):
+        start, length = _copy_range(call, source.version.size)
     algorithm = upload.template.metadata.get(ALGORITHM_ENTRY)
     checksum = checksums.Wanted(algorithm, None) if algorithm else None
     content = transfer.Content(call.store, source.version, source.key, start, length)
@@ -141,6 +144,10 @@ def _copy_range(call: Call, size: int) -> tuple[int, int]:
     if not text:
         return 0, size
     match = _COPY_RANGE.fullmatch(text)
+    if "-" not in text:
+        problem = S3Problem.of("InvalidCopyPartRangeSource")
+        problem.message = f"'{text}' does not have a valid range value"
+        raise problem
     if match is None or int(match[1]) > int(match[2]):
         raise S3Problem.of("InvalidCopyPartRange")
     first, last = int(match[1]), int(match[2])
@@ -175,7 +182,11 @@ def _keep(
 
 def complete_upload(call: Call) -> Response:
     """Make the object of the parts the client lists."""
-    listed = list(call.document("CompleteMultipartUpload").all("Part"))
+    try:
+        body = xml.parse(call.text() or b"<None/>")
+    except xml.XmlProblem as e:
+        raise S3Problem.of("MalformedXML", str(e)) from e
+    listed = list(body.all("Part")) if body.name == "CompleteMultipartUpload" else []
     if not listed:
         raise S3Problem.of("MissingPart")
     numbers = [_number(item.value("PartNumber") or "") for item in listed]
@@ -207,11 +218,9 @@ def complete_upload(call: Call) -> Response:
 
 
 def abort_upload(call: Call) -> Response:
-    """Forget an upload."""
-    try:
-        call.store.abort_upload(find_upload(call))
-    except NoUploadError as e:
-        raise S3Problem.of("NoSuchUpload") from e
+    """Forget an upload, if there is one."""
+    with contextlib.suppress(NoUploadError):
+        call.store.abort_upload(call.store.upload(call.bucket, call.key, call.param("uploadId")))
     return no_content()
 
 

@@ -96,9 +96,7 @@ def put_versioning(call: Call) -> Response:
             " versioning cannot be suspended.",
         )
     call.store.configure(call.bucket, "versioning", status)
-    call.store.configure(
-        call.bucket, "versioning-xmlns", NAMESPACE if b"xmlns" in call.text() else ""
-    )
+    _keep_namespace(call, "versioning")
     return Response(200)
 
 
@@ -107,7 +105,7 @@ def get_versioning(call: Call) -> Response:
     config = call.store.bucket(call.bucket).config
     status = config.get("versioning", "")
     fields = [element("Status", status)] if status else []
-    xmlns = config.get("versioning-xmlns", NAMESPACE)  # it comes back as it was put
+    xmlns = config.get("versioning-xmlns", NAMESPACE)
     root = element("VersioningConfiguration", *fields, xmlns=xmlns)
     return answer_xml(root, declaration=False)
 
@@ -145,12 +143,14 @@ def put_object_lock(call: Call) -> Response:
     if not locks.enabled(bucket):
         raise S3Problem.of("InvalidBucketState")
     call.store.configure(call.bucket, "object-lock", rule)
+    _keep_namespace(call, "object-lock")
     return Response(200)
 
 
 def get_object_lock(call: Call) -> Response:
     """Answer the default retention."""
-    rule = call.store.bucket(call.bucket).config.get("object-lock")
+    config = call.store.bucket(call.bucket).config
+    rule = config.get("object-lock")
     if rule is None:
         raise S3Problem.of("ObjectLockConfigurationNotFoundError")
     fields: list[Markup] = [element("ObjectLockEnabled", "Enabled")]
@@ -158,9 +158,8 @@ def get_object_lock(call: Call) -> Response:
         mode, count, unit = rule.split()
         retention = element("DefaultRetention", element("Mode", mode), element(unit, count))
         fields.append(element("Rule", retention))
-    return answer_xml(
-        element("ObjectLockConfiguration", *fields, xmlns=NAMESPACE), declaration=False
-    )
+    xmlns = config.get("object-lock-xmlns", NAMESPACE)
+    return answer_xml(element("ObjectLockConfiguration", *fields, xmlns=xmlns), declaration=False)
 
 
 def _lock_rule(config: Node) -> str:
@@ -194,6 +193,12 @@ def _count(text: str, unit: str) -> int:
     if int(text) > limit:
         raise ValueError(f"Default retention period too large for '{unit}' {text}")
     return int(text)
+
+
+def _keep_namespace(call: Call, part: str) -> None:
+    """Remember whether a document named its namespace: it is answered as it was put."""
+    xmlns = NAMESPACE if b"xmlns" in call.text() else ""
+    call.store.configure(call.bucket, f"{part}-xmlns", xmlns)
 
 
 def _malformed(reason: str) -> S3Problem:

@@ -286,3 +286,13 @@ def listed_headers(metadata: Mapping[str, str]) -> Headers:
     if envelope.kind_of(metadata) == "SSE-C":
         return [("X-Amz-Server-Side-Encryption-Customer-Algorithm", "AES256")]
     return answer_headers(metadata, {})
+
+
+def key_if_any(call: Call, version: ObjectVersion) -> tuple[ObjectKey | None, S3Problem | None]:
+    """Return the object's key if it takes none from the client, or why there is none."""
+    if envelope.kind_of(version.metadata) in {None, "SSE-C"}:
+        return None, None
+    try:
+        return object_key(call, version), None
+    except S3Problem as e:
+        return None, e

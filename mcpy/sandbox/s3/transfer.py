@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from mcpy.sandbox import dare
+from mcpy.sandbox.s3 import checksums
 from mcpy.sandbox.s3.errors import S3Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from mcpy.sandbox.envelope import ObjectKey
+    from mcpy.sandbox.s3.call import Call
     from mcpy.sandbox.s3.checksums import Wanted
     from mcpy.sandbox.store import ObjectVersion, Part, Store
     from mcpy.sandbox.store.content import ContentReader, ContentWriter
@@ -120,6 +122,23 @@ def check_body(
     except S3Problem:
         received.discard()
         raise
+
+
+def check_document(call: Call) -> None:
+    """Compare an XML body with its MD5 or checksum, one of which must come with it.
+
+    Raises:
+        S3Problem: neither came, or it is of another body.
+    """
+    md5, checksum = content_md5(call.headers), checksums.announced(call.headers)
+    if md5 is None and checksum is None:
+        raise S3Problem.of("MissingContentMD5")
+    body = call.text()
+    if md5 is not None and hashlib.md5(body, usedforsecurity=False).hexdigest() != md5:
+        raise S3Problem.of("BadDigest")
+    if checksum is not None:
+        checksum.update(body)
+        checksum.verify({})
 
 
 class Content:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mcpy.sandbox import envelope
 from mcpy.sandbox.s3 import assembly, entity, listing, multipart, sse
-from mcpy.sandbox.s3.call import OWNER_ID, answer_xml, owner
+from mcpy.sandbox.s3.call import OWNER_ID, answer_xml
 from mcpy.sandbox.s3.errors import S3Problem
 from mcpy.sandbox.s3.times import iso
 from mcpy.sandbox.s3.xml import NAMESPACE, Markup, element, url_encode
@@ -21,7 +21,7 @@ MAX_UPLOADS = 10_000
 
 def list_parts(call: Call) -> Response:
     """Answer the parts uploaded so far."""
-    limit = listing.max_keys(call, "max-parts", "InvalidMaxParts")
+    limit = listing.max_keys(call, "max-parts", "InvalidMaxParts", multipart.MAX_PARTS)
     text = call.param("part-number-marker") or "0"
     if not text.isdecimal():
         raise S3Problem.of("InvalidPartNumberMarker")
@@ -30,17 +30,17 @@ def list_parts(call: Call) -> Response:
     if envelope.kind_of(upload.template.metadata) in {"SSE-S3", "SSE-KMS"}:
         key = sse.object_key(call, upload.template)
     later = [part for part in call.store.parts(upload) if part.number > int(text)]
-    shown = later[: min(limit, listing.MAX_KEYS)]
+    shown = later[:limit]
     metadata = upload.template.metadata
     fields = [
         element("Bucket", call.bucket),
         element("Key", url_encode(call.key, call.param("encoding-type"))),
         element("UploadId", upload.id),
-        _initiator(),
-        owner(),
+        _person("Initiator", OWNER_ID),
+        _person("Owner", OWNER_ID),
         element("StorageClass", metadata.get(entity.STORAGE_CLASS, "STANDARD")),
         element("PartNumberMarker", text),
-        element("NextPartNumberMarker", shown[-1].number if shown else 0),
+        element("NextPartNumberMarker", shown[-1].number if len(later) > len(shown) else 0),
         element("MaxParts", limit),
         element("IsTruncated", "true" if len(later) > len(shown) else "false"),
         element("ChecksumAlgorithm", metadata.get(assembly.ALGORITHM_ENTRY, "")),
@@ -108,14 +108,13 @@ def _page(
 
 
 def _upload(upload: Upload, encoding: str) -> Markup:
-    metadata = upload.template.metadata
-    return element(
+    return element(  # the real server leaves these elements empty too
         "Upload",
         element("Key", url_encode(upload.key, encoding)),
         element("UploadId", upload.id),
-        _initiator(),
-        owner(),
-        element("StorageClass", metadata.get(entity.STORAGE_CLASS, "STANDARD")),
+        _person("Initiator", ""),
+        _person("Owner", ""),
+        element("StorageClass", ""),
         element("Initiated", iso(upload.template.mtime_ns)),
     )
 
@@ -131,5 +130,5 @@ def _part(part: Part, etag: str, sums: dict[str, str]) -> Markup:
     )
 
 
-def _initiator() -> Markup:
-    return element("Initiator", element("ID", OWNER_ID), element("DisplayName", OWNER_ID))
+def _person(role: str, name: str) -> Markup:
+    return element(role, element("ID", name), element("DisplayName", name))

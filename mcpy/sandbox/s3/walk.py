@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from mcpy.sandbox.store.model import ObjectVersion, decode_key, encode_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from mcpy.sandbox.store import Store
     from mcpy.sandbox.store.index import Row
@@ -88,38 +88,45 @@ def walk(store: Store, bucket: str, wanted: Wanted) -> Page:
 
 def _entries(store: Store, bucket: str, wanted: Wanted) -> Iterator[tuple[str, Row | None, bool]]:
     """Yield name and row of each version to show, and each common prefix with no row."""
-    prefix, delimiter = encode_key(wanted.prefix), encode_key(wanted.delimiter)
-    marker = encode_key(wanted.marker)
+    prefix, marker = encode_key(wanted.prefix), encode_key(wanted.marker)
     position, after = max(prefix, marker), bool(marker) and marker >= prefix
     if wanted.version_marker and wanted.marker:
         yield from _rest_of_marker(store, bucket, wanted)
-    previous: bytes | None = None
+    batch = min(BATCH, wanted.limit + 1)
     while True:
-        rows = store.scan(bucket, position, limit=min(BATCH, wanted.limit + 1), after=after)
-        jump = None
-        for row in rows:
-            key = row[0]
-            if not key.startswith(prefix):
-                return
-            at = key.find(delimiter, len(prefix)) if delimiter else -1
-            if at >= 0:
-                common = key[: at + len(delimiter)]
-                if common > marker and (wanted.all_versions or _shown(store, bucket, common)):
-                    yield decode_key(common), None, True
-                jump = successor(common)
-                break
-            if key != previous or wanted.all_versions:
-                if wanted.all_versions or not row[4]:
-                    yield decode_key(key), row, key != previous
-                previous = key
-        if jump is not None:
-            position, after = jump, False
-        elif len(rows) < min(BATCH, wanted.limit + 1):
+        rows = store.scan(bucket, position, limit=batch, after=after)
+        folded = yield from _batch(store, bucket, wanted, rows)
+        if folded is not None:
+            position, after = successor(folded), False
+        elif len(rows) < batch or not rows[-1][0].startswith(prefix):
             return
         else:
             if wanted.all_versions:
                 yield from _rest(store, bucket, rows[-1])
             position, after = rows[-1][0], True
+
+
+def _batch(
+    store: Store, bucket: str, wanted: Wanted, rows: list[Row]
+) -> Generator[tuple[str, Row | None, bool], None, bytes | None]:
+    """Yield what ``rows`` have to show; return the common prefix they broke off at."""
+    prefix, delimiter = encode_key(wanted.prefix), encode_key(wanted.delimiter)
+    previous: bytes | None = None
+    for row in rows:
+        key, marker = row[0], row[4]
+        if not key.startswith(prefix):
+            return None
+        at = key.find(delimiter, len(prefix)) if delimiter else -1
+        if at >= 0:
+            common: bytes = key[: at + len(delimiter)]
+            if _shown(store, bucket, wanted, common):
+                yield decode_key(common), None, True
+            return common
+        latest = key != previous
+        if wanted.all_versions or (latest and not marker):
+            yield decode_key(key), row, latest
+        previous = key
+    return None
 
 
 def _rest(store: Store, bucket: str, row: Row) -> Iterator[tuple[str, Row | None, bool]]:
@@ -146,8 +153,12 @@ def _rest_of_marker(
         yield from _rest(store, bucket, row)
 
 
-def _shown(store: Store, bucket: str, common: bytes) -> bool:
-    """Tell whether a common prefix holds an object that is not deleted."""
+def _shown(store: Store, bucket: str, wanted: Wanted, common: bytes) -> bool:
+    """Tell whether a common prefix is behind the marker and holds what is listed."""
+    if common <= encode_key(wanted.marker):
+        return False
+    if wanted.all_versions:
+        return True
     position, after, previous = common, False, None
     while rows := store.scan(bucket, position, limit=100, after=after):
         for row in rows:
