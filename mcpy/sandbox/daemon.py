@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _START_S = 15.0
 _STOP_S = 10.0
+_OUTPUT_VARIABLES = {"MCPY_JSON", "MC_JSON", "MCPY_QUIET", "MC_QUIET"}
 
 
 def run_foreground(sandbox: Sandbox, on_ready: Callable[[Sandbox], None]) -> None:
@@ -68,6 +69,7 @@ def detach(dir: Path | None = None, options: Sequence[str] = ()) -> State:  # no
             stdout=log,
             stderr=log,
             start_new_session=True,
+            env={n: v for n, v in os.environ.items() if n not in _OUTPUT_VARIABLES},
         )
     return _await_ready(home, child)
 

@@ -25,6 +25,7 @@ from mcpy.sandbox.certs import write_private
 if TYPE_CHECKING:
     from pathlib import Path
 
+_ERROR = "mcpy: error: "
 _KES_YML = """\
 version: v1
 address: {address}
@@ -172,10 +173,12 @@ class Home:
             return None
 
     def last_words(self) -> str:
-        """Return the last line of the log."""
+        """Return the last error in the log, or its last line."""
         with contextlib.suppress(OSError):
-            lines = self.log_file.read_text(encoding="utf-8", errors="replace").splitlines()
-            return next((line for line in reversed(lines) if line.strip()), "")
+            text = self.log_file.read_text(encoding="utf-8", errors="replace")
+            lines = [line for line in text.splitlines() if line.strip()]
+            errors = [line for line in lines if line.startswith(_ERROR)]
+            return (errors or lines or [""])[-1].removeprefix(_ERROR)
         return ""
 
     def _issue_certificates(self) -> None:
