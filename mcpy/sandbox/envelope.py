@@ -168,6 +168,30 @@ def with_kms(
     return oek, metadata
 
 
+def rotated(
+    metadata: Mapping[str, str], kms: Kms | None, bucket: str, name: str, *, key: str = ""
+) -> dict[str, str]:
+    """Return ``metadata`` with the object key sealed anew under a fresh data key of ``key``.
+
+    The kind of encryption and the client's context stay; content, parts and ETag stay readable.
+    ``key`` is the KMS's default if empty.
+
+    Raises:
+        KmsProblem: it refused, or was not there.
+        EnvelopeError: there is no KMS, the object is not encrypted with SSE-S3 or SSE-KMS, or it is damaged.
+    """
+    kind = kind_of(metadata)
+    if kind not in {"SSE-S3", "SSE-KMS"} or kms is None:
+        raise EnvelopeError("only SSE-S3 and SSE-KMS objects can be given another KMS key")
+    oek = object_key(metadata, kms, bucket, name)
+    key = key or kms.default_key
+    context = stored_context(metadata) if kind == "SSE-KMS" else {}
+    dek = kms.generate(key, kms_context(context, bucket, name))
+    sealed = reseal(oek, dek.plaintext, kind, bucket, name)
+    sealed |= {KMS_KEY: key, KMS_SEALED_DEK: base64.b64encode(dek.ciphertext).decode()}
+    return {**metadata, **sealed}
+
+
 def with_client_key(client_key: bytes, bucket: str, name: str) -> tuple[ObjectKey, dict[str, str]]:
     """Make the key of a new SSE-C object, and the metadata that keeps it."""
     oek = ObjectKey.draw(client_key)

@@ -22,10 +22,12 @@ from mcpy.sandbox.store.rows import NEWEST_FIRST, VERSION
 from mcpy.sandbox.store.uploads import Uploads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from mcpy.sandbox.store.index import Row
+
+BATCH = 1000
 
 
 class Store(Uploads):
@@ -161,6 +163,18 @@ class Store(Uploads):
             f"{VERSION}=? AND (mtime, number) < (?, ?){NEWEST_FIRST}",
             (number, row[0], row[1], row[2], limit),
         )
+
+    def versions(self, bucket: str) -> Iterator[ObjectVersion]:
+        """Yield every version and delete marker, by name, then from new to old.
+
+        Raises:
+            NoBucketError: there is no such bucket.
+        """
+        rows = self.scan(bucket, b"", limit=BATCH)
+        while rows:
+            yield from map(ObjectVersion.decode, rows)
+            older = self.rest_of_key(bucket, rows[-1], limit=BATCH)
+            rows = older or self.scan(bucket, rows[-1][0], limit=BATCH, after=True)
 
     def writer(self) -> ContentWriter:
         """Return a place for the bytes of a new content."""
