@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -115,6 +116,10 @@ def _terminate(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001 - 
 def main() -> None:
     """Run the process's own command line and exit."""
     signal.signal(signal.SIGTERM, _terminate)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # a terminal that lacks a character shows its number instead of a traceback
+            stream.reconfigure(errors="backslashreplace")
     # httpx loads rich and pygments for a command of its own when click is installed too
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
     sys.exit(run(sys.argv[1:]))

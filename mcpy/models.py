@@ -89,6 +89,8 @@ class Target:
         Raises:
             InputError: there is no alias, or a name is one no server has.
         """
+        if not text.isascii() and text.encode("utf-8", "replace").decode() != text:
+            raise InputError(f"{text!r} is not valid UTF-8")
         alias, _, rest = text.partition("/")
         bucket, _, key = rest.partition("/")
         if not alias:
