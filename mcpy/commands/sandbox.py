@@ -6,20 +6,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote as percent_encoded
 from urllib.parse import urlsplit
 
 import click
 
 from mcpy.cli.app import pass_app
 from mcpy.cli.base import Group
-from mcpy.errors import ConfigError, NotFoundError
+from mcpy.errors import ConfigError, NoAliasError, NotFoundError
+from mcpy.models import Alias, KesProfile
 
 if TYPE_CHECKING:
-
     from mcpy.cli.app import App
     from mcpy.sandbox.home import Home, State
 
+ALIAS = "play"
+# MinIO's public sandbox, which every config of mc names, is no more
+GONE = "play.min.io"
 _NEEDED = ("cheroot", "OpenSSL", "yaml")
 
 _dir_option = click.option(
@@ -53,7 +55,7 @@ class Running:
     def text(self) -> str:
         """Return one fact a line."""
         rows = [
-            ("S3", self.state.s3_url),
+            ("S3", f"{self.state.s3_url} (alias {ALIAS})"),
             ("KES", self.state.kes_url),
             ("process", f"{self.state.pid}, since {self.state.started}"),
             ("folder", str(self.folder)),
@@ -126,7 +128,9 @@ def start(app: App, /, folder: Path | None, detach: bool, **options: Any) -> Non
 
     home = _home(folder)
     if detach:
-        app.out.emit(Running(home.path, daemon.detach(home.path, _arguments(options))))
+        state = daemon.detach(home.path, _arguments(options))
+        _write_alias(app, home, state)
+        app.out.emit(Running(home.path, state))
         app.out.note(f'next: eval "$(mcpy sandbox env{_dir_argument(folder)})"')
         return
     from mcpy.sandbox.play import Sandbox
@@ -158,9 +162,9 @@ def status(app: App, folder: Path | None) -> None:
 @_dir_option
 @pass_app
 def env(app: App, folder: Path | None) -> None:
-    """Print the environment that makes mcpy and kes talk to it, credentials included.
+    """Print the environment that makes `mcpy kes` and `kes` talk to it, as shell exports.
 
-    The alias is `play`: eval "$(mcpy sandbox env)"; mcpy ls play
+    Its S3 server is the alias `play`, written when it started.
     """
     home = _home(folder)
     app.out.emit(Variables(_variables(home, _state(home))))
@@ -184,26 +188,56 @@ def _state(home: Home) -> State:
 
 
 def _announce(app: App, home: Home) -> None:
-    app.out.emit(Running(home.path, _state(home)))
+    state = _state(home)
+    _write_alias(app, home, state)
+    app.out.emit(Running(home.path, state))
     app.out.note("Ctrl-C stops it")
     app.out.flush()
 
 
 def _variables(home: Home, state: State) -> dict[str, str]:
-    environment = home.environment()
-    user, password = (
-        percent_encoded(environment.get(f"MINIO_ROOT_{name}", ""), safe="")
-        for name in ("USER", "PASSWORD")
-    )
-    url = urlsplit(state.s3_url)
-    found = {
-        "MCPY_HOST_play": f"{url.scheme}://{user}:{password}@{url.netloc}",
+    return {
         "KES_SERVER": state.kes_url,
         "KES_CLIENT_KEY": str(home.certs / "root.key"),
         "KES_CLIENT_CERT": str(home.certs / "root.cert"),
         "MCPY_KES_CA": str(home.certs / "ca.crt"),
     }
-    return found | ({"MCPY_CA": str(home.certs / "ca.crt")} if url.scheme == "https" else {})
+
+
+def _write_alias(app: App, home: Home, state: State) -> None:
+    """Make the alias ``play`` mean this sandbox, unless it is somebody's server elsewhere."""
+    try:
+        found = app.store.get(ALIAS)
+    except NoAliasError:
+        found = None
+    host = urlsplit(found.url).hostname if found else None
+    if host and host != GONE and not _is_loopback(host):
+        app.out.warn(f"the alias `{ALIAS}` is {host}, and stays so: the sandbox has no alias")
+        return
+    app.store.put(_alias(app, home, state))
+
+
+def _is_loopback(host: str) -> bool:
+    return host == "localhost" or host == "::1" or host.startswith("127.")
+
+
+def _alias(app: App, home: Home, state: State) -> Alias:
+    environment = home.environment()
+    ca = str(home.certs / "ca.crt")
+    return Alias(
+        name=ALIAS,
+        url=state.s3_url,
+        access_key=environment.get("MINIO_ROOT_USER", ""),
+        secret_key=environment.get("MINIO_ROOT_PASSWORD", ""),
+        ca=ca if state.s3_url.startswith("https:") else "",
+        kes=KesProfile(
+            server=state.kes_url,
+            client_cert=str(home.certs / "root.cert"),
+            client_key=str(home.certs / "root.key"),
+            ca=ca,
+        ),
+        source=str(app.store.path),
+    )
 
 
 def _arguments(options: dict[str, Any]) -> list[str]:
