@@ -128,7 +128,8 @@ def start(app: App, /, folder: Path | None, detach: bool, **options: Any) -> Non
 
     home = _home(folder)
     if detach:
-        state = daemon.detach(home.path, _arguments(options))
+        words = ["--config-dir", str(app.store.folder), *_arguments(options)]
+        state = daemon.detach(home.path, words)
         _write_alias(app, home, state)
         app.out.emit(Running(home.path, state))
         app.out.note(f'next: eval "$(mcpy sandbox env{_dir_argument(folder)})"')
@@ -218,7 +219,7 @@ def _write_alias(app: App, home: Home, state: State) -> None:
 
 
 def _is_loopback(host: str) -> bool:
-    return host == "localhost" or host == "::1" or host.startswith("127.")
+    return host in {"localhost", "::1"} or host.startswith("127.")
 
 
 def _alias(app: App, home: Home, state: State) -> Alias:
