@@ -1,0 +1,93 @@
+"""Configuration over the admin API; what may hold a secret travels sealed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from mcpy.sandbox.admin.call import TEXT, answer_json
+from mcpy.sandbox.admin.config import defaults
+from mcpy.sandbox.admin.sealed import SealError, seal, unseal
+from mcpy.sandbox.s3.errors import S3Problem, go_json
+from mcpy.sandbox.wsgi import Response
+
+if TYPE_CHECKING:
+    from mcpy.sandbox.admin.call import AdminCall
+
+
+def get_config(call: AdminCall) -> Response:
+    """Answer one sub-system."""
+    return _answer_sealed(call, call.services.config.get(call.param("key")).encode())
+
+
+def export_config(call: AdminCall) -> Response:
+    """Answer all of them."""
+    return _answer_sealed(call, call.services.config.export().encode())
+
+
+def set_config(call: AdminCall) -> Response:
+    """Change keys of a sub-system."""
+    return _applied(dynamic=call.services.config.set(_sealed_body(call), call.services.now()))
+
+
+def import_config(call: AdminCall) -> Response:
+    """Replace the whole configuration."""
+    call.services.config.replace(_sealed_body(call), call.services.now())
+    return Response(200)
+
+
+def reset_config(call: AdminCall) -> Response:
+    """Put a sub-system back to its defaults."""
+    return _applied(dynamic=call.services.config.reset(_sealed_body(call), call.services.now()))
+
+
+def help_config(call: AdminCall) -> Response:
+    """Answer which keys there are; the sandbox has no prose for them."""
+    name, key = call.param("subSys"), call.param("key")
+    if name and name not in defaults():
+        raise S3Problem.of("XMinioConfigError", f"unknown subsystem: {name}")
+    names = defaults()[name].values if name else (n for n in defaults() if n != "region")
+    entries = [
+        {"key": n, "type": "", "description": "", "optional": True, "multipleTargets": False}
+        for n in names
+        if key in {"", n}
+    ]
+    answer = {"subSys": name, "description": "", "multipleTargets": False, "keysHelp": entries}
+    return answer_json(answer, kind=TEXT)
+
+
+def history(call: AdminCall) -> Response:
+    """Answer the last changes, oldest first."""
+    count = int(call.param("count") or 0)
+    kept = call.services.config.history
+    entries = [asdict(change) for change in kept[max(0, len(kept) - count) :]]
+    return _answer_sealed(call, go_json(entries))
+
+
+def restore_history(call: AdminCall) -> Response:
+    """Apply an entry of the history again."""
+    call.services.config.restore(call.param("restoreId"), call.services.now())
+    return Response(200)
+
+
+def clear_history(call: AdminCall) -> Response:
+    """Forget entries of the history."""
+    call.services.config.clear_history(call.param("restoreId"))
+    return Response(200)
+
+
+def _sealed_body(call: AdminCall) -> str:
+    try:
+        return unseal(call.body(), call.caller.secret_key).decode()
+    except (SealError, UnicodeDecodeError) as e:
+        raise S3Problem.of("XMinioAdminConfigBadJSON") from e
+
+
+def _answer_sealed(call: AdminCall, data: bytes) -> Response:
+    # the real server calls it JSON, too
+    headers = [("Content-Type", "application/json")]
+    return Response(200, headers, seal(data, call.caller.secret_key))
+
+
+def _applied(*, dynamic: bool) -> Response:
+    return Response(200, [("X-Minio-Config-Applied", "true")] if dynamic else [])
