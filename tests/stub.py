@@ -1,0 +1,61 @@
+"""A scripted server in place of the network: it answers in order and remembers what was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import httpx
+
+from mcpy.api.sigv4 import wire_target
+
+Reply = httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
+
+
+class Server(httpx.BaseTransport):
+    """Gives ``replies`` one by one; a request beyond them fails, and so does a reply unused."""
+
+    def __init__(self) -> None:
+        self.replies: list[Reply] = []
+        self.requests: list[httpx.Request] = []
+
+    @property
+    def calls(self) -> list[str]:
+        """Method and target of each request, as they go over the wire."""
+        return [f"{request.method} {wire_target(request)}" for request in self.requests]
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        request.read()
+        self.requests.append(request)
+        assert self.replies, f"an unexpected request: {self.calls[-1]}"
+        reply = self.replies.pop(0)
+        if isinstance(reply, Exception):
+            raise reply
+        return on_the_wire(reply) if isinstance(reply, httpx.Response) else reply(request)
+
+
+def on_the_wire(response: httpx.Response) -> httpx.Response:
+    """Return the response with its body still to be read, as a network would give it."""
+    stream = httpx.ByteStream(response.content)
+    return httpx.Response(response.status_code, headers=response.headers, stream=stream)
+
+
+def xml(status: int, body: str) -> httpx.Response:
+    """Return an answer of an S3 server."""
+    return httpx.Response(status, headers={"content-type": "application/xml"}, text=body)
+
+
+def s3_error(status: int, code: str, message: str = "no", **fields: str) -> httpx.Response:
+    """Return a refusal of an S3 server."""
+    more = "".join(f"<{name}>{value}</{name}>" for name, value in fields.items())
+    return xml(status, f"<Error><Code>{code}</Code><Message>{message}</Message>{more}</Error>")
+
+
+def kes_error(status: int, message: str) -> httpx.Response:
+    """Return a refusal of a KES."""
+    return httpx.Response(status, json={"message": message})
+
+
+def ok(**headers: str) -> httpx.Response:
+    """Return a 200 without a body; underscores of header names become hyphens."""
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    return httpx.Response(200, headers=names)
