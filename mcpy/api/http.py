@@ -76,7 +76,7 @@ class HttpOptions:
     insecure: bool = False
     ca: Path | None = None
     resolve: Mapping[str, str] = field(default_factory=dict)
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     trace: Callable[[str], None] | None = None
     transport: httpx.BaseTransport | None = None
     sleep: Callable[[float], None] = time.sleep

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +49,7 @@ class KesOptions:
     server: str | None = None
     client_cert: str | None = None
     client_key: str | None = None
-    api_key: str | None = None
+    api_key: str | None = field(default=None, repr=False)
     alias: str | None = None
 
 
@@ -124,8 +124,8 @@ def _of_alias(app: App, name: str) -> KesProfile:
 
 def _of_environment(environ: Mapping[str, str]) -> KesProfile:
     found = {
-        field: next((environ[name] for name in names if environ.get(name)), "")
-        for field, names in VARIABLES.items()
+        part: next((environ[name] for name in names if environ.get(name)), "")
+        for part, names in VARIABLES.items()
     }
     return KesProfile(**found)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +34,7 @@ class Settings:
     timeout_s: float | None = None
     retries: int = 3
     resolve: tuple[tuple[str, str], ...] = ()
-    custom_header: tuple[tuple[str, str], ...] = ()
+    custom_header: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
 def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> Any:  # noqa: ANN401
