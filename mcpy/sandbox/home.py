@@ -15,6 +15,7 @@ import json
 import os
 import secrets
 import shlex
+import uuid
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -171,6 +172,11 @@ class Home:
             return State(**json.loads(self.state_file.read_bytes()))
         except (OSError, ValueError, TypeError):
             return None
+
+    def deployment_id(self) -> str:
+        """Return the UUID the S3 server goes by, the same for every start of this sandbox."""
+        identity = certs.identity_of_pem((self.certs / "minio.cert").read_bytes())
+        return str(uuid.UUID(hex=identity[:32], version=4))
 
     def last_words(self) -> str:
         """Return the last error in the log, or its last line."""

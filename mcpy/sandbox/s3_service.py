@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import threading
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from mcpy.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from mcpy.sandbox.admin import Deployment
     from mcpy.sandbox.home import Home
     from mcpy.sandbox.kms import Kms
     from mcpy.sandbox.server import HttpServer
-    from mcpy.sandbox.store import Store
     from mcpy.sandbox.tls import TlsContext
-    from mcpy.sandbox.wsgi import Handler
+    from mcpy.sandbox.wsgi import Handler, Request, Response
 
+_TRUE = {"on", "true", "1", "yes"}
 _ANSWER_S = 1.0
 """How long a restart waits for the answers under way, its own among them."""
 
@@ -44,8 +46,7 @@ class S3Service:
         self._address = address
         self._log = log
         self._tls = tls
-        self._server: HttpServer | None = None
-        self._store: Store | None = None
+        self._run: _Run | None = None
         self._changing = threading.RLock()
         self.url = ""
         self.failure: str | None = None
@@ -57,32 +58,24 @@ class S3Service:
             ConfigError: the environment is unusable or the KMS does not answer.
             OSError: the address cannot be listened on.
         """
-        from mcpy.sandbox.server import HttpServer
-        from mcpy.sandbox.store import Store
-
         with self._changing:
-            env = self._home.environment()
-            credentials = _root_credentials(env)
-            kms = _reach_kms(env)
-            self._store = Store(self._home.data)
-            handler = self._handler(env, credentials, kms, self._store)
-            self._server = HttpServer(
-                handler, *self._address, tls=self._tls_context(), log=self._log
-            )
-            self._server.start()
-            self._address = (self._address[0], self._server.port)
-            self.url, self.failure = self._server.url, None
-            self._log(f"s3: serving {self.url}, {_about(kms)}")
+            run = _Run(self._home, self._home.environment(), self._log, self.on_service)
+            try:
+                self.url = run.listen(self._address, self._tls_context())
+            except BaseException:
+                run.stop()
+                raise
+            self._run = run
+            self._address = (self._address[0], run.port)
+            self.failure = None
+            self._log(f"s3: serving {self.url}, {run.about_kms()}")
 
     def stop(self, grace_s: float = 0.2) -> None:
         """Stop listening; running requests get ``grace_s`` seconds."""
         with self._changing:
-            if self._server is not None:
-                self._server.stop(grace_s)
-                self._server = None
-            if self._store is not None:
-                self._store.close()
-                self._store = None
+            if self._run is not None:
+                self._run.stop(grace_s)
+                self._run = None
 
     def restart(self) -> None:
         """Stop, then start from the environment file as it is now.
@@ -121,18 +114,93 @@ class S3Service:
 
         return TlsContext(self._home.certs / "server.key", self._home.certs / "server.crt")
 
-    def _handler(
-        self,
-        env: Mapping[str, str],
-        credentials: Mapping[str, str],
-        kms: Kms | None,
-        store: Store,
-    ) -> Handler:
-        from mcpy.sandbox.s3.app import S3App
 
-        s3 = S3App(store, kms=kms, credentials=credentials, region=env.get("MINIO_REGION", ""))
-        s3.auto_encrypt = env.get("MINIO_KMS_AUTO_ENCRYPTION", "").lower() in {"on", "true", "1"}
-        return s3
+class _Run:
+    """One run of the server, from start to stop.
+
+    Raises:
+        ConfigError: the environment is unusable or the KMS does not answer.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        env: Mapping[str, str],
+        log: Callable[[str], None],
+        on_service: Callable[[str], None],
+    ) -> None:
+        from mcpy.sandbox.s3.app import S3App
+        from mcpy.sandbox.store import Store
+
+        self._home = home
+        self._env = env
+        self._log = log
+        self._on_service = on_service
+        self._credentials = _root_credentials(env)
+        self._kms = _reach_kms(env)
+        self._store = Store(home.data)
+        self._s3 = S3App(
+            self._store,
+            kms=self._kms,
+            credentials=self._credentials,
+            region=env.get("MINIO_REGION", ""),
+        )
+        self._s3.auto_encrypt = env.get("MINIO_KMS_AUTO_ENCRYPTION", "").lower() in _TRUE
+        self._handler: Handler = self._s3
+        self._deployment: Deployment | None = None
+        self._server: HttpServer | None = None
+        self.port = 0
+
+    def listen(self, address: tuple[str, int], tls: TlsContext | None) -> str:
+        """Serve at ``address``; return the URL."""
+        from mcpy.sandbox.server import HttpServer
+
+        self._server = HttpServer(self._answer, *address, tls=tls, log=self._log)
+        self._server.listen()
+        self.port = self._server.port
+        # the admin API names the port, which is known only now; clients wait so long
+        self._handler = self._with_admin(urlsplit(self._server.url).netloc)
+        self._server.start()
+        return self._server.url
+
+    def stop(self, grace_s: float = 0) -> None:
+        """Let go of everything."""
+        if self._deployment is not None:
+            self._deployment.stop()
+        if self._server is not None:
+            self._server.stop(grace_s)
+        self._store.close()
+        if self._kms is not None:
+            self._kms.close()
+
+    def about_kms(self) -> str:
+        """Return what the log says of the KMS."""
+        return f"KMS key {self._kms.default_key}" if self._kms else "no KMS"
+
+    def _answer(self, request: Request) -> Response:
+        return self._handler(request)
+
+    def _with_admin(self, endpoint: str) -> Handler:
+        from mcpy.sandbox.admin import AdminApp, Deployment, Router, StoreEngine, census_of
+
+        self._deployment = Deployment(
+            endpoint=endpoint,
+            env=self._env,
+            folder=self._home.data,
+            config_file=self._home.path / "config.json",
+            census=lambda: census_of(self._store),
+            deployment_id=self._home.deployment_id(),
+        )
+        self._s3.wait = self._deployment.wait_until_thawed
+        admin = AdminApp(
+            kms=self._kms,
+            credentials=self._credentials,
+            deployment=self._deployment,
+            on_service=self._on_service,
+            engine=StoreEngine(self._store, lambda: self._kms),
+            log=self._log,
+        )
+        return Router(admin, self._s3)
 
 
 def _root_credentials(env: Mapping[str, str]) -> dict[str, str]:
@@ -176,7 +244,3 @@ def _create_default_key(kms: Kms) -> None:
     except KmsProblem as e:
         if e.status != 403 and e.message != "key already exists":
             raise ConfigError(f"unable to create the default key: {e.message}") from e
-
-
-def _about(kms: Kms | None) -> str:
-    return f"KMS key {kms.default_key}" if kms else "no KMS"

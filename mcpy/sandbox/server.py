@@ -57,6 +57,7 @@ class HttpServer:
     ) -> None:
         self._server = Server(handler, (host, port), tls, log)
         self._thread: threading.Thread | None = None
+        self._listening = False
         self.host = host
         self.port = port
 
@@ -67,25 +68,37 @@ class HttpServer:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{scheme}://{host}:{self.port}"
 
-    def start(self) -> None:
-        """Listen, then serve in the background.
+    def listen(self) -> None:
+        """Take the address; clients that come wait until ``start``.
 
         Raises:
             OSError: the address cannot be listened on.
         """
         self._server.prepare()
         self.port = int(self._server.bind_addr[1])
+        self._listening = True
+
+    def start(self) -> None:
+        """Listen unless done already, then serve in the background.
+
+        Raises:
+            OSError: the address cannot be listened on.
+        """
+        if not self._listening:
+            self.listen()
         self._thread = threading.Thread(target=self._server.serve, daemon=True)
         self._thread.start()
 
     def stop(self, grace_s: float = _STOP_S) -> None:
         """Stop listening, let running requests end for ``grace_s`` seconds, close the rest."""
-        if self._thread is None:
+        if not self._listening:
             return
+        self._listening = False
         self._server.shutdown_timeout = grace_s
         self._server.stop()
-        self._thread.join()
-        self._thread = None
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
 
 
 class Server(cheroot_server.HTTPServer):
