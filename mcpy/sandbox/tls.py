@@ -134,9 +134,15 @@ class TlsSocket:
         self._tls: Any = SSL.Connection(context, sock)
         self._tls.set_accept_state()
         self._shaken = False
+        self._peer_certs: tuple[bytes, ...] | None = None
 
     def peer_certs(self) -> tuple[bytes, ...]:
         """Return the peer's certificates in DER, its own first."""
+        if self._peer_certs is None:
+            self._peer_certs = self._read_peer_certs()
+        return self._peer_certs
+
+    def _read_peer_certs(self) -> tuple[bytes, ...]:
         from cryptography.hazmat.primitives.serialization import Encoding
 
         own = self._tls.get_peer_certificate()
