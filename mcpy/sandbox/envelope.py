@@ -178,7 +178,7 @@ def rotated(
 
     Raises:
         KmsProblem: it refused, or was not there.
-        EnvelopeError: there is no KMS, the object is not encrypted with SSE-S3 or SSE-KMS, or it is damaged.
+        EnvelopeError: there is no KMS, it is not an SSE-S3 or SSE-KMS object, or damaged.
     """
     kind = kind_of(metadata)
     if kind not in {"SSE-S3", "SSE-KMS"} or kms is None:

@@ -1,8 +1,4 @@
-"""The S3 server: routes a signed request to its handler and words what went wrong.
-
-Routes are tried in order, as on the real server: a sub-resource it does not know is ignored, so
-that ``PUT /bucket/object?encryption`` stores an object.
-"""
+"""The S3 server: checks who asks, hands the call to its handler, and words what went wrong."""
 
 from __future__ import annotations
 
@@ -10,27 +6,12 @@ import hashlib
 import time
 import uuid
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from mcpy.sandbox.s3 import (
-    attributes,
-    auth,
-    buckets,
-    copying,
-    deletes,
-    documents,
-    entity,
-    listing,
-    multipart,
-    names,
-    objects,
-    reading,
-    settings,
-    sse,
-    uploads,
-)
+from mcpy.sandbox.s3 import auth, entity, names, sse
 from mcpy.sandbox.s3.call import Call
 from mcpy.sandbox.s3.errors import S3Problem, new_request_id, render, server_headers
+from mcpy.sandbox.s3.routes import find_handler
 from mcpy.sandbox.store import NoBucketError
 from mcpy.sandbox.wsgi import Response
 
@@ -38,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from mcpy.sandbox.kms import Kms
-    from mcpy.sandbox.s3.call import Handler
     from mcpy.sandbox.store import Store
     from mcpy.sandbox.wsgi import Request
 
@@ -49,131 +29,6 @@ EXPOSED_HEADERS = (
     " Content-Length, Content-Type, Content-Disposition, Last-Modified, Content-Language,"
     " Cache-Control, Retry-After, X-Amz-Bucket-Region, Expires, X-Amz*, X-Amz*, *"
 )
-
-
-class Route(NamedTuple):
-    """A handler and the query parameters a request needs for it, each with a value or any."""
-
-    handler: Handler
-    needs: tuple[tuple[str, str], ...] = ()
-    header: str = ""
-
-    def fits(self, request: Request, params: Mapping[str, str]) -> bool:
-        """Tell whether ``request`` goes here."""
-        if self.header and self.header not in request.headers:
-            return False
-        return all(name in params and value in {"", params[name]} for name, value in self.needs)
-
-
-def _routes(*lines: tuple[str, Handler] | tuple[str, Handler, str]) -> list[Route]:
-    routes = []
-    for needs, handler, *header in lines:
-        pairs = (need.partition("=")[::2] for need in needs.split("&") if need)
-        routes.append(Route(handler, tuple(pairs), *header))
-    return routes
-
-
-_REJECTED = tuple(
-    (name, documents.reject)
-    for name in (
-        "inventory",
-        "metrics",
-        "publicAccessBlock",
-        "ownershipControls",
-        "intelligent-tiering",
-        "analytics",
-    )
-)
-
-BUCKET: dict[str, list[Route]] = {
-    "GET": _routes(
-        ("location", buckets.get_location),
-        ("policy", documents.get_policy),
-        ("lifecycle", documents.show("lifecycle", "NoSuchLifecycleConfiguration")),
-        ("encryption", settings.get_encryption),
-        ("object-lock", settings.get_object_lock),
-        ("replication", documents.show("replication", "ReplicationConfigurationNotFoundError")),
-        ("versioning", settings.get_versioning),
-        ("notification", documents.get_notification),
-        ("acl", documents.get_acl),
-        ("cors", documents.fails("NoSuchCORSConfiguration")),
-        ("website", documents.fails("NoSuchWebsiteConfiguration")),
-        ("accelerate", documents.get_accelerate),
-        ("requestPayment", documents.get_request_payment),
-        ("logging", documents.get_logging),
-        ("tagging", settings.get_tagging),
-        ("uploads", uploads.list_uploads),
-        ("list-type=2", listing.list_objects_v2),
-        ("versions", listing.list_versions),
-        ("policyStatus", documents.get_policy_status),
-        *_REJECTED,
-        ("", listing.list_objects_v1),
-    ),
-    "PUT": _routes(
-        ("acl", documents.put_acl),
-        ("cors", documents.fails("NotImplemented")),
-        ("lifecycle", documents.keep("lifecycle")),
-        ("replication", documents.keep("replication")),
-        ("encryption", settings.put_encryption),
-        ("policy", documents.put_policy),
-        ("object-lock", settings.put_object_lock),
-        ("tagging", settings.put_tagging),
-        ("versioning", settings.put_versioning),
-        ("notification", documents.keep("notification")),
-        ("", buckets.create_bucket),
-    ),
-    "HEAD": _routes(("", buckets.head_bucket)),
-    "POST": _routes(("delete", deletes.delete_objects)),
-    "DELETE": _routes(
-        ("cors", documents.fails("NotImplemented")),
-        ("website", documents.delete_website),
-        ("tagging", settings.delete_tagging),
-        ("policy", documents.delete_policy),
-        ("replication", documents.delete_replication),
-        ("lifecycle", documents.drop("lifecycle")),
-        ("encryption", settings.delete_encryption),
-        # whatever else is named, the bucket is deleted: so does the real server
-        ("", buckets.delete_bucket),
-    ),
-}
-OBJECT: dict[str, list[Route]] = {
-    "GET": _routes(
-        ("torrent", documents.reject),
-        ("attributes", attributes.get_attributes),
-        ("uploadId", uploads.list_parts),
-        ("acl", documents.get_acl),
-        ("tagging", attributes.get_tagging),
-        ("retention", attributes.get_retention),
-        ("legal-hold", attributes.get_legal_hold),
-        ("", reading.get_object),
-    ),
-    "HEAD": _routes(("", reading.head_object)),
-    "PUT": _routes(
-        ("torrent", documents.reject),
-        ("partNumber&uploadId", multipart.copy_part, copying.COPY_SOURCE),
-        ("partNumber&uploadId", multipart.put_part),
-        ("acl", documents.put_acl),
-        ("tagging", attributes.put_tagging),
-        ("", copying.copy_object, copying.COPY_SOURCE),
-        ("retention", attributes.put_retention),
-        ("legal-hold", attributes.put_legal_hold),
-        ("", objects.put_object),
-    ),
-    "POST": _routes(
-        ("uploadId", multipart.complete_upload),
-        ("uploads", multipart.create_upload),
-        ("select&select-type=2", documents.missing_feature),
-        ("restore", documents.missing_feature),
-    ),
-    "DELETE": _routes(
-        ("torrent", documents.reject),
-        ("acl", documents.reject),
-        ("uploadId", multipart.abort_upload),
-        ("tagging", attributes.delete_tagging),
-        ("", deletes.delete_object),
-    ),
-}
-SERVICE: dict[str, list[Route]] = {"GET": _routes(("", buckets.list_buckets))}
 
 
 def _utc_now() -> datetime:
@@ -228,7 +83,7 @@ class S3App:
     def _answer(self, request: Request) -> Response:
         bucket, _, key = request.path.removeprefix("/").partition("/")
         _check(request, bucket)
-        handler = _find(request, bucket, key)
+        handler = find_handler(request, bucket, key)
         now = self._now() if self._now else _utc_now()
         region = self.region if bucket else ""
         caller = auth.authenticate(request, self.credentials, now, region=region)
@@ -263,18 +118,6 @@ def _check(request: Request, bucket: str) -> None:
         or sse.customer_requested(request.headers, sse.COPY_CUSTOMER)
     ):
         raise S3Problem.of("InsecureSseCustomer")
-
-
-def _find(request: Request, bucket: str, key: str) -> Handler:
-    table = OBJECT if key else BUCKET if bucket else SERVICE
-    params: dict[str, str] = {}
-    for name, value in request.query:
-        params.setdefault(name, value)
-    for route in table.get(request.method, ()):
-        if route.fits(request, params):
-            return route.handler
-    problem = S3Problem.of("UnsupportedCall", method=request.method, path=request.path)
-    raise problem
 
 
 def _preflight(request: Request) -> Response:
