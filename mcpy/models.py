@@ -166,6 +166,13 @@ class BucketEncryption:
 
 
 @dataclass(frozen=True)
+class CustomerKey:
+    """A key that only its owner has (SSE-C): 32 bytes, never shown."""
+
+    secret: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
 class ObjectEncryption:
     """How one object says it is encrypted, from the headers of a HEAD, GET or PUT.
 
@@ -174,12 +181,14 @@ class ObjectEncryption:
         key_id: the KMS key as answered, with SSE-KMS.
         context: the client's KMS context, base64 JSON, with SSE-KMS.
         customer: whether the client holds the key (SSE-C).
+        customer_key: that key, in a request.
     """
 
     algorithm: str = ""
     key_id: str = ""
     context: str = ""
     customer: bool = False
+    customer_key: CustomerKey | None = field(default=None, repr=False, compare=False)
 
     @property
     def scheme(self) -> str:

@@ -8,6 +8,7 @@ a signature or a client certificate is for one host. Bodies are read up to a bou
 from __future__ import annotations
 
 import random
+import threading
 import time
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -190,6 +191,7 @@ class HttpClient:
         self._auth = auth
         self._certificate = client
         self._client: httpx.Client | None = None
+        self._opening = threading.Lock()
         self._patience_s: float | None = None
 
     def request(self, call: Call, *, max_body_bytes: int = MAX_BODY_BYTES) -> Answer:
@@ -232,9 +234,11 @@ class HttpClient:
         return soon if moment is None else min(soon, moment)
 
     def close(self) -> None:
-        """Close the connections."""
-        if self._client:
-            self._client.close()
+        """Close the connections; another request opens new ones."""
+        with self._opening:
+            client, self._client = self._client, None
+        if client:
+            client.close()
 
     def _attempts(self, call: Call) -> httpx.Response:
         for attempt in range(self.options.retries + 1):
@@ -274,15 +278,16 @@ class HttpClient:
         return response
 
     def _opened(self) -> httpx.Client:
-        if self._client is None:
-            self._client = httpx.Client(
-                transport=self.options.transport or self._transport(),
-                headers=[("User-Agent", f"mcpy/{__version__}"), *self.options.headers],
-                timeout=httpx.Timeout(self.options.idle_s, connect=self.options.connect_s),
-                trust_env=False,
-                follow_redirects=False,
-            )
-        return self._client
+        with self._opening:  # several threads send through one client
+            if self._client is None:
+                self._client = httpx.Client(
+                    transport=self.options.transport or self._transport(),
+                    headers=[("User-Agent", f"mcpy/{__version__}"), *self.options.headers],
+                    timeout=httpx.Timeout(self.options.idle_s, connect=self.options.connect_s),
+                    trust_env=False,
+                    follow_redirects=False,
+                )
+            return self._client
 
     def _transport(self) -> Transport:
         context = None

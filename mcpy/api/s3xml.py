@@ -1,4 +1,4 @@
-"""The XML of S3 that mcpy reads and writes: bucket encryption and listings."""
+"""The XML of S3 that mcpy reads and writes: bucket settings, listings, deletions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import unquote_plus
 from xml.etree import ElementTree as ET
 
 from mcpy.api.refusals import local_name
-from mcpy.errors import ProtocolError, UnsupportedError
+from mcpy.errors import ProtocolError, S3Error, UnsupportedError
 from mcpy.models import BucketEncryption, ObjectEncryption
 
 if TYPE_CHECKING:
@@ -59,8 +59,8 @@ class Page:
     markers: dict[str, str]
 
 
-def parse(body: bytes, *, root: str, where: str) -> ET.Element:
-    """Return the document whose root is called ``root``.
+def parse(body: bytes, *, root: str = "", where: str) -> ET.Element:
+    """Return the document whose root is called ``root``, or whatever it is.
 
     Raises:
         ProtocolError: it is no XML, or another document.
@@ -70,9 +70,27 @@ def parse(body: bytes, *, root: str, where: str) -> ET.Element:
     except ET.ParseError as e:
         what = "an empty body" if not body else "something other than XML"
         raise ProtocolError(f"{where} answered {what}: is it an S3 server?") from e
-    if local_name(element) != root:
+    if root and local_name(element) != root:
         raise ProtocolError(f"{where} answered <{local_name(element)}> where <{root}> was due")
     return element
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """A deletion that was done; ``marker_id`` names the delete marker it left, if it left one."""
+
+    key: str
+    version_id: str = ""
+    marker_id: str = ""
+
+
+@dataclass(frozen=True)
+class ObjectLock:
+    """A bucket's object lock; ``validity`` is a number with ``DAYS`` or ``YEARS``."""
+
+    enabled: str = ""
+    mode: str = ""
+    validity: str = ""
 
 
 def _child(element: ET.Element, name: str) -> ET.Element | None:
@@ -196,3 +214,59 @@ def _prefixes(root: ET.Element) -> Iterator[Entry]:
     for element in root:
         if local_name(element) == "CommonPrefixes":
             yield Entry(key=unquote_plus(text(element, "Prefix")), is_prefix=True)
+
+
+def uploads_page(body: bytes, where: str) -> Page:
+    """Read ListMultipartUploadsResult; an entry's ``version_id`` is the upload's name."""
+    root = parse(body, root="ListMultipartUploadsResult", where=where)
+    entries = [
+        Entry(
+            key=unquote_plus(text(element, "Key")),
+            last_modified=text(element, "Initiated"),
+            version_id=text(element, "UploadId"),
+        )
+        for element in root
+        if local_name(element) == "Upload"
+    ]
+    entries += _prefixes(root)
+    if text(root, "IsTruncated") != "true":
+        return Page(entries, {})
+    markers = {
+        "key-marker": unquote_plus(text(root, "NextKeyMarker")),
+        "upload-id-marker": text(root, "NextUploadIdMarker"),
+    }
+    return Page(entries, {name: value for name, value in markers.items() if value})
+
+
+def deletions(root: ET.Element) -> dict[tuple[str, str], Deletion | S3Error]:
+    """Read DeleteResult: what became of each key and version."""
+    found: dict[tuple[str, str], Deletion | S3Error] = {}
+    for element in root:
+        key, version_id = text(element, "Key"), text(element, "VersionId")
+        if local_name(element) == "Deleted":
+            marker = text(element, "DeleteMarkerVersionId") if not version_id else ""
+            found[key, version_id] = Deletion(key, version_id, marker)
+        elif local_name(element) == "Error":
+            code, message = text(element, "Code"), text(element, "Message")
+            status = 403 if code == "AccessDenied" else 400
+            found[key, version_id] = S3Error(status, code, message, fields={"Key": key})
+    return found
+
+
+def tags(body: bytes, where: str) -> dict[str, str]:
+    """Read Tagging."""
+    listed = _child(parse(body, root="Tagging", where=where), "TagSet")
+    return {text(tag, "Key"): text(tag, "Value") for tag in (listed if listed is not None else ())}
+
+
+def object_lock(root: ET.Element | None) -> ObjectLock:
+    """Read ObjectLockConfiguration; None for a bucket without a lock."""
+    if root is None:
+        return ObjectLock()
+    rule = _child(root, "Rule")
+    retention = _child(rule, "DefaultRetention") if rule is not None else None
+    if retention is None:
+        return ObjectLock(text(root, "ObjectLockEnabled"))
+    days, years = text(retention, "Days"), text(retention, "Years")
+    validity = f"{days}DAYS" if days else f"{years}YEARS"
+    return ObjectLock(text(root, "ObjectLockEnabled"), text(retention, "Mode"), validity)

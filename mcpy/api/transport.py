@@ -115,7 +115,7 @@ class Transport(httpx.BaseTransport):
         *,
         resolve: Mapping[str, str],
         proxy: str | None = None,
-        max_connections: int = 16,
+        max_connections: int = 256,  # threads wait for work, not for connections
     ) -> None:
         self._pool = httpcore.ConnectionPool(
             ssl_context=context,

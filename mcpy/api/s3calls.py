@@ -1,0 +1,120 @@
+"""What every S3 call has in common: the signature, the region's correction, pages of a listing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mcpy.api import s3xml
+from mcpy.api.http import Call, HttpClient
+from mcpy.api.refusals import local_name, s3_refusal
+from mcpy.api.s3info import object_path
+from mcpy.api.sigv4 import SigV4Auth, encode_query
+from mcpy.errors import ProtocolError, S3Error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from xml.etree import ElementTree as ET
+
+    from mcpy.api.http import Answer, HttpOptions
+    from mcpy.models import Alias
+
+DEFAULT_REGION = "us-east-1"
+
+
+class S3Calls:
+    """Signed calls to the S3 server of one alias."""
+
+    def __init__(self, alias: Alias, options: HttpOptions) -> None:
+        self._auth = (
+            None
+            if alias.anonymous
+            else SigV4Auth(
+                alias.access_key,
+                alias.secret_key,
+                alias.session_token,
+                region=alias.region or DEFAULT_REGION,
+            )
+        )
+        self.http = HttpClient(alias.url, options, refusal=s3_refusal, auth=self._auth)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Iterable[tuple[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+        content: bytes = b"",
+        repeatable: bool | None = None,
+    ) -> Answer:
+        """Send one request that is not a transfer and return its answer.
+
+        ``repeatable``: None lets reads alone be repeated after a lost answer.
+
+        Raises:
+            S3Error: the server refused.
+        """
+        target = request_target(path, query)
+        return self.send(Call(method, target, headers or {}, content, repeatable=repeatable))
+
+    def send(self, call: Call) -> Answer:
+        """Send ``call``, once more when the server names the region it is in."""
+        try:
+            return self.http.request(call)
+        except S3Error as e:
+            region = e.fields.get("Region", "")
+            wrong = e.api_code in {
+                "AuthorizationHeaderMalformed",
+                "AuthorizationQueryParametersError",
+            }
+            if not (wrong and region and self._auth and self._auth.region != region):
+                raise
+            self._auth.region = region
+            return self.http.request(replace(call))
+
+    def document(self, answer: Answer, root: str) -> ET.Element:
+        """Return the document of an answer: S3 may answer 200 and then fail in the body.
+
+        Raises:
+            S3Error: it is an error after all.
+            ProtocolError: it is neither.
+        """
+        element = s3xml.parse(answer.body, where=self.http.where)
+        if local_name(element) == "Error":
+            raise s3_refusal(replace(answer, status=500))
+        return s3xml.parse(answer.body, root=root, where=self.http.where)
+
+    def pages(
+        self, bucket: str, query: Mapping[str, str], read: Callable[[bytes, str], s3xml.Page]
+    ) -> Iterator[s3xml.Entry]:
+        """Yield the entries of a listing, page after page.
+
+        Raises:
+            ProtocolError: the server gave one page twice.
+        """
+        markers: dict[str, str] = {}
+        while True:
+            answer = self.call(
+                "GET", object_path(bucket), query=[*query.items(), *markers.items()]
+            )
+            page = read(answer.body, self.http.where)
+            yield from page.entries
+            if not page.markers:
+                return
+            if page.markers == markers:
+                raise ProtocolError(f"{self.http.where} gave the same page of a listing twice")
+            markers = page.markers
+
+
+def request_target(path: str, query: Iterable[tuple[str, str]]) -> str:
+    """Return path and query as they go over the wire."""
+    encoded = encode_query(query)
+    return f"{path}?{encoded}" if encoded else path
+
+
+def content_md5(body: bytes) -> str:
+    """Return the ``Content-MD5`` of a document."""
+    return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
