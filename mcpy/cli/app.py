@@ -51,6 +51,7 @@ class App:
         self.stdin = stdin or sys.stdin
         self._transport = transport
         self._closing: list[Callable[[], None]] = []
+        self._s3: dict[str, S3] = {}
 
     @cached_property
     def store(self) -> AliasStore:
@@ -97,12 +98,16 @@ class App:
         )
 
     def s3(self, alias: str | Alias) -> S3:
-        """Return the S3 client of an alias."""
+        """Return the S3 client of an alias; commands with many targets share its connections."""
         from mcpy.api.s3 import S3
 
+        if isinstance(alias, str) and alias in self._s3:
+            return self._s3[alias]
         found = self.alias(alias) if isinstance(alias, str) else alias
         client = S3(found, self.http_options(found.ca))
         self.at_end(client.http.close)
+        if isinstance(alias, str):
+            self._s3[alias] = client
         return client
 
     def admin(self, name: str) -> MinioAdmin:
