@@ -6,8 +6,8 @@ a deleted object stands before its delete marker again.
 
 from __future__ import annotations
 
-import base64
 import time
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from mcpy.sandbox import envelope
@@ -17,16 +17,14 @@ from mcpy.sandbox.kms import KmsProblem
 from mcpy.sandbox.s3.errors import S3Problem
 from mcpy.sandbox.s3.sse import generation_problem
 from mcpy.sandbox.store import NoBucketError
-from mcpy.sandbox.store.model import ObjectVersion, encode_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from mcpy.sandbox.admin.batch import KeyRotation, Progress
     from mcpy.sandbox.kms import Kms
-    from mcpy.sandbox.store import Store
+    from mcpy.sandbox.store import ObjectVersion, Store
 
-BATCH = 1000
 PROBE_CONTEXT = {"MinIO batch API": "batchrotate"}
 
 
@@ -52,38 +50,39 @@ class StoreEngine:
 
     def rotate(self, job: KeyRotation, progress: Progress) -> None:
         """See ``BatchEngine``."""
-        for version in list(_versions(self._store, job.bucket, job.prefix)):
+        # the index is read before it is changed: what is rotated moves within its object
+        for version in list(self._sealed(job)):
             if progress.cancelled.is_set():
                 return
-            kind = envelope.kind_of(version.metadata)
-            if version.marker or kind in {None, "SSE-C"}:
-                continue
-            progress.done(job.bucket, version.key, ok=self._reseal(job, version))
+            ok = self._reseal(job, version)
+            progress.done(job.bucket, version.key, ok=ok)
+
+    def _sealed(self, job: KeyRotation) -> Iterator[ObjectVersion]:
+        """Yield encrypted versions, each object's from old to new."""
+        for _, versions in groupby(self._store.versions(job.bucket), key=lambda v: v.key):
+            for version in reversed(list(versions)):
+                encrypted = envelope.kind_of(version.metadata) in {"SSE-S3", "SSE-KMS"}
+                if encrypted and not version.marker and version.key.startswith(job.prefix):
+                    yield version
 
     def _reseal(self, job: KeyRotation, version: ObjectVersion) -> bool:
-        kms = self._require_kms()
-        kind = envelope.kind_of(version.metadata)
-        if kind == "SSE-KMS" and job.kind == "sse-s3":
+        sse_kms = envelope.kind_of(version.metadata) == "SSE-KMS"
+        if sse_kms and job.kind == "sse-s3":
             return False
-        key = job.key if kind == "SSE-KMS" and job.key else kms.default_key
-        context = envelope.stored_context(version.metadata)
+        key = job.key if sse_kms else ""
         try:
-            oek = envelope.object_key(version.metadata, kms, job.bucket, version.key)
-            made = kms.generate(key, envelope.kms_context(context, job.bucket, version.key))
+            metadata = envelope.rotated(
+                version.metadata, self._kms(), job.bucket, version.key, key=key
+            )
         except (KmsProblem, envelope.EnvelopeError):
             return False
-        sealed = envelope.reseal(
-            oek, made.plaintext, kind or "SSE-S3", job.bucket, version.key
-        ) | {
-            envelope.KMS_KEY: key,
-            envelope.KMS_SEALED_DEK: base64.b64encode(made.ciphertext).decode(),
-        }
 
-        def renewed(old: ObjectVersion) -> ObjectVersion:
-            return old.copy(metadata=old.metadata | sealed, mtime_ns=time.time_ns())
+        def renewed(now: ObjectVersion) -> ObjectVersion:
+            replaced = now.metadata != version.metadata
+            return now if replaced else now.copy(metadata=metadata, mtime_ns=time.time_ns())
 
         updated = self._store.update(job.bucket, version.key, version.version_id, renewed)
-        return updated is not None
+        return updated is not None and updated.metadata == metadata
 
     def _require_kms(self) -> Kms:
         kms = self._kms()
@@ -97,31 +96,10 @@ def census_of(store: Store) -> Census:
     buckets = store.buckets()
     objects = versions = markers = size = 0
     for bucket in buckets:
-        previous = None
-        for version in _versions(store, bucket.name, "", oldest_first=False):
-            latest, previous = version.key != previous, version.key
-            markers += version.marker
-            versions += not version.marker and not latest
-            objects += not version.marker and latest
-            size += version.size
+        for _, group in groupby(store.versions(bucket.name), key=lambda v: v.key):
+            latest, *older = group
+            objects += not latest.marker
+            versions += sum(not version.marker for version in older)
+            markers += sum(version.marker for version in (latest, *older))
+            size += sum(version.size for version in (latest, *older))
     return Census(len(buckets), objects, versions, markers, size)
-
-
-def _versions(
-    store: Store, bucket: str, prefix: str, *, oldest_first: bool = True
-) -> Iterator[ObjectVersion]:
-    """Yield every version, name by name."""
-    start, after = encode_key(prefix), False
-    while rows := store.scan(bucket, start, limit=BATCH, after=after):
-        last = rows[-1]
-        rows += store.rest_of_key(bucket, last, limit=1_000_000)
-        start, after = last[0], True
-        group: list[ObjectVersion] = []
-        for version in map(ObjectVersion.decode, rows):
-            if not version.key.startswith(prefix):
-                return
-            if group and group[0].key != version.key:
-                yield from reversed(group) if oldest_first else group
-                group = []
-            group.append(version)
-        yield from reversed(group) if oldest_first else group

@@ -100,7 +100,7 @@ def _trusting(capath: str) -> ssl.SSLContext:
     try:
         files = sorted(path.iterdir()) if path.is_dir() else [path]
         for file in files:
-            if file.is_file() and b"BEGIN CERTIFICATE" in file.read_bytes():
+            if (file.is_file() or file == path) and b"BEGIN CERTIFICATE" in file.read_bytes():
                 context.load_verify_locations(cafile=str(file))
     except (OSError, ssl.SSLError) as e:
         raise ConfigError(f"MINIO_KMS_KES_CAPATH {capath} cannot be used: {e}") from e

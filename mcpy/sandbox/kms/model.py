@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from contextlib import contextmanager
@@ -157,11 +158,13 @@ def canonical_context(context: Mapping[str, str]) -> bytes:
 
 
 _ESCAPES = str.maketrans(
-    {character: f"\\u{ord(character):04x}" for character in "<>&\b\f\u2028\u2029"}
+    {character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
     | {chr(code): "\\ufffd" for code in range(0xDC80, 0xDD00)}  # bytes that were not UTF-8
 )
+_LONG_ESCAPES = {"b": "\\u0008", "f": "\\u000c"}
 
 
 def _quoted(text: str) -> str:
-    quoted = json.dumps(text, ensure_ascii=False)
-    return quoted.replace("\\b", "\b").replace("\\f", "\f").translate(_ESCAPES)
+    quoted = json.dumps(text, ensure_ascii=False).translate(_ESCAPES)
+    # Go has no short escapes for backspace and form feed
+    return re.sub(r"\\(.)", lambda m: _LONG_ESCAPES.get(m[1], m[0]), quoted)
