@@ -29,8 +29,8 @@ _RED, _YELLOW, _CYAN, _PLAIN = "\x1b[31;1m", "\x1b[33m", "\x1b[36m", "\x1b[0m"
 class Result(Protocol):
     """What a command found or did, in both its forms."""
 
-    def data(self) -> dict[str, Any]:
-        """Return the object for ``--json``."""
+    def data(self) -> dict[str, Any] | list[Any]:
+        """Return the object for ``--json``; a list where ``kes`` prints one."""
         ...
 
     def text(self) -> str:
@@ -184,7 +184,7 @@ class Output:
         return f"{code}{word}{_PLAIN}" if self.color else word
 
 
-def _json_line(data: dict[str, Any]) -> str:
+def _json_line(data: dict[str, Any] | list[Any]) -> str:
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
 
 
