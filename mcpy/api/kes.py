@@ -5,13 +5,26 @@ Source: https://min.io/docs/kes/concepts/server-api
 
 from __future__ import annotations
 
-import base64
-import binascii
 import random
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal
 
-from mcpy.api.http import Call, HttpClient, json_object
+from mcpy.api.http import Call, HttpClient, json_object, json_value
+from mcpy.api.kes_types import (
+    DataKey,
+    IdentityInfo,
+    KeyInfo,
+    PolicyInfo,
+    ServerVersion,
+    b64,
+    bytes_of,
+    identity_info,
+    key_info,
+    names_of,
+    policy_info,
+    text_of,
+    with_context,
+)
 from mcpy.api.refusals import kes_refusal
 from mcpy.api.sigv4 import uri_encode
 from mcpy.errors import ConfigError, ProtocolError, UnreachableError
@@ -23,37 +36,16 @@ if TYPE_CHECKING:
     from mcpy.api.http import Answer, HttpOptions
     from mcpy.api.tls import ClientCertificate
 
+__all__ = ["DataKey", "IdentityInfo", "Kes", "KeyInfo", "PolicyInfo", "ServerVersion", "endpoints"]
+
+LogKind = Literal["audit", "error"]
+
 DEFAULT_SERVER = "https://127.0.0.1:7373"
 KEY_EXISTS = "key already exists"
 KEY_MISSING = "key does not exist"
+MAX_EVENT_BYTES = 1024 * 1024
 # every character a key name may go on with; KES refuses patterns that end in a hyphen
 _NAME_CHARACTERS = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
-
-
-@dataclass(frozen=True)
-class KeyInfo:
-    """What KES tells of a key, never the key; ``created_at`` is RFC 3339 as sent."""
-
-    name: KeyName
-    algorithm: str
-    created_at: str
-    created_by: str
-
-
-@dataclass(frozen=True)
-class DataKey:
-    """A data encryption key: 32 bytes in the clear, and the same under the master key."""
-
-    plaintext: bytes = field(repr=False)
-    ciphertext: bytes
-
-
-@dataclass(frozen=True)
-class ServerVersion:
-    """The build of a KES."""
-
-    version: str
-    commit: str
 
 
 def endpoints(value: str) -> list[str]:
@@ -99,7 +91,7 @@ class Kes:
     def version(self) -> ServerVersion:
         """Return the server's version; needs no policy."""
         found = self._json("GET", "/version")
-        return ServerVersion(_text(found, "version"), str(found.get("commit", "")))
+        return ServerVersion(text_of(found, "version"), str(found.get("commit", "")))
 
     def ready(self) -> None:
         """Return when the server and its keystore are ready."""
@@ -108,13 +100,19 @@ class Kes:
     def status(self) -> dict[str, Any]:
         """Return version, os, arch, uptime (s), CPU, memory and keystore latency (ms)."""
         found = self._json("GET", "/v1/status")
-        _text(found, "version")
+        text_of(found, "version")
         return found
 
     def apis(self) -> list[dict[str, Any]]:
         """Return the APIs: method, path, max_body (bytes), timeout (s)."""
-        answer = self._call("GET", "/v1/api")
-        return [item for item in _list(answer, self.where) if isinstance(item, dict)]
+        found = json_value(self._call("GET", "/v1/api"), self.where)
+        if not isinstance(found, list):
+            raise ProtocolError(f"{self.where} answered something other than a JSON list")
+        return [item for item in found if isinstance(item, dict)]
+
+    def metrics(self) -> str:
+        """Return the server's counters in Prometheus's text format."""
+        return self._call("GET", "/v1/metrics").body.decode("utf-8", "replace")
 
     def create_key(self, name: str) -> None:
         """Make a new key.
@@ -124,15 +122,19 @@ class Kes:
         """
         self._call("PUT", f"/v1/key/create/{uri_encode(name)}")
 
+    def import_key(self, name: str, key: bytes, cipher: str = "AES256") -> None:
+        """Make a key of 32 given bytes, for ``AES256`` or ``ChaCha20``.
+
+        Raises:
+            KesError: with ``KEY_EXISTS`` when there is one of that name.
+        """
+        self._call(
+            "PUT", f"/v1/key/import/{uri_encode(name)}", {"key": b64(key), "cipher": cipher}
+        )
+
     def describe_key(self, name: str) -> KeyInfo:
         """Return what KES tells of a key."""
-        found = self._json("GET", f"/v1/key/describe/{uri_encode(name)}")
-        return KeyInfo(
-            name=KeyName(_text(found, "name")),
-            algorithm=str(found.get("algorithm", "")),
-            created_at=str(found.get("created_at", "")),
-            created_by=str(found.get("created_by", "")),
-        )
+        return key_info(self._json("GET", f"/v1/key/describe/{uri_encode(name)}"))
 
     def delete_key(self, name: str) -> None:
         """Delete a key: what it encrypted cannot be read again."""
@@ -168,21 +170,78 @@ class Kes:
 
     def _list_page(self, prefix: str) -> tuple[list[KeyName], bool]:
         answer = self._json("GET", f"/v1/key/list/{uri_encode(prefix)}")
-        if "names" not in answer:
-            raise ProtocolError(f"{self.where} answered a list of keys without names")
-        names = [KeyName(str(name)) for name in answer["names"] or []]
+        names = [KeyName(name) for name in names_of(answer, "names", self.where)]
         return sorted(names), not answer.get("continue_at")
 
     def generate_key(self, name: str, context: bytes = b"") -> DataKey:
         """Return a new data key under the master key ``name``."""
-        found = self._json("PUT", f"/v1/key/generate/{uri_encode(name)}", _context({}, context))
-        return DataKey(_bytes(found, "plaintext", size=32), _bytes(found, "ciphertext"))
+        found = self._json(
+            "PUT", f"/v1/key/generate/{uri_encode(name)}", with_context({}, context)
+        )
+        return DataKey(bytes_of(found, "plaintext", size=32), bytes_of(found, "ciphertext"))
 
     def decrypt(self, name: str, ciphertext: bytes, context: bytes = b"") -> bytes:
         """Return what ``ciphertext`` was; name and context must be those it was made with."""
-        body = _context({"ciphertext": _b64(ciphertext)}, context)
+        body = with_context({"ciphertext": b64(ciphertext)}, context)
         found = self._json("PUT", f"/v1/key/decrypt/{uri_encode(name)}", body)
-        return _bytes(found, "plaintext", empty=True)
+        return bytes_of(found, "plaintext", empty=True)
+
+    def encrypt(self, name: str, plaintext: bytes, context: bytes = b"") -> bytes:
+        """Return ``plaintext`` under the key ``name``; at most about 700 kB."""
+        body = with_context({"plaintext": b64(plaintext)}, context)
+        found = self._json("PUT", f"/v1/key/encrypt/{uri_encode(name)}", body)
+        return bytes_of(found, "ciphertext")
+
+    def hmac(self, name: str, message: bytes) -> bytes:
+        """Return the 32-byte HMAC-SHA256 of ``message``; keys imported twice differ in it."""
+        found = self._json("PUT", f"/v1/key/hmac/{uri_encode(name)}", {"message": b64(message)})
+        return bytes_of(found, "hmac", size=32)
+
+    def list_policies(self, pattern: str = "*") -> list[str]:
+        """Return the names of the policies that match; ``*`` may stand at the end."""
+        answer = self._json("GET", f"/v1/policy/list/{uri_encode(pattern, safe='*')}")
+        return sorted(names_of(answer, "names", self.where))
+
+    def describe_policy(self, name: str) -> PolicyInfo:
+        """Return when and by whom a policy was made, without its rules."""
+        return policy_info(self._json("GET", f"/v1/policy/describe/{uri_encode(name)}"), name)
+
+    def read_policy(self, name: str) -> PolicyInfo:
+        """Return a policy with its rules."""
+        return policy_info(self._json("GET", f"/v1/policy/read/{uri_encode(name)}"), name)
+
+    def list_identities(self, pattern: str = "*") -> list[str]:
+        """Return the identities that match, the admin's too; ``*`` may stand at the end."""
+        answer = self._json("GET", f"/v1/identity/list/{uri_encode(pattern, safe='*')}")
+        return sorted(names_of(answer, "identities", self.where))
+
+    def describe_identity(self, identity: str) -> IdentityInfo:
+        """Return the role and policy of an identity."""
+        found = self._json("GET", f"/v1/identity/describe/{uri_encode(identity)}")
+        return identity_info(found, identity)
+
+    def describe_self(self) -> IdentityInfo:
+        """Return who is asking; servers answer 404 to all but the admin."""
+        found = self._json("GET", "/v1/identity/self/describe")
+        return identity_info(found, text_of(found, "identity"))
+
+    def probe(self, method: str, path: str, body: dict[str, str] | None = None) -> None:
+        """Make one call for its refusal: whoever may not make it gets a 403 KesError."""
+        self._call(method, path, body)
+
+    @contextmanager
+    def log(self, kind: LogKind) -> Iterator[Iterator[bytes]]:
+        """Give the lines of a log as they come, each a JSON document; they end with the server."""
+        # an event must not wait in a compressor's buffer
+        call = Call("GET", f"/v1/log/{kind}", headers={"Accept-Encoding": "identity"})
+        with self._clients[0].stream(call) as stream:
+            yield _lines(stream.chunks(), self.where)
+
+    @contextmanager
+    def patience(self, limit_s: float) -> Iterator[None]:
+        """Give every call in the block ``limit_s`` at most."""
+        with self._clients[0].patience(limit_s):
+            yield
 
     def _json(self, method: str, path: str, body: dict[str, str] | None = None) -> dict[str, Any]:
         return json_object(self._call(method, path, body), self.where)
@@ -207,38 +266,13 @@ def _is_repeatable(path: str) -> bool:
     return not path.startswith(("/v1/key/create/", "/v1/key/import/", "/v1/key/delete/"))
 
 
-def _context(body: dict[str, str], context: bytes) -> dict[str, str]:
-    return body | ({"context": _b64(context)} if context else {})
-
-
-def _b64(raw: bytes) -> str:
-    return base64.b64encode(raw).decode()
-
-
-def _bytes(
-    found: dict[str, Any], name: str, *, size: int | None = None, empty: bool = False
-) -> bytes:
-    """Return the base64 field ``name``; an absent one would pass for an empty key."""
-    try:
-        raw = base64.b64decode(found[name], validate=True)
-    except (KeyError, TypeError, binascii.Error, ValueError) as e:
-        raise ProtocolError(f"KES answered without a valid `{name}`") from e
-    if (size is not None and len(raw) != size) or not (raw or empty):
-        raise ProtocolError(f"KES answered a `{name}` of {len(raw)} bytes")
-    return raw
-
-
-def _text(found: dict[str, Any], name: str) -> str:
-    value = found.get(name)
-    if not isinstance(value, str) or not value:
-        raise ProtocolError(f"KES answered without `{name}`: is it a KES?")
-    return value
-
-
-def _list(answer: Answer, where: str) -> list[Any]:
-    from mcpy.api.http import json_value
-
-    found = json_value(answer, where)
-    if not isinstance(found, list):
-        raise ProtocolError(f"{where} answered something other than a JSON list")
-    return found
+def _lines(chunks: Iterator[bytes], where: str) -> Iterator[bytes]:
+    """Yield the lines of a stream without their ends; what the server cut off counts as one."""
+    rest = b""
+    for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from (line for line in lines if line.strip())
+        if len(rest) > MAX_EVENT_BYTES:
+            raise ProtocolError(f"{where} sent an event of more than {MAX_EVENT_BYTES} bytes")
+    if rest.strip():
+        yield rest

@@ -39,6 +39,7 @@ VARIABLES: dict[str, tuple[str, ...]] = {
     ),
     "ca": ("MCPY_KES_CA", "MINIO_KMS_KES_CAPATH"),
 }
+_ENDLESS_S = 10 * 365 * 86400.0  # sockets take no infinity
 PASSWORD_VARIABLE = "MCPY_KES_KEY_PASSWORD"  # noqa: S105 - a name
 
 
@@ -56,12 +57,18 @@ class KesOptions:
 class KesCommand(Command):
     """A command that talks to a KES: it takes ``--server`` and the rest as a KesOptions.
 
-    ``-e/--enclave`` is accepted as ``kes`` accepts it: to no effect.
+    ``-e/--enclave`` is accepted as ``kes`` accepts it: to no effect. ``short`` adds the letters
+    that ``kes ls`` alone has.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - passed on to click
+    def __init__(
+        self,
+        *args: Any,  # noqa: ANN401 - passed on to click
+        short: bool = False,
+        **kwargs: Any,  # noqa: ANN401 - passed on to click
+    ) -> None:
         super().__init__(*args, **kwargs)
-        self.params += _connection_options()
+        self.params += _connection_options(short=short)
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
         """Gather the connection options into one argument, ``access``."""
@@ -70,29 +77,53 @@ class KesCommand(Command):
         return super().invoke(ctx)
 
 
-def _connection_options() -> list[click.Parameter]:
+def _connection_options(*, short: bool) -> list[click.Parameter]:
+    server = ["-s", "--server"] if short else ["--server"]
+    api_key = ["-a", "--api-key"] if short else ["--api-key"]
     return [
-        click.Option(["--server", "kes_server"], metavar="HOST[:PORT]", help="The KES server."),
+        click.Option([*server, "kes_server"], metavar="HOST[:PORT]", help="The KES server."),
         click.Option(["--cert", "kes_client_cert"], metavar="FILE", help="Client certificate."),
         click.Option(["--key", "kes_client_key"], metavar="FILE", help="Its private key."),
-        click.Option(["--api-key", "kes_api_key"], help="API key; better in KES_API_KEY."),
+        click.Option([*api_key, "kes_api_key"], help="API key; better in KES_API_KEY."),
         click.Option(["--alias", "kes_alias"], type=ALIAS, help="The KES of this alias."),
         click.Option(["-e", "--enclave"], expose_value=False, hidden=True),
+        click.Option(
+            ["--color"],
+            type=click.Choice(["auto", "always", "never"]),
+            expose_value=False,
+            callback=_color,
+            help="As in kes; `never` is --no-color.",
+        ),
     ]
 
 
-def connect(app: App, options: KesOptions) -> Kes:
+def _color(ctx: click.Context, _: click.Parameter, value: str | None) -> str | None:
+    if value == "never":
+        ctx.find_root().obj.settings.no_color = True
+    return value
+
+
+def connect(app: App, options: KesOptions, *, endless: bool = False) -> Kes:
     """Return the client for the KES that options, environment or alias name.
+
+    Args:
+        app: the run of mcpy.
+        options: what the command line says.
+        endless: whether calls may last for ever, unless ``--timeout`` was given.
 
     Raises:
         ConfigError: no identity, two identities, or files that cannot be read.
     """
+    from mcpy.api.http import Deadline
     from mcpy.api.kes import Kes, endpoints
 
     profile = resolve(app, options)
     app.out.hide(*([] if app.settings.show_secrets else [profile.api_key]))
     certificate = _certificate(app, profile)
-    client = Kes(endpoints(profile.server), app.http_options(profile.ca), certificate)
+    http = app.http_options(profile.ca)
+    if endless:
+        http = replace(http, deadline=Deadline(app.settings.timeout_s), idle_s=_ENDLESS_S)
+    client = Kes(endpoints(profile.server), http, certificate)
     app.at_end(client.close)
     return client
 

@@ -12,6 +12,7 @@ from mcpy.cli.base import Group
     lazy={
         "key": ("mcpy.commands.kes_key", "key", "Create, show and remove keys."),
         "identity": ("mcpy.commands.kes_identity", "identity", "Compute identities."),
+        "ls": ("mcpy.commands.kes_ls", "ls", "List keys, identities or policies."),
         "status": ("mcpy.commands.kes_status", "status", "Show the state of the server."),
     },
 )

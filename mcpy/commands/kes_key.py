@@ -1,10 +1,8 @@
-"""``mcpy kes key``: create, show and remove the keys of a KES."""
+"""``mcpy kes key``: create, import, show, use and remove the keys of a KES."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +12,8 @@ from mcpy.cli.base import Group
 from mcpy.cli.kes_access import KesCommand, KesOptions, connect
 from mcpy.cli.many import confirm, for_each
 from mcpy.cli.params import KEY
+from mcpy.commands.kes_crypto import named
+from mcpy.commands.kes_ls import keys, show
 from mcpy.errors import KesError
 
 if TYPE_CHECKING:
@@ -68,24 +68,21 @@ class KeyShown:
         return "\n".join(f"{name:<10}{value}" for name, value in rows if value)
 
 
-@dataclass(frozen=True)
-class KeyName:
-    """One name of a listing."""
-
-    name: str
-
-    def data(self) -> dict[str, Any]:
-        """Return the name."""
-        return {"name": self.name}
-
-    def text(self) -> str:
-        """Return the bare name."""
-        return self.name
+_CRYPTO = "mcpy.commands.kes_crypto"
 
 
-@click.group(cls=Group)
+@click.group(
+    cls=Group,
+    lazy={
+        "dek": (_CRYPTO, "dek", "Make a data encryption key."),
+        "encrypt": (_CRYPTO, "encrypt", "Encrypt a message."),
+        "decrypt": (_CRYPTO, "decrypt", "Decrypt a ciphertext."),
+        "hmac": (_CRYPTO, "hmac", "Compute the HMAC of a message."),
+        "import": ("mcpy.commands.kes_import", "import_", "Make a key of given bytes."),
+    },
+)
 def key() -> None:
-    """Create, show and remove keys."""
+    """Create, import, show, use and remove keys."""
 
 
 @key.command("create", cls=KesCommand)
@@ -104,10 +101,8 @@ def create(app: App, names: tuple[str, ...], *, if_missing: bool, access: KesOpt
 def info(app: App, name: str, *, access: KesOptions) -> None:
     """Show algorithm, date and owner of a key."""
     client = connect(app, access)
-    try:
+    with named(name):
         app.out.emit(KeyShown(client.describe_key(name)))
-    except KesError as e:
-        raise _named(e, name) from e
 
 
 @key.command("ls", cls=KesCommand)
@@ -115,12 +110,7 @@ def info(app: App, name: str, *, access: KesOptions) -> None:
 @pass_app
 def ls(app: App, pattern: str, *, access: KesOptions) -> None:
     """List the keys whose names match PATTERN, complete whatever their number."""
-    client = connect(app, access)
-    prefix = re.split(r"[*?\[]", pattern, maxsplit=1)[0]
-    for name in client.list_keys(prefix):
-        # as in kes, a bare word is a prefix
-        if fnmatchcase(name, pattern if pattern != prefix else pattern + "*"):
-            app.out.emit(KeyName(name))
+    show(app, "Key", keys(connect(app, access), pattern))
 
 
 @key.command("rm", cls=KesCommand)
@@ -149,39 +139,34 @@ def rm(
 def _create(client: Kes, name: str, *, if_missing: bool) -> KeyChange:
     from mcpy.api.kes import KEY_EXISTS
 
-    try:
-        client.create_key(name)
-    except KesError as e:
-        if if_missing and e.server_message == KEY_EXISTS:
-            return KeyChange(name, "exists")
-        raise _named(e, name) from e
+    with named(name):
+        try:
+            client.create_key(name)
+        except KesError as e:
+            if if_missing and e.server_message == KEY_EXISTS:
+                return KeyChange(name, "exists")
+            raise
+        verify(client, name)
+    return KeyChange(name, "created")
+
+
+def verify(client: Kes, name: str) -> None:
+    """See that the key is there; who may create need not be allowed to look."""
     try:
         client.describe_key(name)
     except KesError as e:
-        if e.status != 403:  # who may create need not be allowed to look
-            raise _named(e, name) from e
-    return KeyChange(name, "created")
+        if e.status != 403:
+            raise
 
 
 def _delete(client: Kes, name: str, *, if_exists: bool) -> KeyChange:
     from mcpy.api.kes import KEY_MISSING
 
-    try:
-        client.delete_key(name)
-    except KesError as e:
-        if if_exists and e.server_message == KEY_MISSING:
-            return KeyChange(name, "missing")
-        raise _named(e, name) from e
+    with named(name):
+        try:
+            client.delete_key(name)
+        except KesError as e:
+            if if_exists and e.server_message == KEY_MISSING:
+                return KeyChange(name, "missing")
+            raise
     return KeyChange(name, "deleted")
-
-
-def _named(error: KesError, name: str) -> KesError:
-    """Say which key KES speaks of; its own texts do not."""
-    from mcpy.api.kes import KEY_EXISTS, KEY_MISSING
-
-    hints = {
-        KEY_EXISTS: f"mcpy kes key create --if-missing {name}",
-        KEY_MISSING: "mcpy kes key ls",
-    }
-    text = error.server_message
-    return KesError(error.status, f"key `{name}`: {text}", hint=hints.get(text, error.hint))
