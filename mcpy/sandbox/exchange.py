@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import errno
 from typing import TYPE_CHECKING, Any
 
 from cheroot import server as cheroot_server
@@ -50,7 +51,11 @@ class Exchange(cheroot_server.HTTPRequest):
         reader = self.conn.rfile
         body = ChunkedBody(reader) if self.chunked_read else LengthBody(reader, length)
         self.rfile = _Body(self.conn, body, invited=expected is None)
-        self.server.gateway(self).respond()
+        try:
+            self.server.gateway(self).respond()
+        except ConnectionError as e:
+            # cheroot looks for a number in it, and passes over this one in silence
+            raise ConnectionResetError(errno.ECONNRESET, str(e)) from e
         self.ensure_headers_sent()
         self._send(b"0\r\n\r\n" if self.chunked_write else b"")
 

@@ -211,6 +211,17 @@ def test_a_handler_that_fails_is_logged_and_answered_with_500() -> None:
     assert any("ZeroDivisionError" in line for line in log)
 
 
+def test_a_handler_may_hang_up_without_an_answer() -> None:
+    log: list[str] = []
+
+    def hang_up(_: Request) -> Response:
+        raise ConnectionResetError
+
+    with serving(hang_up, log) as server:
+        assert raw(server, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n") == b""
+    assert log == []
+
+
 def test_head_has_the_length_and_no_body() -> None:
     with serving(refuse) as server:
         answer = raw(server, b"HEAD / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
