@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import httpcore
@@ -21,6 +20,8 @@ from mcpy.errors import (
 from tests.stub import s3_error
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.stub import Server
 
 GET = Call("GET", "/b")
@@ -174,7 +175,7 @@ def test_a_transfer_that_stands_still_names_its_own_limit(
 
 def test_a_connection_that_does_not_open_is_a_deadline(client: HttpClient, server: Server) -> None:
     server.replies = [httpx.ConnectTimeout("slow")]
-    with pytest.raises(DeadlineError, match="cannot connect to s3.test:9000: no answer in time"):
+    with pytest.raises(DeadlineError, match=r"cannot connect to s3\.test:9000: no answer in time"):
         client.request(GET)
 
 

@@ -78,11 +78,9 @@ def test_a_recorded_request_to_minio_signed_again_gives_the_same_header(
     sent = record["request"]
     wanted = sent["headers"]["authorization"]
     signed = re.findall(r"SignedHeaders=([^,]+)", wanted)[0].split(";")
-    moment = datetime.strptime(sent["headers"]["x-amz-date"], "%Y%m%dT%H%M%SZ")
+    moment = datetime.strptime(sent["headers"]["x-amz-date"] + "+0000", "%Y%m%dT%H%M%SZ%z")
     region = re.findall(r"Credential=[^/]+/\d+/([^/]*)/", wanted)[0]
-    auth = SigV4Auth(
-        "minioadmin", "minioadmin", region=region, now=lambda: moment.replace(tzinfo=UTC)
-    )
+    auth = SigV4Auth("minioadmin", "minioadmin", region=region, now=lambda: moment)
     query = encode_query(sent["query"].items())
     path = uri_encode(sent["path"], safe="/")
     target = path + (f"?{query}" if query else "")

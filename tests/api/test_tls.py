@@ -119,14 +119,15 @@ def test_a_ca_file_without_a_certificate_is_named(tmp_path: Path) -> None:
 
 
 def test_a_client_certificate_and_its_key_are_loaded(pair: ClientCertificate) -> None:
-    assert tls.context(client=pair)
+    assert isinstance(tls.context(client=pair), ssl.SSLContext)
 
 
 def test_an_api_key_is_loaded_and_leaves_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    assert tls.context(client=ClientCertificate(api_key=VECTOR["api_key"]))
+    made = tls.context(client=ClientCertificate(api_key=VECTOR["api_key"]))
+    assert isinstance(made, ssl.SSLContext)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -173,7 +174,7 @@ def encrypted(pair: ClientCertificate) -> ClientCertificate:
 
 def test_an_encrypted_key_opens_with_its_password(encrypted: ClientCertificate) -> None:
     client = ClientCertificate(encrypted.cert, encrypted.key, password=lambda: "open me")
-    assert tls.context(client=client)
+    assert isinstance(tls.context(client=client), ssl.SSLContext)
 
 
 def test_an_encrypted_key_without_a_password_says_where_to_put_it(

@@ -1,0 +1,200 @@
+"""``mb`` and ``rb`` over a scripted server."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.recordings import mc_answer, minio
+from tests.running import Terminal
+from tests.stub import ok, s3_error, xml
+
+if TYPE_CHECKING:
+    from tests.running import Mcpy
+    from tests.stub import Server
+
+
+def test_mb_makes_a_bucket_and_sees_that_it_is_there(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [minio("bucket-create-ok"), minio("bucket-head-ok")]
+    assert mcpy("mb", "play/enc-1") == (0, "Made bucket `play/enc-1`.\n", "")
+    assert server.calls == ["PUT /enc-1", "HEAD /enc-1"]
+    assert server.requests[0].content == b""
+
+
+def test_mb_asks_for_lock_versioning_and_region(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [ok(), ok(), ok()]
+    args = ("mb", "--with-lock", "--with-versioning", "--region", "eu-west-1", "play/enc-1")
+    assert mcpy(*args).exit_code == 0
+    assert server.calls == ["PUT /enc-1", "PUT /enc-1?versioning=", "HEAD /enc-1"]
+    assert server.requests[0].headers["x-amz-bucket-object-lock-enabled"] == "true"
+    assert b"<LocationConstraint>eu-west-1<" in server.requests[0].content
+    assert b"<Status>Enabled</Status>" in server.requests[1].content
+
+
+def test_mb_of_an_existing_bucket_is_an_error(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [minio("bucket-create-again-same-owner")]
+    result = mcpy("mb", "play/enc-1")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("mcpy: error: BucketAlreadyOwnedByYou: ")
+
+
+def test_mb_may_pass_over_a_bucket_that_is_there(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [minio("bucket-create-again-same-owner"), minio("bucket-head-ok")]
+    assert mcpy("mb", "--ignore-existing", "play/enc-1") == (
+        0,
+        "Bucket `play/enc-1` was there already: nothing changed.\n",
+        "",
+    )
+
+
+def test_somebody_elses_bucket_is_not_passed_over(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [s3_error(409, "BucketAlreadyExists")]
+    assert mcpy("mb", "-p", "play/enc-1").exit_code == 1
+
+
+def test_a_bucket_the_server_took_and_does_not_have_is_an_error(
+    mcpy: Mcpy, server: Server
+) -> None:
+    server.replies = [minio("bucket-create-ok"), minio("bucket-head-missing")]
+    assert mcpy("mb", "play/enc-1") == (
+        1,
+        "",
+        "mcpy: error: the server took `play/enc-1` and does not have it\n",
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["UPPER", "ab", "a..b", "192.168.1.1", "under_score", "x" * 64, "-a-", "a.-b"]
+)
+@pytest.mark.parametrize("command", ["mb", "rb"])
+def test_a_bucket_name_no_server_takes_is_refused_before_any_request(
+    mcpy: Mcpy, command: str, name: str
+) -> None:
+    assert mcpy(command, f"play/{name}") == (
+        2,
+        "",
+        f"mcpy: error: `{name}` is not a bucket name: "
+        "3-63 lower-case letters, digits, `-` and `.`\n",
+    )
+
+
+@pytest.mark.parametrize("command", ["mb", "rb"])
+def test_a_prefix_is_no_bucket(mcpy: Mcpy, command: str) -> None:
+    assert mcpy(command, "play/enc-1/p") == (
+        2,
+        "",
+        f"mcpy: error: `play/enc-1/p` is more than a bucket\n"
+        f"mcpy: hint: mcpy {command} play/enc-1\n",
+    )
+
+
+@pytest.mark.parametrize("command", ["mb", "rb"])
+def test_an_alias_is_no_bucket(mcpy: Mcpy, command: str) -> None:
+    assert mcpy(command, "play") == (
+        2,
+        "",
+        "mcpy: error: `play` names no bucket\nmcpy: hint: play/BUCKET\n",
+    )
+
+
+def test_an_unknown_alias_is_an_error_and_never_a_folder(mcpy: Mcpy) -> None:
+    assert mcpy("mb", "ghost/enc-1") == (
+        5,
+        "",
+        "mcpy: error: no alias `ghost`\n"
+        "mcpy: hint: mcpy alias set ghost URL ACCESSKEY SECRETKEY\n",
+    )
+
+
+def test_of_several_buckets_each_is_reported_and_one_failure_stops_none(
+    mcpy: Mcpy, server: Server
+) -> None:
+    server.replies = [s3_error(409, "BucketAlreadyExists"), ok(), ok()]
+    assert mcpy("mb", "play/one", "play/two") == (
+        8,
+        "Made bucket `play/two`.\n",
+        "mcpy: error: BucketAlreadyExists: no\nmcpy: error: 1 of 2 failed\n",
+    )
+
+
+def test_when_all_fail_for_one_reason_the_exit_code_is_that_reason(
+    mcpy: Mcpy, server: Server
+) -> None:
+    server.replies = [s3_error(403, "AccessDenied"), s3_error(403, "AccessDenied")]
+    result = mcpy("mb", "play/one", "play/two")
+    assert result.exit_code == 4
+    assert result.stderr.endswith("mcpy: error: all 2 failed\n")
+
+
+def test_when_all_fail_for_several_reasons_the_exit_code_is_one(
+    mcpy: Mcpy, server: Server
+) -> None:
+    server.replies = [s3_error(403, "AccessDenied"), s3_error(409, "BucketAlreadyExists")]
+    assert mcpy("mb", "play/one", "play/two").exit_code == 1
+
+
+def test_quiet_says_nothing_of_a_success(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [ok(), ok()]
+    assert mcpy("mb", "--quiet", "play/enc-1") == (0, "", "")
+
+
+def test_json_of_mb_has_the_fields_of_mc(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [ok(), ok()]
+    result = mcpy("--json", "mb", "play/enc-1")
+    assert result.objects == [
+        {"status": "success", "bucket": "play/enc-1", "region": "", "created": True}
+    ]
+    assert mc_answer("mb-json").keys() <= result.objects[0].keys()
+
+
+def test_rb_removes_an_empty_bucket(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [ok()]
+    assert mcpy("rb", "play/enc-1") == (0, "Removed bucket `play/enc-1`.\n", "")
+    assert server.calls == ["DELETE /enc-1"]
+
+
+def test_json_of_rb_is_that_of_mc(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [ok()]
+    recorded = mc_answer("rb-force-nonempty-json") | {"bucket": "play/enc-1"}
+    assert mcpy("--json", "rb", "play/enc-1").objects == [recorded]
+
+
+def test_rb_of_a_full_bucket_names_the_way_to_empty_it(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [s3_error(409, "BucketNotEmpty")]
+    assert mcpy("rb", "play/enc-1") == (
+        1,
+        "",
+        "mcpy: error: `play/enc-1` is not empty\nmcpy: hint: mcpy rb --force play/enc-1\n",
+    )
+
+
+def test_rb_of_a_bucket_that_is_not_there_is_not_found(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [minio("be-get-nosuchbucket")]
+    assert mcpy("rb", "play/nosuch-b").exit_code == 5
+
+
+def test_rb_with_force_removes_every_version_first(mcpy: Mcpy, server: Server) -> None:
+    versions = xml(
+        200,
+        "<ListVersionsResult><Version><Key>a</Key><VersionId>v1</VersionId></Version>"
+        "<DeleteMarker><Key>a</Key><VersionId>v2</VersionId></DeleteMarker></ListVersionsResult>",
+    )
+    server.replies = [versions, ok(), ok(), ok()]
+    assert mcpy("rb", "--force", "play/enc-1") == (0, "Removed bucket `play/enc-1`.\n", "")
+    assert server.calls[1:] == [
+        "DELETE /enc-1/a?versionId=v1",
+        "DELETE /enc-1/a?versionId=v2",
+        "DELETE /enc-1",
+    ]
+
+
+def test_rb_with_force_asks_a_person_first(mcpy: Mcpy) -> None:
+    stdin = Terminal("")
+    result = mcpy("rb", "--force", "play/enc-1", stdin=stdin, stderr=None)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "Remove play/enc-1 and all that is in it? Nobody can be asked here" in result.stderr
+
+
+def test_rb_with_force_and_yes_asks_nobody(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [xml(200, "<ListVersionsResult/>"), ok()]
+    stdin = Terminal("")
+    assert mcpy("rb", "--force", "--yes", "play/enc-1", stdin=stdin).exit_code == 0
