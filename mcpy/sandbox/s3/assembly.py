@@ -29,14 +29,17 @@ def assemble(
         S3Problem: a part is missing, not the one listed, or too small.
     """
     uploaded = {part.number: part for part in call.store.parts(upload)}
+    numbers = [int(item.value("PartNumber") or 0) for item in listed]
+    if not uploaded.keys() >= set(numbers):
+        raise S3Problem.of("InvalidPart")
     algorithm = upload.template.metadata.get(ALGORITHM_ENTRY, "")
     parts: list[Part] = []
     etags: list[str] = []
     values: list[str] = []
-    for at, item in enumerate(listed):
-        part = uploaded.get(int(item.value("PartNumber") or 0))
+    for at, (number, item) in enumerate(zip(numbers, listed, strict=True)):
+        part = uploaded[number]
         etag = (item.value("ETag") or "").strip().strip('"')
-        if part is None or answered_part_etag(upload, part, key) != etag:
+        if answered_part_etag(upload, part, key) != etag:
             raise S3Problem.of("InvalidPart")
         if algorithm:
             values.append(_checksum(item, part, key, algorithm))
