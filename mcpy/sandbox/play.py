@@ -39,7 +39,7 @@ class Sandbox:
         dir: where keys, objects and credentials stay; without it a folder that goes with the
             sandbox.
         s3: host and port of the S3 server; port 0 takes the last one used here, or any.
-        kes: the same for the KES; wins over the address in ``kes_config``.
+        kes: the same for the KES; port 0 takes the address in ``kes_config`` if that is loopback.
         tls: whether the S3 server speaks TLS; the KES always does.
         kes_config: a KES configuration to serve instead of the sandbox's own.
         allow_remote: whether addresses other machines can reach are accepted.
@@ -192,6 +192,8 @@ class Sandbox:
         s3, kes = self._remembered(last)
         self.home.write_kes_config(_KES_ADDRESS)
         config = self._kes_config or self.home.kes_yml
+        if self._kes_config is not None and kes[1][-1] == 0:
+            kes = _configured(self._kes_config) or kes
         self._kes = _listening(lambda port: KesService(config, (kes[0], port), self._log), kes[1])
         self._s3 = _listening(
             lambda port: S3Service(self.home, (s3[0], port), self._log, tls=self._tls), s3[1]
@@ -244,6 +246,18 @@ def _listening(make: Callable[[int], _Service], ports: tuple[int, ...]) -> _Serv
             continue
         return service
     raise AssertionError("no port to try")
+
+
+def _configured(config: Path) -> tuple[str, tuple[int, ...]] | None:
+    """Return the address a KES configuration names, if only this machine can reach it."""
+    from mcpy.sandbox.kes.config import load
+    from mcpy.sandbox.kes.document import ConfigProblem
+
+    try:
+        host, port = _address(load(config).address, allow_remote=False)
+    except (ConfigProblem, InputError):
+        return None  # reported when it is served, or not for us to take
+    return host, (port,)
 
 
 def _address(text: str, *, allow_remote: bool) -> tuple[str, int]:

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mcpy.sandbox import certs
+from mcpy.sandbox.certs import KeyPair
 from mcpy.sandbox.kes.service import KesService
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from mcpy.sandbox.certs import KeyPair
 
 pytestmark = pytest.mark.sandbox
 
@@ -183,6 +183,57 @@ def test_a_body_has_at_most_a_million_bytes(kes: Kes, size: int, status: int) ->
     assert answered == status
     if status == 400:
         assert body == b'{"message":"invalid request body"\n}'
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"null", 200),
+        (b'{"message":null}', 200),
+        (b'{"message":[1,2,255]}', 200),
+        (b'  {"MESSAGE":"YQ=="}garbage', 200),
+        (b'{"message":"Y\\nQ=="}', 200),
+        (b'{"message":5}', 400),
+        (b'{"message":[256]}', 400),
+        (b'{"message":"YQ"}', 400),
+        (b'{"message":NaN}', 400),
+        (b"[]", 400),
+        (b'"a"', 400),
+        (b"\xff", 400),
+        (b"[" * 100_000, 400),
+    ],
+)
+def test_bodies_are_read_as_leniently_as_go_reads_them(kes: Kes, body: bytes, status: int) -> None:
+    kes.ask("PUT", "/v1/key/create/a")
+    assert kes.ask("PUT", "/v1/key/hmac/a", body)[0] == status
+
+
+def test_a_client_with_two_identities_has_none(kes: Kes) -> None:
+    both = KeyPair(ROOT.key_pem, ROOT.cert_pem + OTHER.cert_pem)
+    status, body = kes.ask("GET", "/v1/status", who=both)
+    assert status == 400
+    assert body == b'{"message":"tls: received more than one client certificate"\n}'
+    issued = KeyPair(ROOT.key_pem, ROOT.cert_pem + AUTHORITY.cert_pem)
+    assert kes.ask("GET", "/v1/status", who=issued)[0] == 200
+
+
+def test_many_clients_at_once_get_whole_answers(kes: Kes) -> None:
+    kes.ask("PUT", "/v1/key/create/a")
+    context, made = kes.context(), list[bytes]()
+
+    def generate() -> None:
+        connection = http.client.HTTPSConnection(*kes.address, context=context, timeout=10)
+        for _ in range(20):
+            connection.request("PUT", "/v1/key/generate/a", b"{}")
+            made.append(connection.getresponse().read())
+        connection.close()
+
+    threads = [threading.Thread(target=generate) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({json.loads(answer)["ciphertext"] for answer in made}) == 320
 
 
 def test_broken_chunks_end_the_connection(kes: Kes) -> None:

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import ssl
 import stat
 import subprocess
@@ -22,9 +23,10 @@ from mcpy.errors import ConfigError, InputError, UnreachableError
 from mcpy.sandbox import certs, daemon
 from mcpy.sandbox.home import Home, Lock, State, read_environment
 from mcpy.sandbox.play import Sandbox
+from mcpy.sandbox.s3_service import S3Service
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 pytestmark = pytest.mark.sandbox
 
@@ -216,10 +218,19 @@ def test_a_kes_configuration_of_ones_own_is_served(tmp_path: Path) -> None:
             str(sandbox.home.keys), str(tmp_path / "mine")
         )
     config = tmp_path / "kes.yml"
+    text = text.replace("127.0.0.1:7373", "127.0.0.1:0")
     config.write_text(text + "keys: [{name: from-the-start}]\n")
     with Sandbox(tmp_path / "box", kes_config=config) as sandbox:
         assert kes(sandbox, "GET", "/v1/key/list/") == (200, b'{"names":["from-the-start"]}\n')
     assert (tmp_path / "mine" / "from-the-start").exists()
+
+
+def test_the_address_in_a_kes_configuration_is_taken(tmp_path: Path) -> None:
+    with Sandbox(tmp_path / "box") as sandbox:
+        text, address = sandbox.home.kes_yml.read_text(), urlsplit(sandbox.kes_url).netloc
+    (tmp_path / "kes.yml").write_text(text.replace("127.0.0.1:7373", address))
+    with Sandbox(tmp_path / "other", kes_config=tmp_path / "kes.yml") as sandbox:
+        assert sandbox.kes_url == f"https://{address}"
 
 
 def test_a_kes_configuration_that_cannot_be_used_is_named(tmp_path: Path) -> None:
@@ -268,6 +279,68 @@ def test_in_the_foreground_it_ends_with_the_signal(tmp_path: Path) -> None:
     assert len(seen) == 1
     assert signal.getsignal(signal.SIGTERM) is before
     assert daemon.status(box) is None
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_the_admin_api_restarts_and_stops_the_server_after_its_answer(tmp_path: Path) -> None:
+    home, log = Home(tmp_path), list[str]()
+    home.furnish()
+    service = S3Service(home, ("127.0.0.1", 0), log.append, tls=False)
+    service.start()
+    try:
+        service.on_service("restart")
+        until(lambda: len(log) == 3)
+        assert log == [f"s3: serving {service.url}, no KMS", "s3: restarting", log[0]]
+        good = home.env_file.read_text()
+        home.env_file.write_text("")
+        service.on_service("restart")
+        until(lambda: service.failure is not None)
+        assert "FATAL" in log[-1]
+        home.env_file.write_text(good)
+        service.restart()
+        assert service.failure is None
+        service.on_service("unknown")
+        service.on_service("stop")
+        port = urlsplit(service.url).port
+        assert port is not None
+        until(lambda: is_free(port))
+    finally:
+        service.stop()
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_it_can_run_in_the_background(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("MCPY_CONFIG_DIR", str(tmp_path / "config"))
+    box = tmp_path / "box"
+    state = daemon.detach(box)
+    try:
+        assert daemon.status(box) == state
+        with pytest.raises(ConfigError, match="is running in"):
+            daemon.detach(box)
+    finally:
+        assert daemon.stop(box) is True
+    assert daemon.status(box) is None
+
+
+def test_one_that_cannot_start_in_the_background_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("MCPY_CONFIG_DIR", str(tmp_path / "config"))
+    (tmp_path / "kes.yml").write_text("admin: {}\n")
+    with pytest.raises(ConfigError, match="no admin identity"):
+        daemon.detach(tmp_path / "box", ["--kes-config", str(tmp_path / "kes.yml")])
 
 
 PROGRAM = """
