@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.sandbox.s3_calls import (
+from tests.s3_calls import (
     KMS,
     OTHER_KEY,
     S3,

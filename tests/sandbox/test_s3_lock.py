@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.sandbox.s3_calls import S3, Answer, Server, md5_header
+from tests.s3_calls import S3, Answer, Server, md5_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

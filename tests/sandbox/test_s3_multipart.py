@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.sandbox.s3_calls import S3, Answer, Server, client_key, kms_with
+from tests.s3_calls import S3, Answer, Server, client_key, kms_with
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

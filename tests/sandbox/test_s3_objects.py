@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mcpy.sandbox.s3.checksums import ALGORITHMS
-from tests.sandbox.s3_calls import KMS, S3, Server, md5_header
+from tests.s3_calls import KMS, S3, Server, md5_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
