@@ -1,0 +1,120 @@
+"""``admin info`` and ``ready`` over a scripted server."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from tests.recordings import minio
+from tests.stub import s3_error
+
+if TYPE_CHECKING:
+    from tests.running import Mcpy
+    from tests.stub import Server
+
+
+def test_info_shows_each_node_and_the_sums(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [minio("admin-info-kes")]
+    result = mcpy("admin", "info", "play")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith("● 127.0.0.1:9101\n   State:       online\n")
+    assert "   Uptime:      51 s\n" in result.stdout
+    assert "   Drives:      1/1 OK\n" in result.stdout
+    assert "KMS: https://127.0.0.1:7393 online\n" in result.stdout
+    assert server.calls == ["GET /minio/admin/v3/info?metrics=false"]
+
+
+def test_a_node_that_is_off_line_is_shown_as_such(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [minio("dist-info-peer-down")]
+    result = mcpy("admin", "info", "play")
+    assert "● 10.99.0.1:9112\n   State:       offline\n" in result.stdout
+
+
+def test_its_json_is_the_answer_of_the_server(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [minio("admin-info-kes")]
+    (answer,) = mcpy("--json", "admin", "info", "play").objects
+    assert answer == {"status": "success", "info": json.loads(minio("admin-info-kes").text)}
+
+
+def test_a_deployment_that_initialises_is_unreachable(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [httpx.Response(200, json={"mode": "initializing", "servers": []})]
+    result = mcpy("admin", "info", "play")
+    assert (result.exit_code, result.stderr) == (
+        6,
+        "mcpy: error: `play` is initializing\nmcpy: hint: mcpy ready play\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("recording", "code", "words"),
+    [
+        ("admin-err-bad-secret", 4, "SignatureDoesNotMatch: "),
+        ("perm-admin-info-denied", 4, "AccessDenied: "),
+        ("admin-err-old-version", 7, "XMinioAdminVersionMismatch: "),
+    ],
+)
+def test_a_refusal_has_the_exit_code_of_its_cause(
+    mcpy: Mcpy, server: Server, recording: str, code: int, words: str
+) -> None:
+    server.replies = [minio(recording)]
+    result = mcpy("admin", "info", "play")
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert result.stderr.startswith(f"mcpy: error: {words}")
+
+
+def test_a_refusal_in_json_is_no_success(mcpy: Mcpy, server: Server) -> None:
+    """The real mc answers exit 0 here."""
+    server.replies = [minio("perm-admin-info-denied")]
+    result = mcpy("--json", "admin", "info", "play")
+    assert (result.exit_code, result.stderr) == (4, "")
+    assert result.objects[0]["status"] == "error"
+    assert result.objects[0]["error"]["cause"]["error"]["Code"] == "AccessDenied"
+
+
+@pytest.mark.parametrize("body", ["", "{}", "<html/>", '{"mode":"online","servers":{}}', "null"])
+def test_an_answer_without_the_state_is_an_error(mcpy: Mcpy, server: Server, body: str) -> None:
+    server.replies = [httpx.Response(200, text=body)]
+    result = mcpy("admin", "info", "play")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.count("\n") == 1
+
+
+def test_ready_returns_when_the_server_is_healthy_and_s3_answers(
+    mcpy: Mcpy, server: Server
+) -> None:
+    server.replies = [minio("health-cluster"), minio("after-unfreeze-list")]
+    assert mcpy("ready", "play") == (0, "`play` is ready.\n", "")
+    assert server.calls == ["GET /minio/health/cluster", "GET /"]
+
+
+def test_ready_waits_for_a_server_that_starts(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [
+        httpx.ConnectError("refused"),
+        minio("health-cluster"),
+        minio("after-unfreeze-list"),
+    ]
+    assert mcpy("ready", "play") == (0, "`play` is ready.\n", "")
+
+
+def test_ready_ends_when_its_time_is_over(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [httpx.ConnectError("refused")]
+    assert mcpy("ready", "play", "--timeout", "300ms") == (
+        6,
+        "",
+        "mcpy: error: `play` was not ready within 0.3 s\n",
+    )
+
+
+def test_ready_does_not_believe_a_frozen_server(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [minio("health-cluster"), httpx.ReadTimeout("silent")]
+    assert mcpy("ready", "play", "--timeout", "300ms").exit_code == 6
+
+
+def test_being_denied_to_list_buckets_is_an_answer_of_s3(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [minio("health-cluster"), s3_error(403, "AccessDenied")]
+    assert mcpy("--json", "ready", "play").objects == [
+        {"status": "success", "alias": "play", "healthy": True}
+    ]
