@@ -181,11 +181,31 @@ def _certificate(app: App, profile: KesProfile) -> ClientCertificate:
     if not profile.client_key:
         raise ConfigError("no client private key is set", hint="export KES_CLIENT_KEY=FILE")
     return ClientCertificate(
-        Path(profile.client_cert), Path(profile.client_key), password=lambda: _password(app)
+        Path(profile.client_cert), Path(profile.client_key), password=lambda: key_password(app)
     )
 
 
-def _password(app: App) -> str:
+def own_identity(app: App, options: KesOptions) -> str:
+    """Return the identity that ``connect`` with the same options shows to the server."""
+    from mcpy.api import kes_identity
+    from mcpy.api.tls import private_key_from_api_key
+
+    profile = resolve(app, options)
+    if profile.api_key:
+        return kes_identity.identity(private_key_from_api_key(profile.api_key))
+    path = Path(profile.client_cert)
+    try:
+        return kes_identity.of_certificate(path.read_bytes(), str(path)).identity
+    except OSError as e:
+        raise ConfigError(f"cannot read the client certificate {path}: {e.strerror}") from e
+
+
+def key_password(app: App) -> str:
+    """Return the password of the client's private key, from the environment or a prompt.
+
+    Raises:
+        ConfigError: there is none, and nobody to ask.
+    """
     password = app.environ.get(PASSWORD_VARIABLE, "")
     if not password and app.stdin.isatty():
         password = ask(app, "Password of the private key", hidden=True)

@@ -1,15 +1,16 @@
-"""``mcpy kes identity``: what a certificate or API key is called by KES."""
+"""``mcpy kes identity``: who a certificate, key or API key is to KES."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from mcpy.cli.app import pass_app
-from mcpy.cli.base import Group
+from mcpy.cli.base import Command, Group
+from mcpy.cli.kes_access import key_password
 from mcpy.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -31,9 +32,56 @@ class Identity:
         return self.identity
 
 
-@click.group(cls=Group)
-def identity() -> None:
-    """Compute identities."""
+@dataclass(frozen=True)
+class ApiKey:
+    """An API key, shown because it was asked for, and the identity it has."""
+
+    api_key: str = field(repr=False)
+    identity: str
+
+    def data(self) -> dict[str, Any]:
+        """Return both."""
+        return {"api_key": self.api_key, "identity": self.identity}
+
+    def text(self) -> str:
+        """Return the bare API key."""
+        return self.api_key
+
+
+class _IdentityGroup(Group):
+    """A group whose unknown words are what ``kes identity`` takes: an API key, or a file."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command named, or the one for a bare argument."""
+        if (args[0].startswith("-") and args[0] != "-") or self.get_command(ctx, args[0]):
+            return super().resolve_command(ctx, args)
+        return _show.name, _show, args
+
+
+@click.group(
+    cls=_IdentityGroup,
+    invoke_without_command=True,
+    subcommand_metavar="[COMMAND | API-KEY | FILE]",
+    lazy={
+        "new": ("mcpy.commands.kes_identity_new", "new", "Make a key and a certificate."),
+        "info": ("mcpy.commands.kes_identity_info", "info", "Show role and policy."),
+        "ls": ("mcpy.commands.kes_identity_info", "ls", "List the identities KES knows."),
+    },
+)
+@click.pass_context
+def identity(ctx: click.Context) -> None:
+    """Make, compute and look up identities.
+
+    Without a command: a new API key; the identity of an API key or certificate; the API key of a
+    private key file.
+    """
+    if ctx.invoked_subcommand is None:
+        from mcpy.api import kes_identity
+
+        key = kes_identity.new_key()
+        ctx.obj.out.emit(ApiKey(kes_identity.api_key(key), kes_identity.identity(key)))
 
 
 @identity.command("of")
@@ -41,49 +89,50 @@ def identity() -> None:
 @pass_app
 def of(app: App, source: str) -> None:
     """Show the identity of a certificate file or an API key; `-` reads an API key from stdin."""
+    app.out.emit(Identity(_identity_of(app, _given(app, source))))
+
+
+@click.command("API-KEY|FILE", cls=Command, hidden=True)
+@click.argument("source", metavar="API-KEY|FILE")
+@pass_app
+def _show(app: App, source: str) -> None:
+    """Show the identity of an API key or certificate, or the API key of a private key file."""
+    from mcpy.api import kes_identity
+
+    source = _given(app, source)
+    pem = _read(Path(source)) if Path(source).is_file() else b""
+    if b"PRIVATE KEY-----" not in pem or b"-----BEGIN CERTIFICATE-----" in pem:
+        app.out.emit(Identity(_identity_of(app, source)))
+        return
+    key = kes_identity.of_private_key(pem, source, lambda: key_password(app))
+    app.out.emit(ApiKey(kes_identity.api_key(key), kes_identity.identity(key)))
+
+
+def _given(app: App, source: str) -> str:
     if source == "-":
         source = app.stdin.readline().strip()
     app.out.hide(source if source.startswith("kes:v1:") else "")
-    app.out.emit(Identity(_identity_of(source)))
+    return source
 
 
-def _identity_of(source: str) -> str:
+def _identity_of(app: App, source: str) -> str:
+    from mcpy.api import kes_identity
+    from mcpy.api.tls import private_key_from_api_key
+
     path = Path(source)
-    if source.startswith("kes:v1:") or not path.exists():
-        return _of_api_key(source)
-    return _of_certificate(path)
-
-
-def _of_api_key(source: str) -> str:
-    from cryptography.hazmat.primitives import serialization
-
-    from mcpy.api.tls import identity_of_public_key, private_key_from_api_key
-
+    if not source.startswith("kes:v1:") and path.exists():
+        found = kes_identity.of_certificate(_read(path), source)
+        if found.is_ca:
+            app.out.warn(f"{path} is the certificate of an authority: KES takes it from no client")
+        return found.identity
     if not source.startswith("kes:v1:") and len(source) != 44:
         # not repeated: it may be a mistyped API key
         raise ConfigError("the argument is neither a certificate file nor an API key")
-    public = private_key_from_api_key(source).public_key()
-    return identity_of_public_key(
-        public.public_bytes(
-            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
-    )
+    return kes_identity.identity(private_key_from_api_key(source))
 
 
-def _of_certificate(path: Path) -> str:
-    from cryptography import x509
-    from cryptography.hazmat.primitives import serialization
-
-    from mcpy.api.tls import identity_of_public_key
-
+def _read(path: Path) -> bytes:
     try:
-        public = x509.load_pem_x509_certificate(path.read_bytes()).public_key()
+        return path.read_bytes()
     except OSError as e:
         raise ConfigError(f"cannot read {path}: {e.strerror}") from e
-    except ValueError as e:
-        raise ConfigError(f"{path} is not a certificate in PEM") from e
-    return identity_of_public_key(
-        public.public_bytes(
-            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
-    )
