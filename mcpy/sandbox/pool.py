@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mcpy.sandbox.server import Connection, Server
@@ -26,7 +26,7 @@ class WorkerPool:
         self._queue: queue.SimpleQueue[Connection | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
-        self._busy: set[Any] = set()
+        self._busy: dict[int, Connection] = {}
         self._waiting = 0
         self._stopping = False
 
@@ -45,6 +45,9 @@ class WorkerPool:
 
     def put(self, connection: Connection) -> None:
         """Serve the next request of ``connection``."""
+        if self._stopping:
+            connection.close()
+            return
         with self._lock:
             self._waiting += 1
             if self._waiting > self.idle and len(self._threads) < MAX_WORKERS:
@@ -60,27 +63,27 @@ class WorkerPool:
         while self._busy and time.monotonic() < end:
             time.sleep(0.005)
         with self._lock:
-            threads, busy = list(self._threads), list(self._busy)
+            threads, busy = list(self._threads), list(self._busy.values())
         for connection in busy:
             connection.cut()
+        self._close_waiting()
         for _ in threads:
             self._queue.put(None)
         end = time.monotonic() + 0.5
         for thread in threads:
             if thread is not threading.current_thread():
                 thread.join(max(0, end - time.monotonic()))
-        self._close_waiting()
 
     def _work(self) -> None:
         while (connection := self._queue.get()) is not None:
             with self._lock:
                 self._waiting -= 1
-                self._busy.add(connection)
+                self._busy[threading.get_ident()] = connection
             try:
                 self._serve(connection)
             finally:
                 with self._lock:
-                    self._busy.discard(connection)
+                    del self._busy[threading.get_ident()]
 
     def _serve(self, connection: Connection) -> None:
         keep = False
