@@ -36,6 +36,9 @@ class Exchange(cheroot_server.HTTPRequest):
         base: Any = super()
         if not base.read_request_headers():
             return False
+        if not self.inheaders.get(b"Content-Length", b"0").isdigit():
+            self.simple_response("400 Bad Request", "400 Bad Request")
+            return False
         if self.request_protocol == b"HTTP/1.1" and b"Host" not in self.inheaders:
             text = "400 Bad Request: missing required Host header"
             self.simple_response(text, text)

@@ -90,6 +90,13 @@ def test_a_target_with_a_host_is_its_path() -> None:
         assert raw(server, request).endswith(b"GET /a%20b?c 0")
 
 
+@pytest.mark.parametrize("length", [b"-5", b"+5", b"5_0", b"5, 5", b"x", b"\xb2"])
+def test_a_length_is_digits(length: bytes) -> None:
+    with serving(echo) as server:
+        head = b"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: " + length
+        assert raw(server, head + b"\r\n\r\n" + b"x" * 50).startswith(b"HTTP/1.1 400 ")
+
+
 def test_repeated_headers_are_joined() -> None:
     with serving(echo) as server:
         answer = raw(
