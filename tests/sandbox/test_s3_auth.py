@@ -258,7 +258,7 @@ ADMIN = {"minioadmin": "minioadmin"}
     [
         ("AccessDenied", signed(authorization="")),
         ("InvalidRequest", signed(authorization="AWS minioadmin:abc")),
-        ("InvalidRequest", signed(authorization="Bearer x.y.z")),
+        ("AccessDenied", signed(authorization="Bearer x.y.z")),
         ("MissingFields", signed(authorization="AWS4-HMAC-SHA256 Credential=x")),
         ("MissingFields", authorization("Signature=.*", "Signature=")),
         ("MissingFields", authorization("SignedHeaders=[^,]*", "SignedHeaders")),

@@ -65,6 +65,7 @@ ROUTES: dict[str, tuple[Route, ...]] = {
     f"GET {ADMIN}status-job": (Route(batch.status_job),),
     f"GET {ADMIN}describe-job": (Route(batch.describe_job),),
     f"DELETE {ADMIN}cancel-job": (Route(batch.cancel_job),),
+    f"GET {ADMIN}metrics": (Route(batch.metrics),),
     f"POST {ADMIN}kms/status": (Route(kms.status),),
     f"POST {ADMIN}kms/key/create": (Route(kms.create_key, ("key-id",)),),
     f"GET {ADMIN}kms/key/status": (Route(kms.key_status),),
@@ -122,7 +123,8 @@ class AdminApp:
                 return _bare(render(problem, request, "", "", form="json"))
             if not problem.routed and problem.code == "BadRequest":
                 return _bare(render(problem, request, "", ""))
-            form: Form = "json" if problem.routed else "xml"
+            handled = problem.routed and not request.path.startswith("/minio/health/")
+            form: Form = "json" if handled else "xml"
             return render(problem, request, request_id, self.host_id, form=form, region=region)
         health_check = request.path.startswith("/minio/health/")
         response.headers[:0] = server_headers(
@@ -139,6 +141,8 @@ class AdminApp:
         if request.path.startswith("/minio/health/"):
             return health.check(request, self.services.kms)
         handler = _find(request)
+        if request.headers.get("authorization", "").startswith("AWS "):
+            raise S3Problem.of("AccessDenied")
         caller = authenticate(request, self.credentials, self.deployment.now())
         self.deployment.requests += 1
         return handler(AdminCall(request, caller, self.services))
@@ -148,14 +152,14 @@ def _find(request: Request) -> AdminHandler:
     for route in ROUTES.get(f"{request.method} {request.path}", ()):
         if all(_has(request, need) for need in route.needs):
             return route.handler
-    if not request.path.startswith("/minio/admin/"):
+    if not f"{request.path}/".startswith("/minio/admin/"):
         raise S3Problem.of("UnsupportedCall", method=request.method, path=request.path)
-    found = re.match(r"/minio/admin/(v(\d+))/", request.path)
-    if found is None or found[1] == "v3":
+    found = re.match(r"/minio/admin/(v(\d{1,9}))/", request.path)
+    version = found[1] if found else "unknown"
+    if version == "v3":
         raise S3Problem.of("XMinioAdminVersionMismatch")
-    raise S3Problem.of(
-        "AdminVersionOld" if int(found[2]) < 3 else "AdminVersionNew", found=found[1]
-    )
+    old = found is not None and int(found[2]) < 3
+    raise S3Problem.of("AdminVersionOld" if old else "AdminVersionNew", found=version)
 
 
 def _has(request: Request, need: str) -> bool:

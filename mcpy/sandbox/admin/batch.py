@@ -171,10 +171,17 @@ class Jobs:
             raise internal("unknown job type")
         return self.find(job_id)
 
-    def running(self, kind: str) -> list[Job]:
-        """Return jobs that have not ended, all of them when ``kind`` is empty."""
-        jobs = [job for job in self._jobs.values() if not job.ended]
+    def known(self, kind: str) -> list[Job]:
+        """Return jobs nobody cancelled, finished ones too; ``kind`` may be empty."""
+        jobs = [job for job in self._jobs.values() if not job.progress.cancelled.is_set()]
         return jobs if kind in {"", "keyrotate"} else []
+
+    def described(self, job_id: str) -> Job:
+        """Return a job, as ``find``; a cancelled one is gone."""
+        job = self.find(job_id)
+        if job.progress.cancelled.is_set():
+            raise S3Problem.of("XMinioAdminNoSuchJob")
+        return job
 
     def cancel(self, job_id: str) -> None:
         """Stop a job; one that is not there is as good as stopped."""

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
+import time
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from mcpy.sandbox.admin.batch import KINDS, KeyRotation, internal
 from mcpy.sandbox.admin.call import TEXT, answer_json
-from mcpy.sandbox.s3.errors import S3Problem
+from mcpy.sandbox.admin.info import rfc3339
+from mcpy.sandbox.s3.errors import S3Problem, go_json
 from mcpy.sandbox.wsgi import Response
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mcpy.sandbox.admin.batch import Job
     from mcpy.sandbox.admin.call import AdminCall
 
+BATCH_JOBS = 8
+METRICS_INTERVAL_S = 0.5
 NO_KMS = "KMS not configured for a server side encrypted objects"
 _DESCRIBED = """\
 replicate: null
@@ -49,8 +56,8 @@ def start_job(call: AdminCall) -> Response:
 
 
 def list_jobs(call: AdminCall) -> Response:
-    """Answer running jobs, null when there are none."""
-    jobs = call.services.jobs.running(call.param("jobType"))
+    """Answer jobs, null when there are none."""
+    jobs = call.services.jobs.known(call.param("jobType"))
     now = call.services.now()
 
     def entry(job: Job) -> dict[str, Any]:
@@ -68,7 +75,7 @@ def status_job(call: AdminCall) -> Response:
 
 def describe_job(call: AdminCall) -> Response:
     """Answer a job's YAML with every field the server knows."""
-    rotation = call.services.jobs.find(_required(call, "jobId")).rotation
+    rotation = call.services.jobs.described(_required(call, "jobId")).rotation
     text = _DESCRIBED.format(
         bucket=_scalar(rotation.bucket),
         prefix=_scalar(rotation.prefix),
@@ -76,6 +83,33 @@ def describe_job(call: AdminCall) -> Response:
         key=_scalar(rotation.key),
     )
     return Response(200, [("Content-Type", TEXT)], text.encode())
+
+
+def metrics(call: AdminCall) -> Response:
+    """Stream the state of batch jobs, a line for each interval, until they have ended."""
+    wanted = call.param("by-jobID")
+    jobs = [job for job in call.services.jobs.known("") if wanted in {"", job.id}]
+    batch_jobs = call.param("types").isdigit() and int(call.param("types")) & BATCH_JOBS
+    count = int(call.param("n")) if call.param("n").isdigit() else 0
+
+    def lines() -> Iterator[bytes]:
+        for number in itertools.count(1):
+            final = number == count or all(job.ended for job in jobs)
+            yield _metrics_line(call, jobs if batch_jobs else None, final=final)
+            if final:
+                return
+            time.sleep(METRICS_INTERVAL_S)
+
+    return Response(200, [("Content-Type", "application/json")], lines())
+
+
+def _metrics_line(call: AdminCall, jobs: list[Job] | None, *, final: bool) -> bytes:
+    aggregated: dict[str, Any] = {}
+    if jobs is not None:
+        states = {job.id: job.metric() for job in jobs}
+        aggregated["batchJobs"] = {"collected": rfc3339(call.services.now()), "Jobs": states}
+    host = call.services.deployment.endpoint
+    return go_json({"hosts": [host], "aggregated": aggregated, "final": final}) + b"\n"
 
 
 def cancel_job(call: AdminCall) -> Response:
@@ -96,8 +130,8 @@ def read_rotation(body: bytes) -> KeyRotation:
         raise S3Problem.of("XMinioAdminInvalidArgument")
     if kind != "keyrotate":
         raise S3Problem.of("NotImplemented", f"the sandbox has no {kind} jobs")
-    job = document[kind]
-    if not isinstance(job, dict) or job.get("apiVersion") != "v1" or not job.get("bucket"):
+    job = _mapping(document[kind], "BatchJobKeyRotateV1", 1)
+    if job.get("apiVersion") != "v1" or not job.get("bucket"):
         raise S3Problem.of("XMinioAdminInvalidArgument")
     encryption = job.get("encryption")
     if not isinstance(encryption, dict) or encryption.get("type") not in {"sse-s3", "sse-kms"}:
@@ -109,21 +143,29 @@ def read_rotation(body: bytes) -> KeyRotation:
 
 
 def _load(body: bytes) -> dict[str, Any]:
+    # libyaml words what is wrong as the real server does
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        document = yaml.safe_load(body)
+        document = yaml.load(body, loader)  # noqa: S506 - both loaders are the safe ones
     except yaml.YAMLError as e:
         mark = getattr(e, "problem_mark", None)
-        line = mark.line + 1 if mark else 1
+        line = max(mark.line, 1) if mark else 1
         raise internal(f"yaml: line {line}: {getattr(e, 'problem', 'not YAML')}") from e
-    if document is None:
+    return _mapping(document, "BatchJobRequest", 1)
+
+
+def _mapping(value: object, kind: str, line: int) -> dict[str, Any]:
+    """Return ``value`` if it is a mapping, nothing for nothing, or word Go's refusal."""
+    if value is None:
         return {}
-    if not isinstance(document, dict):
-        text = body.decode("utf-8", "replace").strip()
-        raise internal(
-            "yaml: unmarshal errors:\n"
-            f"  line 1: cannot unmarshal !!str `{text}` into cmd.BatchJobRequest"
-        )
-    return document
+    if isinstance(value, dict):
+        return value
+    text = str(value)
+    short = text if len(text) <= 10 else f"{text[:7]}..."
+    tag = {int: "!!int", float: "!!float", bool: "!!bool"}.get(type(value), "!!str")
+    shown = "!!seq" if isinstance(value, list) else f"{tag} `{short}`"
+    where = f"line {line}: cannot unmarshal {shown} into cmd.{kind}"
+    raise internal(f"yaml: unmarshal errors:\n  {where}")
 
 
 def _required(call: AdminCall, name: str) -> str:

@@ -161,7 +161,7 @@ class ConfigStore:
         """
         found = next((change for change in self.history if change.restoreId == restore_id), None)
         if found is None:
-            raise S3Problem.of("XMinioConfigError", f"no such history entry: {restore_id}")
+            raise S3Problem("XMinioConfigError", 404, "config file not found")
         return self.set(found.data, now)
 
     def clear_history(self, restore_id: str) -> None:

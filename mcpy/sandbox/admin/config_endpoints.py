@@ -45,20 +45,24 @@ def help_config(call: AdminCall) -> Response:
     """Answer which keys there are; the sandbox has no prose for them."""
     name, key = call.param("subSys"), call.param("key")
     if name and name not in defaults():
-        raise S3Problem.of("XMinioConfigError", f"unknown subsystem: {name}")
+        raise S3Problem.of("XMinioConfigError", f"unknown sub-system {name}")
     names = defaults()[name].values if name else (n for n in defaults() if n != "region")
     entries = [
         {"key": n, "type": "", "description": "", "optional": True, "multipleTargets": False}
         for n in names
         if key in {"", n}
     ]
+    if not entries:
+        raise S3Problem.of("XMinioConfigError", f"unknown key {key} for sub-system {name}")
     answer = {"subSys": name, "description": "", "multipleTargets": False, "keysHelp": entries}
     return answer_json(answer, kind=TEXT)
 
 
 def history(call: AdminCall) -> Response:
     """Answer the last changes, oldest first."""
-    count = int(call.param("count") or 0)
+    if not call.param("count").isdigit():
+        raise S3Problem.of("XMinioAdminVersionMismatch")  # the real server's route wants digits
+    count = int(call.param("count"))
     kept = call.services.config.history
     entries = [asdict(change) for change in kept[max(0, len(kept) - count) :]]
     return _answer_sealed(call, go_json(entries))
@@ -66,6 +70,8 @@ def history(call: AdminCall) -> Response:
 
 def restore_history(call: AdminCall) -> Response:
     """Apply an entry of the history again."""
+    if not call.param("restoreId"):
+        raise S3Problem.of("InvalidRequest")
     call.services.config.restore(call.param("restoreId"), call.services.now())
     return Response(200)
 

@@ -24,8 +24,11 @@ def check(request: Request, kms: Kms | None) -> Response:
         S3Problem: the KMS does not work, or there is no such check.
     """
     name = request.path.removeprefix("/minio/health/")
-    known = name in {"live", "ready", "cluster", "cluster/read"}
-    if not known or request.method not in {"GET", "HEAD"}:
+    if name not in {"live", "ready", "cluster", "cluster/read"}:
+        problem = S3Problem.of("NoSuchBucket")  # a path like any other to the real server
+        problem.about = ("minio", f"health/{name}")
+        raise problem
+    if request.method not in {"GET", "HEAD"}:
         raise S3Problem.of("UnsupportedCall", method=request.method, path=request.path)
     if name == "ready" and kms is not None:
         _round_trip(kms)

@@ -42,6 +42,8 @@ class StoreEngine:
             self._store.bucket(job.bucket)
         except NoBucketError as e:
             raise internal("The specified source bucket does not exist") from e
+        if job.key.strip() != job.key:
+            raise S3Problem.of("InvalidKmsKeyId")
         if job.kind == "sse-kms" and job.key:
             try:
                 kms.generate(job.key, PROBE_CONTEXT)

@@ -20,5 +20,5 @@ class Router:
 
     def __call__(self, request: Request) -> Response:
         """Pass ``request`` on."""
-        admin = request.path.startswith(ADMIN_PREFIXES)
+        admin = f"{request.path}/".startswith(ADMIN_PREFIXES)
         return self.admin(request) if admin else self.s3(request)

@@ -100,7 +100,8 @@ def authenticate(
     Raises:
         S3Problem: not signed, or not rightly.
     """
-    if "authorization" in request.headers:
+    authorization = request.headers.get("authorization")
+    if authorization is not None and not authorization.startswith("Bearer "):
         return _by_header(request, credentials, now, region=region, service=service)
     if request.param("X-Amz-Credential") is not None:
         return _by_query(request, credentials, now, region=region, service=service)

@@ -184,6 +184,8 @@ class ChunkedPayload:
         if self._left:
             raise S3Problem.of("IncompleteBody")
         if self._trailing:
+            if self._signer is None and not self._announced:
+                raise malformed()
             self._read_trailers()
         else:
             self._body.read(2)  # the CRLF after the last chunk; some clients leave it out

@@ -181,7 +181,8 @@ def _fields(
     problem: S3Problem, request: Request, *, form: Form, region: str
 ) -> list[tuple[str, str]]:
     fields = [("Code", problem.code), ("Message", problem.message), *problem.details.items()]
-    if form == "xml" and problem.routed and not request.path.startswith("/minio/"):
+    of_admin = request.path.startswith("/minio/") and problem.about is None
+    if form == "xml" and problem.routed and not of_admin:
         path_bucket, _, path_key = request.path.lstrip("/").partition("/")
         bucket, key = problem.about or (path_bucket, path_key)
         fields += [

@@ -1,0 +1,107 @@
+"""Configuration over the admin API: sealed, kept, taken back."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mcpy.sandbox.admin.sealed import SealError, seal, unseal
+from tests.sandbox.admin_calls import (
+    RECORDED,
+    content,
+    recorded_time,
+    replay,
+    server,
+    signed,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mcpy.sandbox.admin import AdminApp
+
+
+def test_sealed_bodies_open_with_the_right_secret_only() -> None:
+    for size in (0, 1, 16384, 16385, 40000):
+        data = bytes(size)
+        assert unseal(seal(data, "secret"), "secret") == data
+    body = seal(bytes(40000), "secret")
+    cut, changed = body[:-5000], body[:100] + b"\xff" + body[101:]
+    for wrong in (cut, changed, body + b"x", b"", bytes(60), body[:32] + b"\x09" + body[33:]):
+        with pytest.raises(SealError):
+            unseal(wrong, "secret")
+    with pytest.raises(SealError):
+        unseal(body, "other")
+
+
+@pytest.mark.parametrize("name", ["config-export", "config-get-api", "config-get-batch"])
+def test_an_unconfigured_server_answers_the_recorded_defaults(name: str, tmp_path: Path) -> None:
+    moment = recorded_time(name)
+    mine = content(replay(name, server(None, tmp_path, now=lambda: moment)))
+    real = base64.b64decode(RECORDED[name]["response"]["body"]["base64"])
+    assert unseal(mine, "minioadmin") == unseal(real, "minioadmin")
+
+
+def configure(app: AdminApp, method: str, operation: str, text: str = "", query: str = "") -> str:
+    body = seal(text.encode(), "minioadmin") if method != "GET" else b""
+    answer = app(signed(method, f"/minio/admin/v3/{operation}", query, body))
+    assert answer.status == 200, content(answer)
+    if method == "GET":
+        return unseal(content(answer), "minioadmin").decode()
+    return answer.header("x-minio-config-applied") or ""
+
+
+def test_a_setting_survives_a_restart_in_a_private_file(tmp_path: Path) -> None:
+    app = server(None, tmp_path)
+    assert configure(app, "PUT", "set-config-kv", 'scanner speed="fast"') == "true"
+    assert configure(app, "PUT", "set-config-kv", "region name=eu-west-1") == ""
+    assert configure(app, "PUT", "set-config-kv", "notify_webhook:a endpoint=http://x") == ""
+    assert (tmp_path / "config.json").stat().st_mode & 0o777 == 0o600
+    again = server(None, tmp_path)
+    assert configure(again, "GET", "get-config-kv", query="key=scanner").startswith(
+        "scanner speed=fast alert"
+    )
+    export = configure(again, "GET", "config")
+    assert "scanner speed=fast " in export
+    assert "\n# notify_webhook enable=off " in export
+    assert "\nnotify_webhook:a enable=off endpoint=http://x " in export
+    history = json.loads(configure(again, "GET", "list-config-history-kv", query="count=2"))
+    assert [entry["data"] for entry in history] == [
+        "region name=eu-west-1",
+        "notify_webhook:a endpoint=http://x",
+    ]
+
+
+def test_a_setting_can_be_taken_back_in_every_way(tmp_path: Path) -> None:
+    app = server(None, tmp_path)
+
+    def speed() -> str:
+        return configure(app, "GET", "get-config-kv", query="key=scanner").split()[1]
+
+    configure(app, "PUT", "set-config-kv", "scanner speed=slow")
+    assert configure(app, "DELETE", "del-config-kv", "scanner") == "true"
+    assert speed() == "speed=default"
+    first = json.loads(configure(app, "GET", "list-config-history-kv", query="count=9"))[0]
+    restore = f"restoreId={first['restoreId']}"
+    configure(app, "PUT", "restore-config-history-kv", query=restore)
+    assert speed() == "speed=slow"
+    configure(app, "DELETE", "del-config-kv", "scanner speed")
+    assert speed() == "speed=default"
+    configure(app, "PUT", "config", "scanner speed=fastest\n# api odirect=off\n")
+    assert speed() == "speed=fastest"
+    configure(app, "DELETE", "clear-config-history-kv", query="restoreId=all")
+    assert configure(app, "GET", "list-config-history-kv", query="count=9") == "[]"
+    missing = app(signed("PUT", "/minio/admin/v3/restore-config-history-kv", "restoreId=x"))
+    assert missing.status == 404
+
+
+def test_help_names_the_keys(tmp_path: Path) -> None:
+    app = server(None, tmp_path)
+    answer = app(signed("GET", "/minio/admin/v3/help-config-kv", "subSys=batch&key="))
+    names = [entry["key"] for entry in json.loads(content(answer))["keysHelp"]]
+    recorded = "replication_workers_wait keyrotation_workers_wait expiration_workers_wait"
+    assert names == recorded.split()
+    assert app(signed("GET", "/minio/admin/v3/help-config-kv", "subSys=x&key=")).status == 400
