@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mcpy.cli.app import pass_app
+from mcpy.cli.base import Command
 from mcpy.cli.output import printable
 from mcpy.cli.params import ALIAS
 from mcpy.errors import UnreachableError
@@ -75,7 +76,7 @@ def _duration(seconds: int) -> str:
     return " ".join(f"{n} {unit}" for n, unit in parts if n)[:20] or "0 s"
 
 
-@click.command("info")
+@click.command("info", cls=Command)
 @click.argument("alias", type=ALIAS)
 @pass_app
 def info(app: App, alias: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mcpy.cli.app import pass_app
+from mcpy.cli.base import Command
 from mcpy.cli.kes_access import KesOptions, connect, resolve
 from mcpy.cli.output import MASK
 from mcpy.cli.params import ALIAS, KEY
@@ -46,7 +47,7 @@ class Environment:
         return f"Wrote {len(self.variables)} settings to {self.file}."
 
 
-@click.command("env")
+@click.command("env", cls=Command)
 @click.argument("alias", type=ALIAS)
 @click.option("--key", type=KEY, required=True, help="The server's default key.")
 @click.option(
