@@ -12,10 +12,14 @@ Reply = httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
 
 
 class Server(httpx.BaseTransport):
-    """Gives ``replies`` one by one; a request beyond them fails, and so does a reply unused."""
+    """Gives ``replies`` one by one; a request beyond them fails, and so does a reply unused.
+
+    ``afterwards`` answers whatever is asked beyond the replies, for those who poll.
+    """
 
     def __init__(self) -> None:
         self.replies: list[Reply] = []
+        self.afterwards: Reply | None = None
         self.requests: list[httpx.Request] = []
 
     @property
@@ -26,8 +30,8 @@ class Server(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         request.read()
         self.requests.append(request)
-        assert self.replies, f"an unexpected request: {self.calls[-1]}"
-        reply = self.replies.pop(0)
+        reply = self.replies.pop(0) if self.replies else self.afterwards
+        assert reply is not None, f"an unexpected request: {self.calls[-1]}"
         if isinstance(reply, Exception):
             raise reply
         return on_the_wire(reply) if isinstance(reply, httpx.Response) else reply(request)
