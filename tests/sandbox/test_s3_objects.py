@@ -385,3 +385,14 @@ def test_an_object_replaced_while_it_is_read_stays_whole(s3: Server) -> None:
 def test_answers_may_be_read_by_any_web_page(s3: Server) -> None:
     answer = s3("GET", "/bkt", headers={"origin": "http://page.test"})
     assert answer.headers["access-control-allow-origin"] == "http://page.test"
+
+
+@pytest.mark.parametrize("name", ["CRC32C", "CRC64NVME"])
+@pytest.mark.parametrize("size", [0, 1, 1023, 1025, 5000, 65_537, 300_000])
+def test_long_data_has_the_checksum_that_byte_by_byte_gives(name: str, size: int) -> None:
+    body = bytes(index * 7 % 251 for index in range(size))
+    whole, pieces = ALGORITHMS[name](), ALGORITHMS[name]()
+    whole.update(body)
+    for start in range(0, size, 500):  # short enough to be done byte by byte
+        pieces.update(body[start : start + 500])
+    assert whole.digest() == pieces.digest()
