@@ -10,9 +10,14 @@ from mcpy.cli.base import Group
 @click.group(
     cls=Group,
     lazy={
-        "key": ("mcpy.commands.kes_key", "key", "Create, show and remove keys."),
-        "identity": ("mcpy.commands.kes_identity", "identity", "Compute identities."),
+        "key": ("mcpy.commands.kes_key", "key", "Create, use and remove keys."),
+        "identity": (
+            "mcpy.commands.kes_identity",
+            "identity",
+            "Make, compute and look up identities.",
+        ),
         "ls": ("mcpy.commands.kes_ls", "ls", "List keys, identities or policies."),
+        "policy": ("mcpy.commands.kes_policy", "policy", "Show and check policies."),
         "status": ("mcpy.commands.kes_status", "status", "Show the state of the server."),
     },
 )

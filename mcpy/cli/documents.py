@@ -1,0 +1,54 @@
+"""JSON and YAML documents of the user's, from a file or from stdin."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from mcpy.cli.payload import read
+from mcpy.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mcpy.cli.app import App
+
+
+def read_text(app: App, file: str) -> str:
+    """Return the text of a file, or of stdin for ``-``.
+
+    Raises:
+        ConfigError: it cannot be read, or is not UTF-8.
+    """
+    try:
+        return read(app, file if file == "-" else f"@{file}").decode("utf-8-sig")
+    except UnicodeDecodeError as e:
+        raise ConfigError(f"{name_of(file)} is not UTF-8 text") from e
+
+
+def name_of(file: str) -> str:
+    """Return what messages call the file."""
+    return "stdin" if file == "-" else file
+
+
+def parse(text: str, where: str) -> Any:  # noqa: ANN401 - a parsed document
+    """Return what a JSON or YAML text holds.
+
+    Raises:
+        ConfigError: it is neither, or YAML without PyYAML being installed.
+    """
+    try:
+        return json.loads(text)
+    except ValueError:
+        pass
+    try:
+        import yaml
+    except ImportError as e:
+        raise ConfigError(
+            f"{where} is not JSON, and reading YAML needs PyYAML",
+            hint="pip install 'mcpy-admin[sandbox]'",
+        ) from e
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as e:
+        mark = getattr(e, "problem_mark", None)
+        line = f" (line {mark.line + 1})" if mark else ""
+        raise ConfigError(f"{where} is neither JSON nor YAML{line}") from e
