@@ -69,9 +69,7 @@ def parse_host(name: str, value: str, *, variable: str) -> Alias:
     """
     match = _HOST.fullmatch(value)
     if not match:
-        raise ConfigError(
-            f"{variable} is not of the form http(s)://ACCESSKEY:SECRETKEY@HOST[:PORT]"
-        )
+        raise ConfigError(f"{variable} is not http(s)://ACCESSKEY:SECRETKEY@HOST[:PORT]")
     scheme, credentials, host = match.groups()
     fields = (credentials or "").split(":", 2)
     if credentials and len(fields) < 2:
@@ -134,6 +132,7 @@ class AliasStore:
             if alias.kes:
                 kes = table.setdefault("kes", {})
                 kes.update({key: getattr(alias.kes, key) for key in _KES_FIELDS})
+                _drop_empty(kes)
             _drop_empty(table)
 
     def remove(self, name: str) -> Alias:
