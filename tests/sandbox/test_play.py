@@ -88,6 +88,7 @@ def test_a_real_minio_servers_calls_get_the_answers_it_got(sandbox: Sandbox) -> 
         urlsplit(sandbox.kes_url).netloc, context=context, timeout=5
     )
     made: dict[str, object] = {}
+    sent: dict[str, object] = {}
     for line in (ROOT / "tests/data/kes/minio-calls.jsonl").read_text().splitlines():
         call = json.loads(line)
         if "/generate/" in call["path"] and call["status"] == 200:
