@@ -19,6 +19,9 @@ from mcpy.cli.base import Group
         "ls": ("mcpy.commands.kes_ls", "ls", "List keys, identities or policies."),
         "policy": ("mcpy.commands.kes_policy", "policy", "Show and check policies."),
         "status": ("mcpy.commands.kes_status", "status", "Show the state of the server."),
+        "version": ("mcpy.commands.kes_version", "version", "Show the version of the server."),
+        "log": ("mcpy.commands.kes_log", "log", "Follow the audit or error log."),
+        "metric": ("mcpy.commands.kes_metric", "metric", "Show the server's counters."),
     },
 )
 def kes() -> None:

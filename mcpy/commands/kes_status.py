@@ -9,6 +9,7 @@ import click
 
 from mcpy.cli.app import pass_app
 from mcpy.cli.kes_access import KesCommand, KesOptions, connect
+from mcpy.cli.output import table
 from mcpy.errors import KesError, UnreachableError
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ class Status:
 
     server: str
     state: dict[str, Any]
+    short: bool = False
 
     def data(self) -> dict[str, Any]:
         """Return KES's own fields and the server's address."""
@@ -31,6 +33,8 @@ class Status:
     def text(self) -> str:
         """Return one fact a line."""
         state = self.state
+        if self.short:
+            return f"● {self.server}"
         rows = [
             ("Version", state["version"]),
             ("Uptime", f"{state.get('uptime', 0)} s"),
@@ -44,13 +48,45 @@ class Status:
         return "\n".join([f"● {self.server}", *lines])
 
 
+@dataclass(frozen=True)
+class Apis:
+    """What a KES can be asked; seconds and bytes as sent."""
+
+    apis: list[dict[str, Any]]
+    aligned: bool
+
+    def data(self) -> list[dict[str, Any]]:
+        """Return kes's fields; a limit that is none is left out."""
+        return [
+            {name: value for name, value in api.items() if value != 0}
+            for api in sorted(self.apis, key=lambda api: str(api.get("path")))
+        ]
+
+    def text(self) -> str:
+        """Return method, path and time limit of each."""
+        rows = [
+            [str(api.get("method")), str(api.get("path")), _limit(api.get("timeout"))]
+            for api in self.data()
+        ]
+        return table(["Method", "API", "Timeout"], rows, aligned=self.aligned)
+
+
+def _limit(timeout_s: int | None) -> str:
+    return f"{timeout_s}s" if timeout_s else "Inf"
+
+
 @click.command("status", cls=KesCommand)
+@click.option("-s", "--short", is_flag=True, help="One line: which server answers.")
+@click.option("--api", "with_apis", is_flag=True, help="List what the server can be asked.")
 @pass_app
-def status(app: App, *, access: KesOptions) -> None:
+def status(app: App, *, short: bool, with_apis: bool, access: KesOptions) -> None:
     """Show version, uptime and load; fails when the keystore cannot be reached."""
     client = connect(app, access)
     state = client.status()
-    app.out.emit(Status(client.where, state))
+    if not (with_apis and app.out.json):  # kes prints the list alone
+        app.out.emit(Status(client.where, state, short=short))
+    if with_apis:
+        app.out.emit(Apis(client.apis(), app.out.tables))
     if state.get("keystore_unreachable") or state.get("keystore_unavailable"):
         raise UnreachableError(f"the keystore behind {client.where} cannot be reached")
     try:
