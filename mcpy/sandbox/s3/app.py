@@ -8,7 +8,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from mcpy.sandbox.s3 import auth, entity, names, sse
+from mcpy.sandbox.s3 import auth, entity, forms, names, postpolicy, sse
 from mcpy.sandbox.s3.call import Call
 from mcpy.sandbox.s3.errors import S3Problem, new_request_id, render, server_headers
 from mcpy.sandbox.s3.routes import find_handler
@@ -83,14 +83,22 @@ class S3App:
     def _answer(self, request: Request) -> Response:
         bucket, _, key = request.path.removeprefix("/").partition("/")
         _check(request, bucket)
-        handler = find_handler(request, bucket, key)
         now = self._now() if self._now else _utc_now()
         region = self.region if bucket else ""
+        if bucket and not key and postpolicy.is_form(request):
+            form = postpolicy.read_form(request, self.credentials, now, region=region)
+            return forms.store_form(self._call(request, form.caller, bucket, form.key, now), form)
+        handler = find_handler(request, bucket, key)
         caller = auth.authenticate(request, self.credentials, now, region=region)
+        return handler(self._call(request, caller, bucket, key, now))
+
+    def _call(
+        self, request: Request, caller: auth.Caller, bucket: str, key: str, now: datetime
+    ) -> Call:
         key = entity.clean_key(key)
         if key:
-            _check_key(key, new=request.method == "PUT")
-        call = Call(
+            _check_key(key, new=request.method != "GET")
+        return Call(
             request,
             caller,
             bucket,
@@ -100,7 +108,6 @@ class S3App:
             self.auto_encrypt,
             int(now.timestamp() * 1e6) * 1000 if self._now else time.time_ns(),
         )
-        return handler(call)
 
 
 def _check(request: Request, bucket: str) -> None:

@@ -10,7 +10,7 @@ from mcpy.sandbox.s3.errors import S3Problem
 from mcpy.sandbox.wsgi import Response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
     from mcpy.sandbox.kms import Kms
     from mcpy.sandbox.s3.chunked import Payload
@@ -33,6 +33,7 @@ class Call:
         key: the object's name, empty for the bucket itself.
         auto_encrypt: whether buckets without a default encrypt with the KMS's default key.
         now_ns: Unix time.
+        headers: what asks for things: the request's headers, or the fields of a form.
     """
 
     request: Request
@@ -43,12 +44,12 @@ class Call:
     kms: Kms | None
     auto_encrypt: bool
     now_ns: int
-    headers: Mapping[str, str] = field(init=False)
+    headers: dict[str, str] = field(init=False)
     _params: dict[str, str] | None = field(default=None, init=False)
     _text: bytes | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.headers = self.request.headers
+        self.headers = dict(self.request.headers)
 
     @property
     def path(self) -> str:
