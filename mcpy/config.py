@@ -67,8 +67,7 @@ def parse_host(name: str, value: str, *, variable: str) -> Alias:
     Raises:
         ConfigError: it is not of that form; the message does not repeat the value.
     """
-    match = _HOST.fullmatch(value)
-    if not match:
+    if not (match := _HOST.fullmatch(value)):
         raise ConfigError(f"{variable} is not http(s)://ACCESSKEY:SECRETKEY@HOST[:PORT]")
     scheme, credentials, host = match.groups()
     fields = (credentials or "").split(":", 2)
@@ -127,10 +126,12 @@ class AliasStore:
     def put(self, alias: Alias) -> None:
         """Write one alias; an alias that is there keeps the keys mcpy does not know."""
         with self._writing() as document:
-            table = document.setdefault("aliases", {}).setdefault(alias.name, {})
+            aliases = document["aliases"] = self._aliases(document)
+            table = aliases.setdefault(alias.name, {})
             table.update({key: getattr(alias, key) for key in _FIELDS})
             if alias.kes:
-                kes = table.setdefault("kes", {})
+                known = table.get("kes")
+                kes = table["kes"] = known if isinstance(known, dict) else {}
                 kes.update({key: getattr(alias.kes, key) for key in _KES_FIELDS})
                 _drop_empty(kes)
             _drop_empty(table)
