@@ -32,13 +32,13 @@ def set_config(call: AdminCall) -> Response:
 
 def import_config(call: AdminCall) -> Response:
     """Replace the whole configuration."""
-    call.services.config.replace(_sealed_body(call), call.services.now())
+    call.services.config.replace(_sealed_body(call))
     return Response(200)
 
 
 def reset_config(call: AdminCall) -> Response:
     """Put a sub-system back to its defaults."""
-    return _applied(dynamic=call.services.config.reset(_sealed_body(call), call.services.now()))
+    return _applied(dynamic=call.services.config.reset(_sealed_body(call)))
 
 
 def help_config(call: AdminCall) -> Response:
@@ -59,13 +59,13 @@ def help_config(call: AdminCall) -> Response:
 
 
 def history(call: AdminCall) -> Response:
-    """Answer the last changes, oldest first."""
+    """Answer the last changes, oldest first; all of them when 0 are asked for."""
     if not call.param("count").isdigit():
         raise S3Problem.of("XMinioAdminVersionMismatch")  # the real server's route wants digits
     count = int(call.param("count"))
     kept = call.services.config.history
-    entries = [asdict(change) for change in kept[max(0, len(kept) - count) :]]
-    return _answer_sealed(call, go_json(entries))
+    entries = [asdict(change) for change in (kept[-count:] if count else kept)]
+    return _answer_sealed(call, go_json(entries or None))
 
 
 def restore_history(call: AdminCall) -> Response:
@@ -78,6 +78,8 @@ def restore_history(call: AdminCall) -> Response:
 
 def clear_history(call: AdminCall) -> Response:
     """Forget entries of the history."""
+    if not call.param("restoreId"):
+        raise S3Problem.of("InvalidRequest")
     call.services.config.clear_history(call.param("restoreId"))
     return Response(200)
 
