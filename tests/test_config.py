@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import pytest
 
@@ -59,9 +59,9 @@ def test_the_file_is_private_before_its_first_byte(
     seen: list[int] = []
     fdopen = os.fdopen
 
-    def looked_at(handle: int, *args: Any) -> Any:
+    def looked_at(handle: int, how: str) -> IO[Any]:
         seen.append(stat.S_IMODE(os.fstat(handle).st_mode))
-        return fdopen(handle, *args)
+        return fdopen(handle, how)
 
     monkeypatch.setattr(os, "fdopen", looked_at)
     store.put(PLAY)
