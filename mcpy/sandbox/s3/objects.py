@@ -106,7 +106,8 @@ def write_check(call: Call) -> Callable[[ObjectVersion | None], None] | None:
         if latest is None or latest.marker:
             conditions.check_write(call.headers, None)
             return
-        key, _ = sse.key_if_any(call, latest)
+        asks_for_an_etag = {call.header("if-match"), call.header("if-none-match")} - {"", "*"}
+        key = sse.key_if_any(call, latest)[0] if asks_for_an_etag else None
         conditions.check_write(call.headers, entity.state_of(latest, key))
 
     return check

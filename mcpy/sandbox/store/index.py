@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import weakref
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -43,16 +44,16 @@ class Index:
         self._durable = durable
         self._local = threading.local()
         self._lock = threading.RLock()
-        self._connections: list[sqlite3.Connection] = []
+        self._readers: weakref.WeakSet[_Reader] = weakref.WeakSet()
         self._writer = self._connect()
         self._writer.executescript(SCHEMA)
 
     def close(self) -> None:
         """Close all connections; no thread may use the index any more."""
         with self._lock:
-            for connection in self._connections:
-                connection.close()
-            self._connections.clear()
+            for reader in list(self._readers):
+                reader.close()
+            self._writer.close()
 
     def read(self, sql: str, values: tuple[Any, ...] = ()) -> list[Row]:
         """Return all rows of a query."""
@@ -76,10 +77,12 @@ class Index:
             self._writer.execute("COMMIT")
 
     def _reader(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._local.connection = self._connect()
-        return connection
+        reader: _Reader | None = getattr(self._local, "reader", None)
+        if reader is None:
+            reader = self._local.reader = _Reader(self._connect())
+            with self._lock:
+                self._readers.add(reader)
+        return reader.connection
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -87,6 +90,16 @@ class Index:
         )
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute(f"PRAGMA synchronous={'FULL' if self._durable else 'OFF'}")
-        with self._lock:
-            self._connections.append(connection)
         return connection
+
+
+class _Reader:
+    """The connection of one thread, closed when the thread or the index ends."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    def close(self) -> None:
+        self.connection.close()
+
+    __del__ = close
