@@ -196,6 +196,8 @@ def test_the_presigned_example_of_the_s3_guide_is_accepted() -> None:
         ("AuthorizationQueryParametersError", {"Expires": "604801"}, timedelta()),
         ("AuthorizationQueryParametersError", {"Expires": "-1"}, timedelta()),
         ("AuthorizationQueryParametersError", {"Expires": "soon"}, timedelta()),
+        ("SignatureDoesNotMatch", {"Expires": "086400"}, timedelta()),
+        ("SignatureDoesNotMatch", {"Expires": "60.5"}, timedelta()),
         ("AuthorizationQueryParametersError", {"Expires": None}, timedelta()),
         ("AuthorizationQueryParametersError", {"Date": "2013-05-24"}, timedelta()),
         ("AuthorizationQueryParametersError", {"Algorithm": "AWS4"}, timedelta()),
@@ -325,3 +327,35 @@ def test_an_encoded_body_needs_its_decoded_length() -> None:
     stream = replace(caller, content_sha256=auth.STREAMING)
     with pytest.raises(S3Problem, match="MissingContentLength"):
         auth.payload(signed(), stream)
+
+
+@pytest.mark.parametrize("query", ["prefix=a;b", "prefix=%zz", "prefix=%"])
+def test_a_query_that_cannot_be_read_is_refused(query: str) -> None:
+    asked = request(query=query, headers=dict(signed().headers))
+    refused("InvalidRequest", asked, ADMIN, NOW)
+
+
+@pytest.mark.parametrize("value", ["zz", "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD"])
+def test_what_is_no_hash_cannot_be_the_hash_of_a_body(value: str) -> None:
+    headers = {
+        "host": "h",
+        "x-amz-date": "20130524T000000Z",
+        "x-amz-content-sha256": value,
+    }
+    credential = Credential("AKIAIOSFODNN7EXAMPLE", "20130524", "", "s3")
+    canonical = canonical_request(request(headers=headers), headers, value)
+    message = string_to_sign(canonical, "20130524T000000Z", credential.scope)
+    signature = signature_of(message, GUIDE_KEYS["AKIAIOSFODNN7EXAMPLE"], credential)
+    headers["authorization"] = (
+        f"AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/{credential.scope},"
+        f"SignedHeaders={';'.join(sorted(headers))},Signature={signature}"
+    )
+    refused("XAmzContentSHA256Mismatch", request(headers=headers), GUIDE_KEYS, GUIDE_TIME)
+
+
+def test_a_request_that_frames_no_body_has_an_empty_one() -> None:
+    caller = auth.authenticate(signed(), ADMIN, NOW)
+    bare = Request("PUT", "/", "", {}, io.BytesIO(), None)
+    assert auth.payload(bare, caller).length == 0
+    chunked = Request("PUT", "/", "", {"transfer-encoding": "chunked"}, io.BytesIO(), None)
+    assert auth.payload(chunked, caller).length is None

@@ -44,6 +44,8 @@ STREAMING = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
 STREAMING_TRAILER = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
 STREAMING_UNSIGNED_TRAILER = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 STREAMS = frozenset({STREAMING, STREAMING_TRAILER, STREAMING_UNSIGNED_TRAILER})
+_BAD_QUERY = re.compile(r";|%(?![0-9a-fA-F]{2})")
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 MAX_SKEW = timedelta(minutes=15)
 MAX_EXPIRES_S = 604_800
 PRESIGNED_PARAMETERS = (
@@ -100,6 +102,8 @@ def authenticate(
     Raises:
         S3Problem: not signed, or not rightly.
     """
+    if _BAD_QUERY.search(request.raw_query):
+        raise S3Problem.of("SignatureVersionNotSupported")  # so the real server words it
     authorization = request.headers.get("authorization")
     if authorization is not None and not authorization.startswith("Bearer "):
         return _by_header(request, credentials, now, region=region, service=service)
@@ -117,7 +121,9 @@ def payload(request: Request, caller: Caller) -> Payload:
     kind = caller.content_sha256
     if kind not in STREAMS:
         signed = caller.declared and kind != UNSIGNED
-        return PlainPayload(request.body, request.length, sha256=kind if signed else None)
+        # a request that frames no body has none
+        length = request.length if "transfer-encoding" in request.headers else request.length or 0
+        return PlainPayload(request.body, length, sha256=kind.lower() if signed else None)
     decoded = request.headers.get("x-amz-decoded-content-length", "")
     if not re.fullmatch(r"\d{1,19}", decoded):
         raise S3Problem.of("MissingContentLength")
@@ -170,6 +176,7 @@ def _by_header(
     secret = secret_for(credential.access_key, request, credentials)
     message = string_to_sign(canonical, timestamp, credential.scope)
     require_equal(signature, signature_of(message, secret, credential))
+    _require_hash(content_sha256)
     return Caller(
         credential.access_key,
         secret,
@@ -253,17 +260,25 @@ def _by_query(
     message = string_to_sign(canonical, timestamp, credential.scope)
     signature = values["X-Amz-Signature"]
     require_equal(signature, signature_of(message, secret, credential))
+    _require_hash(content_sha256)
     return Caller(credential.access_key, secret, credential, timestamp, signature, content_sha256)
 
 
+def _require_hash(content_sha256: str) -> None:
+    if content_sha256 not in STREAMS | {UNSIGNED} and not _SHA256.fullmatch(content_sha256):
+        raise S3Problem.of("XAmzContentSHA256Mismatch")
+
+
 def _expires(text: str) -> timedelta:
-    if not re.fullmatch(r"-?\d{1,18}", text):
+    if not re.fullmatch(r"-?\d{1,18}(\.\d{0,9})?", text):
         raise S3Problem.of("PresignedExpiresMalformed")
-    seconds = int(text)
+    seconds = int(float(text))
     if seconds < 0:
         raise S3Problem.of("PresignedExpiresNegative")
     if seconds > MAX_EXPIRES_S:
         raise S3Problem.of("PresignedExpiresTooLong")
+    if text != str(seconds):
+        raise S3Problem.of("SignatureDoesNotMatch")
     return timedelta(seconds=seconds)
 
 
