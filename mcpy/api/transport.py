@@ -7,8 +7,9 @@ left of the whole call.
 
 from __future__ import annotations
 
+import socket
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -47,14 +48,24 @@ class _Stream(httpcore.NetworkStream):
 
     def __init__(self, stream: httpcore.NetworkStream) -> None:
         self._stream = stream
+        self._greeted = False
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, _clip(timeout, httpcore.ReadTimeout))
+        data = self._stream.read(max_bytes, _clip(timeout, httpcore.ReadTimeout))
+        # a server of another protocol is known by its first bytes; h11 would wait for more
+        if not self._greeted and not data.startswith(b"HTTP/"[: len(data)]):
+            raise httpcore.RemoteProtocolError("the answer does not begin like one of HTTP")
+        self._greeted = self._greeted or bool(data)
+        return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._stream.write(buffer, _clip(timeout, httpcore.WriteTimeout))
 
     def close(self) -> None:
+        # close alone does not wake a thread that waits for the other side
+        if found := self._stream.get_extra_info("socket"):
+            with suppress(OSError):
+                socket.socket.shutdown(found, socket.SHUT_RDWR)
         self._stream.close()
 
     def start_tls(
