@@ -69,7 +69,7 @@ class Mcpy:
             transport=self.transport,
         )
         stdout.flush()
-        result = Result(code, stdout.buffer.getvalue().decode(), stderr_.getvalue())  # type: ignore[attr-defined]
+        result = Result(code, stdout.buffer.getvalue().decode(), stderr_.getvalue())
         for secret in () if reveals else self.secrets:
             assert secret not in result.stdout
             assert secret not in result.stderr
