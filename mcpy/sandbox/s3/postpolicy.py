@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from mcpy.sandbox.s3.auth import UNSIGNED, Caller, secret_for
 from mcpy.sandbox.s3.canonical import parse_credential, signature_of
@@ -108,9 +108,10 @@ class FormUpload:
         redirect = self.fields.get("success_action_redirect") or self.fields.get("redirect")
         if redirect:
             parts = urlsplit(redirect)
-            added = urlencode({"bucket": bucket, "etag": etag, "key": self.key})
-            query = "&".join(filter(None, (parts.query, added)))
-            return Response(303, [("Location", urlunsplit(parts._replace(query=query)))])
+            added = {"bucket": bucket, "etag": etag, "key": self.key}
+            query = urlencode(sorted({**dict(parse_qsl(parts.query)), **added}.items()))
+            location = urlunsplit(parts._replace(query=query))
+            return Response(303, [("ETag", etag), ("Location", location)])
         status = self.fields.get("success_action_status")
         if status == "201":
             named = (("Bucket", bucket), ("Key", self.key), ("ETag", etag), ("Location", location))
@@ -165,7 +166,7 @@ def read_form(
         "key": fields["key"].replace("${filename}", form.filename or fields["key"]),
     }
     caller = _signer(request, fields, credentials, region=region)
-    policy = parse_policy(fields["policy"])
+    policy = parse_policy(fields.get("policy", ""))
     check_policy(policy, fields, now, repeated=form.repeated)
     headers = {name: value for name, value in fields.items() if name not in NOT_HEADERS}
     return FormUpload(
@@ -176,12 +177,11 @@ def read_form(
 def _signer(
     request: Request, fields: Mapping[str, str], credentials: Mapping[str, str], *, region: str
 ) -> Caller:
-    if "policy" not in fields or "x-amz-credential" not in fields:
-        raise S3Problem.of("AccessDenied")
-    credential = parse_credential(fields["x-amz-credential"], region=region, service="s3")
+    named = fields.get("x-amz-credential", "")
+    credential = parse_credential(named, region=region, service="s3")
     secret = secret_for(credential.access_key, request, credentials)
     signature = fields.get("x-amz-signature", "")
-    require_equal(signature, signature_of(fields["policy"], secret, credential))
+    require_equal(signature, signature_of(fields.get("policy", ""), secret, credential))
     return Caller(
         credential.access_key,
         secret,
@@ -261,12 +261,16 @@ def check_policy(
             where = f": [{condition.operator}, ${condition.field}, {condition.value}]"
             raise _denied(FAILED if prefix is not None else FAILED + where)
         unmentioned.discard(condition.field)
-    if unmentioned - {"bucket"}:
-        names = ", ".join(sorted(unmentioned - {"bucket"}))
+    if unmentioned:
+        names = ", ".join(_canonical(name) for name in sorted(unmentioned))
         raise _denied(
             "Each form field that you specify in a form must appear in the list of policy"
             f' conditions. "{names}" not specified in the policy.'
         )
+
+
+def _canonical(name: str) -> str:
+    return "-".join(part.capitalize() for part in name.split("-"))
 
 
 def _denied(reason: str) -> S3Problem:
