@@ -79,6 +79,7 @@ class MinioAdmin:
             else SigV4Auth(alias.access_key, alias.secret_key, alias.session_token)
         )
         self.alias = alias.name
+        self._secret = alias.secret_key
         self.http = HttpClient(alias.url, options, refusal=s3_refusal, auth=auth)
 
     def info(self) -> dict[str, Any]:
@@ -91,6 +92,13 @@ class MinioAdmin:
         if not isinstance(found.get("servers", []), list) or "mode" not in found:
             raise ProtocolError(f"{self.http.where} answered no server information")
         return found
+
+    def bucket_usage(self, bucket: str) -> dict[str, Any]:
+        """Return what the server's scanner last counted in a bucket; empty before it did."""
+        found = self._json("GET", f"{ADMIN}/datausageinfo", {"capacity": "false"})
+        buckets = found.get("bucketsUsageInfo") or {}
+        usage = buckets.get(bucket) if isinstance(buckets, dict) else None
+        return usage if isinstance(usage, dict) else {}
 
     def service(self, action: ServiceAction) -> list[NodeResult]:
         """Ask every node to restart, stop, freeze or unfreeze.
@@ -139,6 +147,29 @@ class MinioAdmin:
         found = json_value(answer, self.http.where) or []
         return sorted(str(item["name"]) for item in found if isinstance(item, dict))
 
+    def read_sealed(self, op: str, query: Mapping[str, str] | None = None) -> bytes:
+        """Return what an answer holds that is sealed under the secret key.
+
+        Raises:
+            IntegrityError: it does not open.
+        """
+        from mcpy.api import sealed
+
+        return sealed.unseal(self._call("GET", f"{ADMIN}/{op}", query or {}).body, self._secret)
+
+    def send_sealed(self, method: str, op: str, content: bytes) -> Mapping[str, str]:
+        """Send ``content`` sealed under the secret key, and return the answer's headers."""
+        from mcpy.api import sealed
+
+        body = sealed.seal(content, self._secret)
+        return self._call(method, f"{ADMIN}/{op}", {}, content=body).headers
+
+    def call(
+        self, method: str, op: str, query: Mapping[str, str], *, content: bytes = b""
+    ) -> Answer:
+        """Make one call of the admin API."""
+        return self._call(method, f"{ADMIN}/{op}", query, content=content)
+
     def health(self, kind: str = "cluster") -> bool:
         """Whether ``/minio/health/<kind>`` answers 200; needs no credentials."""
         try:
@@ -176,6 +207,9 @@ class MinioAdmin:
     def _json(self, method: str, path: str, query: Mapping[str, str]) -> dict[str, Any]:
         return json_object(self._call(method, path, query), self.http.where)
 
-    def _call(self, method: str, path: str, query: Mapping[str, str]) -> Answer:
+    def _call(
+        self, method: str, path: str, query: Mapping[str, str], *, content: bytes = b""
+    ) -> Answer:
         encoded = encode_query(query.items())
-        return self.http.request(Call(method, f"{path}?{encoded}" if encoded else path))
+        target = f"{path}?{encoded}" if encoded else path
+        return self.http.request(Call(method, target, content=content))
