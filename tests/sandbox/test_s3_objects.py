@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import zlib
 from typing import TYPE_CHECKING
 
 import pytest
 
 from mcpy.sandbox.s3.checksums import ALGORITHMS
+from mcpy.sandbox.wsgi import Request
 from tests.s3_calls import KMS, S3, Server, md5_header
 
 if TYPE_CHECKING:
@@ -396,3 +398,49 @@ def test_long_data_has_the_checksum_that_byte_by_byte_gives(name: str, size: int
     for start in range(0, size, 500):  # short enough to be done byte by byte
         pieces.update(body[start : start + 500])
     assert whole.digest() == pieces.digest()
+
+
+def anonymous(s3: Server, method: str, path: str, query: str = "", body: bytes = b"") -> int:
+    request = Request(method, path, query, {"host": "s3.test"}, io.BytesIO(body), len(body))
+    return s3.app(request).status
+
+
+def test_nobody_gets_in_without_a_signature(s3: Server) -> None:
+    s3("PUT", "/bkt/k", body="x")
+    for path in ("/", "/bkt", "/bkt/k", "/none"):
+        assert anonymous(s3, "GET", path) == 403
+
+
+def test_a_policy_can_let_everybody_read(s3: Server) -> None:
+    s3("PUT", "/bkt/public/k", body="x")
+    policy = (
+        '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*",'
+        '"Action":"s3:Get*","Resource":"arn:aws:s3:::bkt/public/*"},'
+        '{"Effect":"Deny","Principal":"*","Action":["s3:*"],'
+        '"Resource":["arn:aws:s3:::bkt/public/secret"]}]}'
+    )
+    s3("PUT", "/bkt/public/secret", body="x")
+    s3("PUT", "/bkt/private", body="x")
+    s3("PUT", "/bkt", "policy=", body=policy)
+    assert anonymous(s3, "GET", "/bkt/public/k") == 200
+    assert anonymous(s3, "GET", "/bkt/public/secret") == 403
+    assert anonymous(s3, "GET", "/bkt/private") == 403
+    assert anonymous(s3, "GET", "/bkt/public/k", "tagging=") == 403
+    assert anonymous(s3, "PUT", "/bkt/public/k", body=b"y") == 403
+    assert anonymous(s3, "GET", "/bkt") == 403
+
+
+def test_a_policy_can_let_everybody_list_and_write(s3: Server) -> None:
+    policy = (
+        '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":["*"]},'
+        '"Action":["s3:ListBucket"],"Resource":["arn:aws:s3:::bkt"],'
+        '"Condition":{"StringEquals":{"s3:prefix":["in"]}}},'
+        '{"Effect":"Allow","Principal":{"AWS":["*"]},"Action":["s3:PutObject"],'
+        '"Resource":["arn:aws:s3:::bkt/in*"]}]}'
+    )
+    s3("PUT", "/bkt", "policy=", body=policy)
+    assert anonymous(s3, "PUT", "/bkt/in1", body=b"x") == 200
+    assert anonymous(s3, "GET", "/bkt", "prefix=in") == 200
+    assert anonymous(s3, "GET", "/bkt", "prefix=out") == 403
+    assert anonymous(s3, "GET", "/bkt", "policy=&prefix=in") == 403
+    assert s3("GET", "/bkt/in1").body == b"x"

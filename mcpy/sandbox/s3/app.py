@@ -8,8 +8,9 @@ import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from mcpy.sandbox.s3 import auth, entity, forms, names, postpolicy, sse
+from mcpy.sandbox.s3 import auth, entity, forms, names, policy, postpolicy, sse
 from mcpy.sandbox.s3.call import Call
+from mcpy.sandbox.s3.canonical import Credential
 from mcpy.sandbox.s3.errors import S3Problem, new_request_id, render, server_headers
 from mcpy.sandbox.s3.routes import find_handler
 from mcpy.sandbox.store import NoBucketError
@@ -89,8 +90,23 @@ class S3App:
             form = postpolicy.read_form(request, self.credentials, now, region=region)
             return forms.store_form(self._call(request, form.caller, bucket, form.key, now), form)
         handler = find_handler(request, bucket, key)
-        caller = auth.authenticate(request, self.credentials, now, region=region)
+        caller = self._anyone(request, bucket, key) or auth.authenticate(
+            request, self.credentials, now, region=region
+        )
         return handler(self._call(request, caller, bucket, key, now))
+
+    def _anyone(self, request: Request, bucket: str, key: str) -> auth.Caller | None:
+        """Return a caller without a name if nothing is signed and the bucket lets everybody in."""
+        signed = "authorization" in request.headers or "X-Amz-" in request.raw_query
+        if signed or not bucket:
+            return None
+        try:
+            if not policy.allows_anyone(self.store.bucket(bucket), key, request):
+                return None
+        except NoBucketError:
+            return None
+        nobody = Credential("", "", "", "")
+        return auth.Caller("", "", nobody, "", "", auth.UNSIGNED, declared=False)
 
     def _call(
         self, request: Request, caller: auth.Caller, bucket: str, key: str, now: datetime
