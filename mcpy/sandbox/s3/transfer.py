@@ -6,6 +6,8 @@ import base64
 import binascii
 import hashlib
 import os
+import queue
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -66,14 +68,14 @@ def receive(
     Raises:
         S3Problem: the body is not what was announced or signed; nothing is left behind.
     """
-    md5 = hashlib.md5(usedforsecurity=False)
+    md5 = Md5() if with_md5 else None
     sealer = None if key is None else dare.Sealer(key)
     writer = store.writer()
     size = 0
     try:
         while data := source.read(READ_BYTES):
             size += len(data)
-            if with_md5:
+            if md5 is not None:
                 md5.update(data)
             for observe in observers:
                 observe(data)
@@ -81,10 +83,43 @@ def receive(
         if sealer is not None:
             writer.write(sealer.finish())
         writer.close()
+        digest = md5.hexdigest() if md5 is not None else os.urandom(16).hex()
     except BaseException:
+        if md5 is not None:
+            md5.hexdigest()
         writer.discard()
         raise
-    return Received(writer, size, md5.hexdigest() if with_md5 else os.urandom(16).hex())
+    return Received(writer, size, digest)
+
+
+class Md5:
+    """An MD5 that computes large data beside the caller: it is slower than the encryption."""
+
+    def __init__(self) -> None:
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._queue: queue.Queue[bytes] = queue.Queue(maxsize=4)
+        self._thread: threading.Thread | None = None
+
+    def update(self, data: bytes) -> None:
+        """Take more data, which must not change any more."""
+        if self._thread is None and len(data) < READ_BYTES:
+            self._md5.update(data)
+            return
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, daemon=True)
+            self._thread.start()
+        self._queue.put(data)
+
+    def hexdigest(self) -> str:
+        """Return the digest of everything; nothing may follow."""
+        if self._thread is not None:
+            self._queue.put(b"")
+            self._thread.join()
+        return self._md5.hexdigest()
+
+    def _work(self) -> None:
+        while data := self._queue.get():
+            self._md5.update(data)
 
 
 def content_md5(headers: Mapping[str, str]) -> str | None:
