@@ -73,8 +73,9 @@ class MultipartUpload:
         """Send one part; ``headers`` as for a streamed ``put_object``."""
         sent = {**headers, **self._customer}
         call = Call("PUT", self._target(number), sent, content, repeatable=False, transfer=True)
-        etag = self.s3.send(call).headers.get("etag", "").strip('"')
-        return Part(number, etag, int(headers["content-length"]))
+        answer = self.s3.send(call).headers
+        etag, sha256 = answer.get("etag", "").strip('"'), answer.get("x-amz-checksum-sha256", "")
+        return Part(number, etag, int(headers["content-length"]), sha256)
 
     def copy(self, number: int, headers: Mapping[str, str]) -> Part:
         """Copy one part from another object; ``headers`` name source and range."""
@@ -106,6 +107,8 @@ class MultipartUpload:
             element = ET.SubElement(root, "Part")
             ET.SubElement(element, "PartNumber").text = str(part.number)
             ET.SubElement(element, "ETag").text = f'"{part.etag}"'
+            if part.sha256:
+                ET.SubElement(element, "ChecksumSHA256").text = part.sha256
         call = Call(
             "POST",
             request_target(self._path, [("uploadId", self.id)]),

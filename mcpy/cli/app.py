@@ -119,9 +119,22 @@ class App:
         self.at_end(client.close)
         return client
 
+    def read_bytes(self, count: int) -> bytes:
+        """Return up to ``count`` bytes of stdin; none at its end."""
+        source = getattr(self.stdin, "buffer", None)
+        if source is None:
+            return self.stdin.read(count).encode()
+        found: bytes = source.read(count)
+        return found
+
     def at_end(self, close: Callable[[], None]) -> None:
         """Call ``close`` when the command is over."""
         self._closing.append(close)
+
+    def cut(self) -> None:
+        """Break the connections to S3 servers, and with them what waits for an answer."""
+        for client in self._s3.values():
+            client.http.close()
 
     def close(self) -> None:
         """Close what was opened."""

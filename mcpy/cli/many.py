@@ -2,25 +2,69 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from mcpy.errors import Interrupted, McpyError, PartialError, exit_code
+import click
+
+from mcpy.cli.params import is_pattern
+from mcpy.errors import InputError, Interrupted, McpyError, NotFoundError, PartialError, exit_code
+from mcpy.models import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from mcpy.cli.app import App
     from mcpy.cli.output import Result
 
 T = TypeVar("T")
+JOBS = 4
+
+
+def jobs_option(command: Any) -> Any:  # noqa: ANN401 - click's decorators take and give anything
+    """Add ``--jobs``, and mc's name for it."""
+    return click.option(
+        "--jobs",
+        "--max-workers",
+        type=click.IntRange(1, 64),
+        default=JOBS,
+        metavar="N",
+        help=f"Targets at a time. [{JOBS}]",
+    )(command)
+
+
+def buckets_of(app: App, targets: Iterable[Target]) -> list[Target]:
+    """Put the buckets that are there in the place of ``ALIAS/PATTERN``.
+
+    Raises:
+        NotFoundError: no bucket matches a pattern.
+    """
+    found: list[Target] = []
+    for target in targets:
+        if not is_pattern(target.bucket):
+            found.append(target)
+            continue
+        names = [bucket.name for bucket in app.s3(target.alias).list_buckets()]
+        matching = [name for name in names if fnmatchcase(name, target.bucket)]
+        if not matching:
+            hint = f"mcpy ls {target.alias}"
+            raise NotFoundError(f"no bucket matches `{target.alias}/{target.bucket}`", hint=hint)
+        found += [Target(target.alias, name, target.key) for name in matching]
+    return list(dict.fromkeys(found))
 
 
 def for_each(
-    app: App, items: Sequence[T], act: Callable[[T], Result], *, data: bool = False
+    app: App,
+    items: Sequence[T],
+    act: Callable[[T], Result],
+    *,
+    data: bool = False,
+    jobs: int = 1,
 ) -> None:
     """Call ``act`` on each item and report what it did; one failure does not stop the rest.
 
-    With ``data`` the reports are what was asked for, and ``--quiet`` does not silence them.
+    With ``data`` the reports are what was asked for, and ``--quiet`` does not silence them. With
+    ``jobs`` some are done at a time; the reports come in the order of the items all the same.
 
     Raises:
         McpyError: the one item's own error, or, of several, PartialError when some failed, and an
@@ -31,19 +75,23 @@ def for_each(
         report(act(items[0]))
         return
     failures: list[McpyError] = []
-    for item in items:
-        try:
-            report(act(item))
-        except Interrupted:
-            raise
-        except McpyError as error:
-            app.out.error(error, kind="error")
-            failures.append(error)
+
+    def tell(_: T, outcome: Result | McpyError) -> None:
+        if isinstance(outcome, McpyError):
+            app.out.error(outcome, kind="error")
+            failures.append(outcome)
+        else:
+            report(outcome)
+
+    from mcpy.fleet.parallel import Stop, each
+
+    each(items, act, tell, jobs=min(jobs, max(1, len(items))), stop=Stop(), cut=app.cut)
     if failures:
-        raise _sum(failures, len(items))
+        raise sum_of(failures, len(items))
 
 
-def _sum(failures: list[McpyError], total: int) -> McpyError:
+def sum_of(failures: list[McpyError], total: int) -> McpyError:
+    """Return the error that stands for ``failures`` of ``total``."""
     if len(failures) < total:
         return PartialError(f"{len(failures)} of {total} failed")
     error = McpyError(f"all {total} failed")
@@ -60,13 +108,9 @@ def confirm(app: App, question: str, *, yes: bool, hint: str) -> None:
         InputError: nobody can be asked.
         Interrupted: the answer is no.
     """
-    from mcpy.errors import InputError
-
     if yes:
         return
     if not (app.stdin.isatty() and app.out.stderr.isatty()):
         raise InputError(f"{question} Nobody can be asked here", hint=hint)
-    import click
-
     if not click.confirm(question, err=True):
         raise Interrupted("nothing was done")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import click
@@ -71,11 +72,61 @@ def parse_object_target(text: str) -> Target:
     return target
 
 
+def is_pattern(name: str) -> bool:
+    """Whether ``name`` stands for several buckets: none has such characters in its name."""
+    return any(character in name for character in "*?[")
+
+
+def parse_buckets(text: str) -> Target:
+    """Return a target whose bucket may be a pattern."""
+    alias, _, rest = text.partition("/")
+    bucket, _, key = rest.partition("/")
+    if not is_pattern(bucket):
+        return parse_bucket_target(text)
+    return Target(check_alias_name(alias), bucket, key)
+
+
+def parse_targets(text: str) -> Target:
+    """Return a target of any depth whose bucket may be a pattern."""
+    return parse_buckets(text) if is_pattern(text.partition("/")[2]) else Target.parse(text)
+
+
+_AGE = re.compile(r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_AGE_UNITS_S = (365 * 86400, 7 * 86400, 86400, 3600, 60, 1)
+
+
+def parse_age(text: str) -> float:
+    """Return seconds from ``7d10h31s``, ``2w`` or ``1y``; more than none."""
+    match = _AGE.fullmatch(text.strip())
+    numbers = match.groups(default="0") if match else ()
+    seconds = sum(int(n) * unit for n, unit in zip(numbers, _AGE_UNITS_S, strict=False))
+    if not seconds:
+        raise InputError(f"`{text}` is not an age such as 7d or 1d10h30m")
+    return float(seconds)
+
+
+def parse_moment(text: str) -> datetime:
+    """Return the moment of ``2026.01.31``, ``2026.01.31T11:30``, RFC 3339, or so long ago."""
+    try:
+        return datetime.now(UTC) - timedelta(seconds=parse_age(text))
+    except InputError:
+        pass
+    try:
+        moment = datetime.fromisoformat(text.strip().replace(".", "-", 2))
+    except ValueError as e:
+        raise InputError(f"`{text}` is neither a date nor an age such as 7d") from e
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 DURATION = Parsed("DURATION", parse_duration)
 RESOLVE = Parsed("HOST[:PORT]=ADDRESS", parse_resolve)
 HEADER = Parsed("NAME:VALUE", parse_header)
 TARGET = Parsed("TARGET", Target.parse)
 BUCKET = Parsed("TARGET", parse_bucket_target)
 OBJECT = Parsed("TARGET", parse_object_target)
+TARGETS = Parsed("TARGET", parse_targets)
+BUCKETS = Parsed("TARGET", parse_buckets)
+AGE = Parsed("AGE", parse_age)
+MOMENT = Parsed("MOMENT", parse_moment)
 ALIAS = Parsed("ALIAS", check_alias_name)
 KEY = Parsed("KEY", check_key_name)

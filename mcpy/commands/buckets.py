@@ -9,13 +9,13 @@ import click
 
 from mcpy.cli.app import pass_app
 from mcpy.cli.base import Command
-from mcpy.cli.many import confirm, for_each
-from mcpy.cli.params import BUCKET
+from mcpy.cli.many import buckets_of, confirm, for_each, jobs_option
+from mcpy.cli.params import BUCKET, TARGETS
 from mcpy.errors import InputError, McpyError, S3Error
+from mcpy.models import Target
 
 if TYPE_CHECKING:
     from mcpy.cli.app import App
-    from mcpy.models import Target
 
 
 @dataclass(frozen=True)
@@ -63,27 +63,43 @@ class BucketRemoved:
 @click.option("--with-lock", "-l", is_flag=True, help="With object lock.")
 @click.option("--with-versioning", is_flag=True, help="With versioning.")
 @click.option("--region", default="", help="Where. [us-east-1]")
+@jobs_option
 @pass_app
 def mb(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  # noqa: ANN401
     """Make buckets."""
     for target in targets:
         _refuse_key(target, "mb")
-    for_each(app, targets, lambda target: _make(app, target, options))
+    for_each(app, targets, lambda target: _make(app, target, options), jobs=options["jobs"])
 
 
 @click.command("rb", cls=Command)
-@click.argument("targets", nargs=-1, required=True, type=BUCKET, metavar="TARGET...")
+@click.argument("targets", nargs=-1, required=True, type=TARGETS, metavar="TARGET...")
 @click.option("--force", is_flag=True, help="Remove everything in it first, all versions.")
+@click.option("--dangerous", is_flag=True, help="Let TARGET be a whole ALIAS.")
 @click.option("--yes", "-y", is_flag=True, hidden=True)
+@jobs_option
 @pass_app
-def rb(app: App, targets: tuple[Target, ...], *, force: bool, yes: bool) -> None:
+def rb(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  # noqa: ANN401 - click's
     """Remove buckets that are empty, or all that is in them too with --force."""
+    force = options["force"]
     for target in targets:
         _refuse_key(target, "rb")
+        if not target.bucket and not (force and options["dangerous"]):
+            raise InputError(
+                f"`{target}` is a whole server: every bucket on it would go",
+                hint=f"mcpy rb --force --dangerous {target}",
+            )
+    buckets = _named(app, targets)
     if force and app.stdin.isatty():
-        names = ", ".join(str(target) for target in targets)
-        confirm(app, f"Remove {names} and all that is in it?", yes=yes, hint="--yes")
-    for_each(app, targets, lambda target: _remove(app, target, force=force))
+        names = ", ".join(str(target) for target in buckets)
+        confirm(app, f"Remove {names} and all that is in it?", yes=options["yes"], hint="--yes")
+    for_each(app, buckets, lambda target: _remove(app, target, force=force), jobs=options["jobs"])
+
+
+def _named(app: App, targets: tuple[Target, ...]) -> list[Target]:
+    """Put all buckets of a server in the place of its alias."""
+    every = (target if target.bucket else Target(target.alias, "*") for target in targets)
+    return buckets_of(app, every)
 
 
 def _refuse_key(target: Target, command: str) -> None:
@@ -113,8 +129,7 @@ def _remove(app: App, target: Target, *, force: bool) -> BucketRemoved:
 
     client = app.s3(target.alias)
     if force:
-        with app.out.spinner(f"empty {target}") as say:
-            remove_bucket_contents(client, target.bucket, lambda _: say("removing"))
+        remove_bucket_contents(client, target.bucket, lambda _: None)
     try:
         client.remove_bucket(target.bucket)
     except S3Error as e:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,29 +11,30 @@ import click
 
 from mcpy.cli.app import pass_app
 from mcpy.cli.base import Command
-from mcpy.cli.many import for_each
+from mcpy.cli.enc import enc_options, enc_rules
+from mcpy.cli.ends import STREAM, End, read_end
+from mcpy.cli.many import jobs_option, sum_of
 from mcpy.cli.output import printable
+from mcpy.cli.params import AGE, MOMENT
 from mcpy.cli.sizes import human_size
-from mcpy.errors import ConfigError, InputError, NoAliasError, UnsupportedError
-from mcpy.models import ObjectEncryption, Target, check_key_name
+from mcpy.commands.cp_jobs import How, Job, plan, run
+from mcpy.errors import InputError, McpyError, UnsupportedError
+from mcpy.models import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
     from mcpy.api.s3 import ObjectInfo
     from mcpy.cli.app import App
-    from mcpy.fleet.transfer import Place
-
-End = Target | Path
 
 
-@dataclass(frozen=True)
-class Job:
-    """One thing to copy."""
+@dataclass
+class Tally:
+    """What a run has done so far."""
 
-    source: End
-    target: End
-    encryption: ObjectEncryption | None = None
+    count: int = 0
+    size: int = 0
+    failures: list[McpyError] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -42,172 +43,198 @@ class Copied:
 
     job: Job
     info: ObjectInfo
-    taken_s: float
+    count: int
+    total: int
 
     def data(self) -> dict[str, Any]:
         """Return mc's fields, and how the copy is encrypted."""
-        size = self.info.size
+        source, target = self.job.names
         return {
             "status": "success",
-            "source": str(self.job.source),
-            "target": str(self.job.target),
-            "size": size,
-            "totalCount": 1,
-            "totalSize": size,
+            "source": source,
+            "target": target,
+            "size": self.info.size,
+            "totalCount": self.count,
+            "totalSize": self.total,
             "encryption": self.info.encryption.scheme,
-            "duration": int(self.taken_s * 1e9),
         }
 
     def text(self) -> str:
         """Return one line."""
+        source, target = self.job.names
         scheme = f", {self.info.encryption.scheme}" if self.info.encryption.scheme else ""
-        size = human_size(self.info.size)
-        return printable(f"`{self.job.source}` -> `{self.job.target}` ({size}{scheme})")
+        return printable(f"`{source}` -> `{target}` ({human_size(self.info.size)}{scheme})")
+
+
+@dataclass(frozen=True)
+class Summary:
+    """All that was copied; mc's last object."""
+
+    tally: Tally
+    taken_s: float
+
+    def data(self) -> dict[str, Any]:
+        """Return mc's fields; ``duration`` is in nanoseconds, ``speed`` in bytes a second."""
+        return {
+            "status": "success",
+            "total": self.tally.size,
+            "transferred": self.tally.size,
+            "duration": int(self.taken_s * 1e9),
+            "speed": self.tally.size / self.taken_s if self.taken_s else 0.0,
+        }
+
+    def text(self) -> str:
+        """Return one line."""
+        size = human_size(self.tally.size)
+        return f"Copied {self.tally.count} objects, {size} in {self.taken_s:.1f} s."
 
 
 @click.command("cp", cls=Command)
 @click.argument("paths", nargs=-1, required=True, metavar="SOURCE... TARGET")
-@click.option("--enc-s3", multiple=True, metavar="PREFIX", help="SSE-S3 for targets below.")
-@click.option("--enc-kms", multiple=True, metavar="PREFIX=KEY", help="SSE-KMS with this key.")
+@click.option("--recursive", "-r", is_flag=True, help="All that is below folders and prefixes.")
+@enc_options
+@click.option("--decrypt", is_flag=True, help="Let copies of encrypted objects be plaintext.")
 @click.option("--version-id", "--vid", default="", help="This version of the source.")
+@click.option("--rewind", type=MOMENT, help="The versions that were the latest then.")
+@click.option("--older-than", type=AGE, help="What is older than 7d10h.")
+@click.option("--newer-than", type=AGE, help="What is newer than 7d10h.")
+@click.option("--attr", default="", metavar="NAME=VALUE;...", help="Headers and metadata.")
+@click.option("--tags", default="", metavar="NAME=VALUE&...", help="Tags.")
+@click.option("--storage-class", "--sc", default="", help="Storage class of the copies.")
+@click.option("--retention-mode", type=click.Choice(["governance", "compliance"]), default=None)
+@click.option(
+    "--retention-duration", default="", metavar="30d|1y", help="Lock the copies so long."
+)
+@click.option("--legal-hold", type=click.Choice(["on", "off"]), default=None)
+@click.option("--preserve", "-a", is_flag=True, help="Keep files' mode, owner and times.")
+@click.option("--checksum", default="", metavar="SHA256", help="Always SHA256: mc's option.")
+@click.option("--md5", is_flag=True, hidden=True)
+@click.option("--disable-multipart", is_flag=True, help="Store everything in one request.")
+@click.option("--resume", "--continue", is_flag=True, help="Keep and use what arrived before.")
+@click.option(
+    "--parallel",
+    type=click.IntRange(1, 64),
+    default=4,
+    metavar="N",
+    help="Parts of a large object at a time. [4]",
+)
+@jobs_option
 @pass_app
 def cp(app: App, /, paths: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401 - click's options
-    """Copy files to objects, objects to files, and objects to objects.
+    """Copy files to objects, objects to files, and objects to objects; `-` is a standard stream.
 
     A PREFIX is ALIAS/BUCKET or more, and covers what lies below it. What was stored is looked at
     again: an object that is not encrypted as asked is an error. A copy from object to object is
-    encrypted as its source is, unless --enc-s3 or --enc-kms says otherwise.
+    encrypted as its source is, unless --enc-s3, --enc-kms, --enc-c or --decrypt says otherwise.
     """
     if len(paths) < 2:
         raise InputError("cp needs a source and a target", hint="mcpy cp SOURCE... TARGET")
-    jobs = _plan(app, paths, _encryption_rules(options))
-    for_each(app, jobs, lambda job: _run(app, job, options["version_id"]))
+    *sources, target = (read_end(app, path) for path in paths)
+    how = _how(app, options)
+    _check_rules(how, sources, target)
+    _copy(app, sources, target, how, jobs=options["jobs"])
 
 
-def _plan(app: App, paths: tuple[str, ...], rules: dict[str, ObjectEncryption]) -> list[Job]:
-    from mcpy.fleet.transfer import covers, unmatched
+def _how(app: App, options: dict[str, Any]) -> How:
+    from mcpy.fleet.transfer import Pace
+    from mcpy.fleet.transfer.attributes import parse_attributes, parse_retention
 
-    *sources, last = (_end(app, path) for path in paths)
-    jobs = []
-    for source in sources:
-        target = _into(last, source, several=len(sources) > 1)
-        names = [rule for rule in rules if covers(rule, str(target))]
-        encryption = rules[max(names, key=len)] if names else None
-        if encryption and isinstance(target, Path):
-            raise InputError("a file on this machine cannot be encrypted by a server")
-        jobs.append(Job(source, target, encryption))
-    useless = unmatched(rules, [str(job.target) for job in jobs])
-    if useless:
-        raise InputError(
-            f"`{useless[0]}` covers none of the targets, which would be stored as they come",
-            hint=f"give the whole bucket or folder: {_bucket_of(jobs[0].target)}",
-        )
-    return jobs
-
-
-def _bucket_of(end: End) -> str:
-    return f"{end.alias}/{end.bucket}" if isinstance(end, Target) else "ALIAS/BUCKET"
-
-
-def _end(app: App, text: str) -> End:
-    """Tell a file from an object: what begins with an alias is an object.
-
-    Nothing is guessed: a path with a slash whose folder is not there names an alias that is not.
-    """
-    name, slash, _ = text.partition("/")
-    if name in {"", ".", "..", "~"} or text in {".", ".."}:
-        return Path(text).expanduser()
-    try:
-        app.store.get(name)
-    except NoAliasError:
-        path = Path(text)
-        if not slash or path.exists() or path.parent.is_dir():
-            return path
-        raise
-    return Target.parse(text)
-
-
-def _into(target: End, source: End, *, several: bool) -> End:
-    """Name the target after the source where it is a folder or a bucket."""
-    name = source.name if isinstance(source, Path) else source.key.rpartition("/")[2]
-    if isinstance(target, Path):
-        return target / name if target.is_dir() else _one(target, several=several)
-    if not target.bucket:
-        raise InputError(f"`{target}` names no bucket", hint=f"{target}/BUCKET/{name}")
-    if not target.key or target.key.endswith("/"):
-        return Target(target.alias, target.bucket, target.key + name)
-    return _one(target, several=several)
-
-
-def _one(target: End, *, several: bool) -> End:
-    if several:
-        raise InputError(f"several sources do not fit into `{target}`", hint=f"{target}/")
-    return target
-
-
-def _encryption_rules(options: dict[str, Any]) -> dict[str, ObjectEncryption]:
-    rules: dict[str, ObjectEncryption] = {}
-    found = [(prefix, ObjectEncryption("AES256")) for prefix in options["enc_s3"]]
-    for text in options["enc_kms"]:
-        prefix, equals, key = text.rpartition("=")
-        if not equals:
-            raise InputError(f"`{text}` is not PREFIX=KEY", hint=f"--enc-kms {text}=KEY")
-        found.append((prefix, ObjectEncryption("aws:kms", check_key_name(key))))
-    for prefix, encryption in found:
-        if not Target.parse(prefix).bucket:
-            raise InputError(f"`{prefix}` names no bucket", hint=f"{prefix.rstrip('/')}/BUCKET")
-        if prefix in rules:
-            raise InputError(f"`{prefix}` was given two encryptions")
-        rules[prefix] = encryption
-    return rules
-
-
-def _run(app: App, job: Job, version_id: str) -> Copied:
-    started = time.monotonic()
-    info = _copier(app, job, version_id)()
-    return Copied(job, info, time.monotonic() - started)
-
-
-def _copier(app: App, job: Job, version_id: str) -> Callable[[], ObjectInfo]:
-    from mcpy.fleet import transfer
-
-    source, target, encryption = job.source, job.target, job.encryption
-    if isinstance(source, Path):
-        if isinstance(target, Path):
-            raise InputError("both ends are files on this machine", hint="cp")
-        place = _place(app, target)
-        return lambda: _upload(app, source, place, encryption)
-    if not source.key:
-        raise UnsupportedError(f"`{source}` is not an object, and cp copies single objects")
-    place = _place(app, source)
-    if isinstance(target, Path):
-        return lambda: _download(app, place, target, version_id)
-    there = transfer.Place(
-        place.s3 if target.alias == source.alias else app.s3(target.alias), target
+    if options["checksum"].upper() not in {"", "SHA256"}:
+        raise UnsupportedError(f"checksums are SHA256, not {options['checksum']}")
+    headers = parse_attributes(options["attr"])
+    headers |= {"x-amz-tagging": options["tags"]} if options["tags"] else {}
+    headers |= (
+        {"x-amz-storage-class": options["storage_class"]} if options["storage_class"] else {}
     )
-    return lambda: transfer.copy(place, there, encryption, version_id=version_id)
+    headers |= parse_retention(options["retention_mode"] or "", options["retention_duration"])
+    if options["legal_hold"]:
+        headers["x-amz-object-lock-legal-hold"] = options["legal_hold"].upper()
+    pace = Pace(
+        parallel=options["parallel"],
+        multipart=not options["disable_multipart"],
+        resume=options["resume"],
+    )
+    return How(
+        rules=enc_rules(app, options),
+        pace=pace,
+        headers=headers,
+        recursive=options["recursive"],
+        version_id=options["version_id"],
+        rewind=options["rewind"],
+        older_s=options["older_than"],
+        newer_s=options["newer_than"],
+        decrypt=options["decrypt"],
+        preserve=options["preserve"],
+    )
 
 
-def _place(app: App, target: Target) -> Place:
-    from mcpy.fleet.transfer import Place
+def _check_rules(how: How, sources: Sequence[End], target: End) -> None:
+    """Refuse encryption rules that cover neither end, or that only a file would have."""
+    from mcpy.cli.ends import single_target
 
-    return Place(app.s3(target.alias), target)
-
-
-def _upload(
-    app: App, source: Path, place: Place, encryption: ObjectEncryption | None
-) -> ObjectInfo:
-    from mcpy.fleet.transfer import upload
-
-    if not source.is_file():
-        what = "is a folder" if source.is_dir() else "is not there"
-        raise ConfigError(f"the file {source} {what}")
-    with app.out.progress(source.name, total=source.stat().st_size) as advance:
-        return upload(source, place, encryption, advance)
+    if how.rules.by_prefix and not isinstance(target.place, Target):
+        named = [rule for rule in how.rules.by_prefix.values() if not rule.customer]
+        if named:
+            raise InputError("a file on this machine cannot be encrypted by a server")
+    ends = [end.place for end in sources]
+    if not how.recursive:
+        ends += [single_target(end, target, several=len(sources) > 1) for end in sources]
+    else:
+        ends.append(target.place)
+    how.rules.check_used([end for end in ends if isinstance(end, Target)], deep=how.recursive)
 
 
-def _download(app: App, place: Place, target: Path, version_id: str) -> ObjectInfo:
-    from mcpy.fleet.transfer import download
+def _copy(app: App, sources: Sequence[End], target: End, how: How, *, jobs: int) -> None:
+    from mcpy.fleet.parallel import Stop, each
 
-    with app.out.progress(target.name) as advance:
-        return download(place, target, version_id=version_id, advance=advance)
+    tally, started, stop = Tally(), time.monotonic(), Stop()
+
+    def report(job: Job, outcome: ObjectInfo | McpyError) -> None:
+        tally.count += 1
+        if isinstance(outcome, McpyError):
+            tally.failures.append(outcome)
+            if not _alone(how, sources):
+                app.out.error(_naming(outcome, job), kind="error")
+            return
+        tally.size += outcome.size
+        if target.text != STREAM:
+            app.out.done(Copied(job, outcome, tally.count, tally.size))
+
+    with app.out.progress(_label(sources), total=_total(sources)) as advance:
+        own = replace(how, pace=replace(how.pace, advance=advance, stop=stop))
+        each(
+            plan(app, sources, target, own),
+            lambda job: run(app, job, own),
+            report,
+            jobs=1 if _alone(how, sources) or target.text == STREAM else jobs,
+            stop=stop,
+            cut=app.cut,
+        )
+    if tally.failures:
+        raise tally.failures[0] if _alone(how, sources) else sum_of(tally.failures, tally.count)
+    if target.text != STREAM and (app.out.json or tally.count > 1):
+        app.out.done(Summary(tally, time.monotonic() - started))
+
+
+def _alone(how: How, sources: Sequence[End]) -> bool:
+    return len(sources) == 1 and not how.recursive
+
+
+def _naming(error: McpyError, job: Job) -> McpyError:
+    """Say of which of many an error speaks."""
+    if not any(name in error.message for name in job.names):
+        error.message = f"{job.names[0]}: {error.message}"
+    return error
+
+
+def _label(sources: Sequence[End]) -> str:
+    return sources[0].name if len(sources) == 1 else f"{len(sources)} sources"
+
+
+def _total(sources: Sequence[End]) -> int | None:
+    sizes = [
+        end.place.stat().st_size
+        for end in sources
+        if isinstance(end.place, Path) and end.place.is_file()
+    ]
+    return sum(sizes) if len(sizes) == len(sources) else None

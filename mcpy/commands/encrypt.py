@@ -9,8 +9,8 @@ import click
 
 from mcpy.cli.app import pass_app
 from mcpy.cli.base import Group
-from mcpy.cli.many import for_each
-from mcpy.cli.params import BUCKET
+from mcpy.cli.many import buckets_of, for_each, jobs_option
+from mcpy.cli.params import BUCKETS
 from mcpy.errors import InputError, NotFoundError
 from mcpy.models import ALGORITHMS, BucketEncryption, check_key_name
 
@@ -122,34 +122,40 @@ def encrypt() -> None:
 @encrypt.command("set")
 @click.argument("scheme", type=click.Choice(["sse-s3", "sse-kms"], case_sensitive=False))
 @click.argument("arguments", nargs=-1, required=True, metavar="[KEY] TARGET...")
+@jobs_option
 @pass_app
-def set_(app: App, scheme: Scheme, arguments: tuple[str, ...]) -> None:
+def set_(app: App, scheme: Scheme, arguments: tuple[str, ...], *, jobs: int) -> None:
     """Encrypt new objects in the buckets TARGET by default; sse-kms takes the KEY to use.
+
+    TARGET may be a pattern over buckets, such as 'ALIAS/*'.
 
     The key is tried first, the setting is read back, and objects that are there already are
     counted: they stay as they are.
     """
     wanted, names = _wanted(scheme, arguments)
-    targets = [_bucket_only(BUCKET.parse(name), f"set {scheme} {wanted.key}") for name in names]
-    for_each(app, targets, lambda target: _set(app, target, scheme, wanted))
+    targets = [_bucket_only(BUCKETS.parse(name), f"set {scheme} {wanted.key}") for name in names]
+    buckets = buckets_of(app, targets)
+    for_each(app, buckets, lambda target: _set(app, target, scheme, wanted), jobs=jobs)
 
 
 @encrypt.command("info")
-@click.argument("targets", nargs=-1, required=True, type=BUCKET, metavar="TARGET...")
+@click.argument("targets", nargs=-1, required=True, type=BUCKETS, metavar="TARGET...")
+@jobs_option
 @pass_app
-def info(app: App, targets: tuple[Target, ...]) -> None:
+def info(app: App, targets: tuple[Target, ...], *, jobs: int) -> None:
     """Show the default encryption of buckets; exit 5 when there is none."""
-    buckets = [_bucket_only(target, "info") for target in targets]
-    for_each(app, buckets, lambda target: _info(app, target), data=True)
+    buckets = buckets_of(app, [_bucket_only(target, "info") for target in targets])
+    for_each(app, buckets, lambda target: _info(app, target), data=True, jobs=jobs)
 
 
 @encrypt.command("clear")
-@click.argument("targets", nargs=-1, required=True, type=BUCKET, metavar="TARGET...")
+@click.argument("targets", nargs=-1, required=True, type=BUCKETS, metavar="TARGET...")
+@jobs_option
 @pass_app
-def clear(app: App, targets: tuple[Target, ...]) -> None:
+def clear(app: App, targets: tuple[Target, ...], *, jobs: int) -> None:
     """Stop encrypting new objects by default; what is encrypted stays so."""
-    buckets = [_bucket_only(target, "clear") for target in targets]
-    for_each(app, buckets, lambda target: _clear(app, target))
+    buckets = buckets_of(app, [_bucket_only(target, "clear") for target in targets])
+    for_each(app, buckets, lambda target: _clear(app, target), jobs=jobs)
 
 
 def _wanted(

@@ -2,24 +2,47 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from itertools import chain, groupby, islice
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from mcpy.cli.app import pass_app
 from mcpy.cli.base import Command
+from mcpy.cli.many import buckets_of, sum_of
 from mcpy.cli.output import printable
-from mcpy.cli.params import TARGET
+from mcpy.cli.params import MOMENT, TARGETS
 from mcpy.cli.sizes import human_size
-from mcpy.errors import NotFoundError
+from mcpy.errors import Interrupted, McpyError, NotFoundError, UnsupportedError
+from mcpy.models import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
 
+    from mcpy.api.s3 import S3
     from mcpy.api.s3xml import Entry
     from mcpy.cli.app import App
-    from mcpy.models import Target
+
+PAGE = 1000
+NO_DATE = "1970-01-01T00:00:00Z"  # a prefix has none, and mc's type is a date
+
+
+@dataclass(frozen=True)
+class How:
+    """What to list of a target."""
+
+    recursive: bool = False
+    versions: bool = False
+    rewind: datetime | None = None
+    incomplete: bool = False
+    storage_class: str = ""
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """Return the options it is made of."""
+        return [one.name for one in fields(cls)]
 
 
 @dataclass(frozen=True)
@@ -30,6 +53,7 @@ class Line:
     name: str
     url: str
     versions: bool = False
+    ordinal: int = 1
 
     def data(self) -> dict[str, Any]:
         """Return mc's fields, and the encryption where the listing tells it."""
@@ -37,11 +61,12 @@ class Line:
         found: dict[str, Any] = {
             "status": "success",
             "type": "folder" if entry.is_prefix else "file",
-            "lastModified": entry.last_modified,
+            "lastModified": entry.last_modified or NO_DATE,
             "size": entry.size,
             "key": self.name,
             "etag": entry.etag,
             "url": self.url,
+            "versionOrdinal": self.ordinal,
         }
         if self.versions and not entry.is_prefix:
             found["versionId"] = entry.version_id
@@ -60,7 +85,8 @@ class Line:
         parts = [f"[{date}]" if date != "-" else " " * 25, f"{human_size(entry.size):>10}"]
         parts += [entry.storage_class] if entry.storage_class else []
         if self.versions and not entry.is_prefix:
-            parts += [entry.version_id, "DEL" if entry.is_delete_marker else "PUT"]
+            kind = "DEL" if entry.is_delete_marker else "PUT"
+            parts += [entry.version_id, f"v{self.ordinal}", kind]
         return " ".join([*parts, printable(self.name)])
 
 
@@ -81,46 +107,118 @@ class Summary:
 
 
 @click.command("ls", cls=Command)
-@click.argument("targets", nargs=-1, required=True, type=TARGET, metavar="TARGET...")
+@click.argument("targets", nargs=-1, required=True, type=TARGETS, metavar="TARGET...")
 @click.option("--recursive", "-r", is_flag=True, help="Below every prefix too.")
 @click.option("--versions", is_flag=True, help="All versions and delete markers.")
+@click.option("--rewind", type=MOMENT, help="What was there then.")
+@click.option("--incomplete", "-I", is_flag=True, help="Uploads that were never finished.")
+@click.option("--storage-class", "--sc", default="", help="Objects of this class only.")
 @click.option("--summarize", is_flag=True, help="Number and size at the end.")
+@click.option("--zip", "in_zip", is_flag=True, hidden=True)
 @pass_app
-def ls(app: App, /, targets: tuple[Target, ...], *, summarize: bool, **how: bool) -> None:
+def ls(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  # noqa: ANN401 - click's
     """List buckets (TARGET is an alias) or objects; exit 5 when a prefix matches nothing."""
-    count = size = 0
-    for target in targets:
-        for line in _lines(app, target, **how):
-            app.out.emit(line)
-            count += not line.entry.is_prefix
-            size += line.entry.size
-            if app.out.reader_left:
-                return
-    if summarize:
-        app.out.emit(Summary(count, size))
+    if options["in_zip"]:
+        raise UnsupportedError("ls does not look into zip archives", hint="mcpy cat, then unzip")
+    how = How(**{name: options[name] for name in How.names()})
+    named = buckets_of(app, targets)
+    total, failures = Summary(0, 0), list[McpyError]()
+    for target in named:
+        try:
+            total = _list(app, target, how, total)
+        except McpyError as error:
+            if len(named) == 1 or isinstance(error, Interrupted):
+                raise
+            app.out.error(error, kind="error")
+            failures.append(error)
+        if app.out.reader_left:
+            return
+    if options["summarize"]:
+        app.out.emit(total)
+    if failures:
+        raise sum_of(failures, len(named))
 
 
-def _lines(app: App, target: Target, *, recursive: bool, versions: bool) -> Iterator[Line]:
+def _list(app: App, target: Target, how: How, total: Summary) -> Summary:
+    """Write the lines of one target, and return ``total`` with its numbers added."""
+    count, size = total.count, total.size
+    for line in _lines(app, target, how):
+        app.out.emit(line)
+        count += not line.entry.is_prefix
+        size += line.entry.size
+        if app.out.reader_left:
+            break
+    return Summary(count, size)
+
+
+def _lines(app: App, target: Target, how: How) -> Iterator[Line]:
     client = app.s3(target.alias)
-    if not target.bucket and not recursive:
-        yield from _buckets(app, target)
-        return
-    url = f"{client.http.base_url}/{target.bucket}/"
-    listing = client.list_versions if versions else client.list_objects
-    folder, _, _ = target.key.rpartition("/")
-    skip = len(folder) + 1 if folder else 0
+    if target.bucket:
+        yield from _objects(client, target, how)
+    elif not how.recursive:
+        yield from _buckets(client)
+    else:
+        for bucket in client.list_buckets():
+            below = Target(target.alias, bucket.name)
+            for line in _objects(client, below, how):
+                name = f"{bucket.name}/{line.name}"
+                yield replace(line, name=name, url=client.http.base_url + "/")
+
+
+def _objects(client: S3, target: Target, how: How) -> Iterator[Line]:
+    folder, entries = _listed(client, target, how)
+    place = Target(target.alias, target.bucket, folder)
+    skip = len(folder.rpartition("/")[0]) + 1 if "/" in folder else 0
+    url = f"{client.http.base_url}/{target.bucket}/{place.key}"
     empty = True
-    for entry in listing(target.bucket, target.key, delimiter="" if recursive else "/"):
+    for entry, ordinal in _numbered(entries, versions=how.versions):
         empty = False
-        yield Line(entry, entry.key[skip:], url + (f"{folder}/" if folder else ""), versions)
+        if entry.is_prefix or how.storage_class in {"", entry.storage_class}:
+            yield Line(entry, entry.key[skip:], url, how.versions, ordinal)
     if empty and target.key:
         raise NotFoundError(f"nothing in `{target.alias}/{target.bucket}` begins `{target.key}`")
 
 
-def _buckets(app: App, target: Target) -> Iterator[Line]:
+def _listed(client: S3, target: Target, how: How) -> tuple[str, Iterable[Entry]]:
+    """Return the prefix that is listed, and what is there: a folder's name lists the folder."""
+    entries = _entries(client, target.bucket, target.key, how)
+    if not target.key or target.key.endswith("/"):
+        return target.key, entries
+    folder = target.key + "/"
+    # what sorts before the slash comes first: one page of it is looked through
+    first = list(islice(entries, PAGE))
+    if any(entry.key.startswith(folder) for entry in first):
+        return folder, _entries(client, target.bucket, folder, how)
+    return target.key, chain(first, entries)
+
+
+def _entries(client: S3, bucket: str, prefix: str, how: How) -> Iterator[Entry]:
+    from mcpy.api.multipart import list_uploads
+    from mcpy.fleet.transfer.walk import as_of
+
+    delimiter = "" if how.recursive else "/"
+    if how.incomplete:
+        return list_uploads(client, bucket, prefix, delimiter=delimiter)
+    if how.rewind and not how.versions:
+        return as_of(client.list_versions(bucket, prefix, delimiter=delimiter), how.rewind)
+    if how.versions:
+        return client.list_versions(bucket, prefix, delimiter=delimiter)
+    return client.list_objects(bucket, prefix, delimiter=delimiter)
+
+
+def _numbered(entries: Iterable[Entry], *, versions: bool) -> Iterator[tuple[Entry, int]]:
+    """Number the versions of each key from its oldest, as mc does."""
+    if not versions:
+        yield from ((entry, 1) for entry in entries)
+        return
+    for _, group in groupby(entries, lambda entry: entry.key):
+        together = list(group)
+        yield from zip(together, range(len(together), 0, -1), strict=True)
+
+
+def _buckets(client: S3) -> Iterator[Line]:
     from mcpy.api.s3xml import Entry
 
-    client = app.s3(target.alias)
     for bucket in client.list_buckets():
         entry = Entry(key=bucket.name, last_modified=bucket.created, is_prefix=True)
         yield Line(entry, bucket.name + "/", client.http.base_url + "/")

@@ -3,51 +3,60 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from mcpy.cli.app import pass_app
 from mcpy.cli.base import Command
-from mcpy.cli.many import for_each
+from mcpy.cli.enc import enc_c_option, enc_rules
+from mcpy.cli.many import JOBS, buckets_of, for_each, sum_of
 from mcpy.cli.output import printable
-from mcpy.cli.params import BUCKET
+from mcpy.cli.params import MOMENT, TARGETS
 from mcpy.cli.sizes import human_size
-from mcpy.errors import NotFoundError, S3Error
+from mcpy.commands.stat_bucket import bucket_stat
+from mcpy.errors import InputError, McpyError, NotFoundError, S3Error
+from mcpy.models import Target
 
 if TYPE_CHECKING:
-    from mcpy.api.s3 import ObjectInfo
+    from collections.abc import Iterator
+
+    from mcpy.api.s3 import S3, ObjectInfo
+    from mcpy.api.s3xml import Entry
     from mcpy.cli.app import App
+    from mcpy.cli.enc import EncRules
     from mcpy.cli.output import Result
-    from mcpy.models import BucketEncryption, Target
+
+EPOCH = "1970-01-01T00:00:00Z"
 
 
 @dataclass(frozen=True)
 class ObjectStat:
-    """One object."""
+    """One object; ``name`` is relative to what was asked for."""
 
     info: ObjectInfo
+    name: str = ""
 
     def data(self) -> dict[str, Any]:
         """Return mc's fields."""
         info = self.info
         found = {
             "status": "success",
-            "name": info.key.rpartition("/")[2] or info.key,
+            "name": self.name or info.key.rpartition("/")[2] or info.key,
             "lastModified": info.last_modified,
             "size": info.size,
             "etag": info.etag,
             "type": "file",
             "metadata": {_title(name): value for name, value in sorted(info.metadata.items())},
         }
-        return found | ({"versionID": info.version_id} if info.version_id else {})
+        found |= {"versionID": info.version_id} if info.version_id else {}
+        return found | ({"checksum": dict(info.checksums)} if info.checksums else {})
 
     def text(self) -> str:
         """Return one fact a line."""
         info = self.info
         rows = [
-            ("Name", info.key),
+            ("Name", self.name or info.key),
             ("Date", info.last_modified.replace("T", " ").replace("Z", " UTC")),
             ("Size", f"{human_size(info.size)} ({info.size} bytes)"),
             ("ETag", info.etag),
@@ -60,34 +69,30 @@ class ObjectStat:
 
 
 @dataclass(frozen=True)
-class BucketStat:
-    """One bucket; ``encryption`` is None when it has no default."""
+class FolderStat:
+    """A prefix, a bucket by name alone, or a delete marker: what has no metadata."""
 
-    target: Target
-    encryption: BucketEncryption | None
+    name: str
+    marker: Entry | None = None
 
     def data(self) -> dict[str, Any]:
-        """Return mc's fields, as far as they concern encryption."""
-        encryption: dict[str, str] = {}
-        if self.encryption:
-            encryption = {"algorithm": self.encryption.algorithm}
-            encryption |= {"keyId": self.encryption.key_id} if self.encryption.key_id else {}
-        return {
+        """Return mc's fields."""
+        found: dict[str, Any] = {
             "status": "success",
-            "name": self.target.bucket + "/",
-            "lastModified": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "name": self.name,
+            "lastModified": self.marker.last_modified if self.marker else EPOCH,
             "size": 0,
-            "type": "folder",
-            "Encryption": encryption,
+            "etag": "",
+            "type": "file" if self.marker else "folder",
         }
+        if self.marker:
+            found |= {"versionID": self.marker.version_id, "isDeleteMarker": True}
+        return found
 
     def text(self) -> str:
-        """Return name and default encryption."""
-        found = self.encryption
-        shown = "none"
-        if found:
-            shown = f"{found.algorithm}{f' ({found.key})' if found.key_id else ''}"
-        return f"Name      : {self.target.bucket}\nType      : bucket\nEncryption: {shown}"
+        """Return name and kind."""
+        kind = f"delete marker {self.marker.version_id}" if self.marker else "folder"
+        return printable(f"{'Name':<11}: {self.name}\n{'Type':<11}: {kind}")
 
 
 def _title(name: str) -> str:
@@ -100,25 +105,169 @@ def _encryption(info: ObjectInfo) -> str:
 
 
 @click.command("stat", cls=Command)
-@click.argument("targets", nargs=-1, required=True, type=BUCKET, metavar="TARGET...")
+@click.argument("targets", nargs=-1, required=True, type=TARGETS, metavar="TARGET...")
+@click.option("--recursive", "-r", is_flag=True, help="All that is below TARGET.")
+@click.option("--versions", is_flag=True, help="Every version.")
 @click.option("--version-id", "--vid", default="", help="This version.")
+@click.option("--rewind", type=MOMENT, help="The version that was the latest then.")
+@click.option("--no-list", is_flag=True, help="Ask for objects alone, never for listings.")
+@click.option("--verbose", is_flag=True, help="Of an alias, all about its buckets.")
+@click.option(
+    "--jobs", type=click.IntRange(1, 64), default=JOBS, metavar="N", help="At a time. [4]"
+)
+@enc_c_option
 @pass_app
-def stat(app: App, targets: tuple[Target, ...], *, version_id: str) -> None:
-    """Show size, date, metadata and encryption of objects, the default encryption of buckets."""
-    for_each(app, targets, lambda target: _stat(app, target, version_id), data=True)
+def stat(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  # noqa: ANN401 - click's
+    """Show size, date, metadata and encryption of objects, the settings of buckets."""
+    rules = enc_rules(app, options)
+    if options["version_id"] and (options["versions"] or options["recursive"]):
+        raise InputError("--version-id names a version of one object")
+    deep = options["recursive"] or options["versions"]
+    everything = options["verbose"] or deep
+    named = list(_named(app, buckets_of(app, targets), verbose=everything))
+    if deep:
+        _many(app, named, rules, options)
+        return
+    for_each(
+        app,
+        named,
+        lambda target: _stat(app, target, rules, options),
+        data=True,
+        jobs=options["jobs"],
+    )
 
 
-def _stat(app: App, target: Target, version_id: str) -> Result:
+def _named(app: App, targets: list[Target], *, verbose: bool) -> Iterator[Target | FolderStat]:
+    """Put the buckets of an alias in its place."""
+    for target in targets:
+        if target.bucket:
+            yield target
+            continue
+        for bucket in app.s3(target.alias).list_buckets():
+            below = Target(target.alias, bucket.name)
+            yield below if verbose else FolderStat(bucket.name + "/")
+
+
+def _stat(
+    app: App, target: Target | FolderStat, rules: EncRules, options: dict[str, Any]
+) -> Result:
+    if isinstance(target, FolderStat):
+        return target
     client = app.s3(target.alias)
     if not target.key:
-        return BucketStat(target, client.get_bucket_encryption(target.bucket))
+        if options["no_list"]:
+            return _bucket_alone(client, target)
+        return bucket_stat(client, app.admin(target.alias), target)
+    from mcpy.cli.versions import version_of
+
+    version = version_of(client, target, options["version_id"], options["rewind"])
     try:
-        return ObjectStat(client.head_object(target.bucket, target.key, version_id=version_id))
+        return ObjectStat(_head(client, target, version, rules))
     except S3Error as e:
-        if e.status == 404:
-            raise NotFoundError(f"`{target}` is not there", hint=_list_hint(target)) from e
-        raise
+        if e.status != 404:
+            raise
+        if not (version or options["no_list"]) and _is_folder(client, target):
+            return FolderStat(target.key.rstrip("/").rpartition("/")[2] + "/")
+        hint = f"mcpy ls {target.alias}/{target.bucket}"
+        raise NotFoundError(f"`{target}` is not there", hint=hint) from e
 
 
-def _list_hint(target: Target) -> str:
-    return f"mcpy ls {target.alias}/{target.bucket}"
+def _bucket_alone(client: S3, target: Target) -> FolderStat:
+    if not client.bucket_exists(target.bucket):
+        raise NotFoundError(f"`{target}` is not there", hint=f"mcpy ls {target.alias}")
+    return FolderStat(target.bucket + "/")
+
+
+def _head(client: S3, target: Target, version_id: str, rules: EncRules) -> ObjectInfo:
+    from mcpy.api.s3info import ASK_CHECKSUM, customer_headers
+
+    headers = {**ASK_CHECKSUM, **customer_headers(rules.key(target))}
+    return client.head_object(target.bucket, target.key, version_id=version_id, headers=headers)
+
+
+def _is_folder(client: S3, target: Target) -> bool:
+    folder = target.key.rstrip("/") + "/"
+    return next(iter(client.list_objects(target.bucket, folder, delimiter="/")), None) is not None
+
+
+def _many(
+    app: App, targets: list[Target | FolderStat], rules: EncRules, options: dict[str, Any]
+) -> None:
+    """Ask for every object below the targets, some at a time, however many they are."""
+    from mcpy.fleet.parallel import Stop, each
+
+    failures: list[McpyError] = []
+    count = 0
+
+    def report(_: object, outcome: Result | McpyError) -> None:
+        nonlocal count
+        count += 1
+        if isinstance(outcome, McpyError):
+            app.out.error(outcome, kind="error")
+            failures.append(outcome)
+        else:
+            app.out.emit(outcome)
+
+    each(
+        _below(app, targets, options),
+        lambda one: one if isinstance(one, FolderStat) else _one(app, one, rules),
+        report,
+        jobs=options["jobs"],
+        stop=Stop(),
+        cut=app.cut,
+    )
+    if failures:
+        raise sum_of(failures, count)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """An object to ask for, under the name to show."""
+
+    target: Target
+    version_id: str
+    name: str
+
+
+def _one(app: App, wanted: _Wanted, rules: EncRules) -> ObjectStat:
+    info = _head(app.s3(wanted.target.alias), wanted.target, wanted.version_id, rules)
+    return ObjectStat(info, wanted.name)
+
+
+def _below(
+    app: App, targets: list[Target | FolderStat], options: dict[str, Any]
+) -> Iterator[_Wanted | FolderStat]:
+    for target in targets:
+        if isinstance(target, FolderStat):
+            yield target
+            continue
+        empty = True
+        for entry in _listed(app.s3(target.alias), target, options):
+            empty = False
+            yield _named_entry(target, entry)
+        if empty and target.key:
+            raise NotFoundError(f"`{target}` is not there")
+
+
+def _listed(client: S3, target: Target, options: dict[str, Any]) -> Iterator[Entry]:
+    from mcpy.fleet.transfer.walk import as_of, is_below
+
+    if options["versions"]:
+        listed = client.list_versions(target.bucket, target.key)
+    elif options["rewind"]:
+        listed = as_of(client.list_versions(target.bucket, target.key), options["rewind"])
+    else:
+        listed = client.list_objects(target.bucket, target.key)
+    for entry in listed:
+        below = options["recursive"] and is_below(entry.key, target.key)
+        if below or entry.key == target.key:
+            yield entry
+
+
+def _named_entry(target: Target, entry: Entry) -> _Wanted | FolderStat:
+    from mcpy.fleet.transfer.walk import relative_name
+
+    name = relative_name(target, entry.key, contents=target.key.endswith("/"))
+    if entry.is_delete_marker:
+        return FolderStat(name, entry)
+    return _Wanted(Target(target.alias, target.bucket, entry.key), entry.version_id, name)

@@ -89,12 +89,23 @@ def test_a_prefix_is_no_bucket(mcpy: Mcpy, command: str) -> None:
     )
 
 
-@pytest.mark.parametrize("command", ["mb", "rb"])
-def test_an_alias_is_no_bucket(mcpy: Mcpy, command: str) -> None:
-    assert mcpy(command, "play") == (
+def test_an_alias_is_no_bucket(mcpy: Mcpy) -> None:
+    assert mcpy("mb", "play") == (
         2,
         "",
         "mcpy: error: `play` names no bucket\nmcpy: hint: play/BUCKET\n",
+    )
+
+
+@pytest.mark.parametrize("options", [[], ["--force"], ["--dangerous"]])
+def test_a_whole_server_is_emptied_of_buckets_only_when_asked_twice(
+    mcpy: Mcpy, options: list[str]
+) -> None:
+    assert mcpy("rb", *options, "play") == (
+        2,
+        "",
+        "mcpy: error: `play` is a whole server: every bucket on it would go\n"
+        "mcpy: hint: mcpy rb --force --dangerous play\n",
     )
 
 
@@ -180,13 +191,15 @@ def test_rb_with_force_removes_every_version_first(mcpy: Mcpy, server: Server) -
         "<ListVersionsResult><Version><Key>a</Key><VersionId>v1</VersionId></Version>"
         "<DeleteMarker><Key>a</Key><VersionId>v2</VersionId></DeleteMarker></ListVersionsResult>",
     )
-    server.replies = [versions, ok(), ok(), ok()]
+    deleted = xml(
+        200,
+        "<DeleteResult><Deleted><Key>a</Key><VersionId>v1</VersionId></Deleted>"
+        "<Deleted><Key>a</Key><VersionId>v2</VersionId></Deleted></DeleteResult>",
+    )
+    server.replies = [versions, deleted, ok()]
     assert mcpy("rb", "--force", "play/enc-1") == (0, "Removed bucket `play/enc-1`.\n", "")
-    assert server.calls[1:] == [
-        "DELETE /enc-1/a?versionId=v1",
-        "DELETE /enc-1/a?versionId=v2",
-        "DELETE /enc-1",
-    ]
+    assert server.calls[1:] == ["POST /enc-1?delete=", "DELETE /enc-1"]
+    assert b"<Key>a</Key><VersionId>v2</VersionId>" in server.requests[1].content
 
 
 def test_rb_with_force_asks_a_person_first(mcpy: Mcpy) -> None:

@@ -1,0 +1,99 @@
+"""The two ends of a copy: files on this machine, standard streams, and objects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mcpy.errors import ConfigError, InputError, NoAliasError
+from mcpy.models import Target
+
+if TYPE_CHECKING:
+    from mcpy.cli.app import App
+
+STREAM = "-"
+
+
+@dataclass(frozen=True)
+class End:
+    """One end as it was typed.
+
+    Attributes:
+        place: a file or folder, an object or prefix, or None for a standard stream.
+        folder: whether it ends with a slash, and so means what is in it.
+    """
+
+    text: str
+    place: Path | Target | None
+    folder: bool = False
+
+    @property
+    def name(self) -> str:
+        """Its last part, which it keeps below a folder."""
+        if isinstance(self.place, Target):
+            return self.place.key.rstrip("/").rpartition("/")[2]
+        return self.place.name if self.place else ""
+
+
+def read_end(app: App, text: str) -> End:
+    """Tell a file from an object: what begins with an alias is an object.
+
+    Nothing is guessed: a path with a slash whose folder is not there names an alias that is not.
+
+    Raises:
+        NoAliasError: it is neither.
+    """
+    folder = text.endswith("/")
+    if text == STREAM:
+        return End(text, None)
+    name, slash, _ = text.partition("/")
+    if name in {"", ".", "..", "~"} or text in {".", ".."}:
+        return End(text, Path(text).expanduser(), folder or text in {".", ".."})
+    try:
+        app.store.get(name)
+    except NoAliasError:
+        path = Path(text)
+        if not slash or path.exists() or path.parent.is_dir():
+            return End(text, path, folder)
+        raise
+    return End(text, Target.parse(text), folder)
+
+
+def single_target(source: End, target: End, *, several: bool) -> Path | Target | None:
+    """Return where one source goes: below a folder or a bucket it keeps its name.
+
+    Raises:
+        InputError: the target names no bucket, or cannot hold several sources.
+    """
+    place = target.place
+    if place is None:
+        return None
+    if isinstance(place, Path):
+        if target.folder or place.is_dir():
+            return place / source.name
+    elif not place.bucket:
+        raise InputError(f"`{place}` names no bucket", hint=f"{place}/BUCKET/{source.name}")
+    elif not place.key or target.folder:
+        if source.place is None:
+            raise InputError(f"`{place}` names no object", hint=f"{place}/OBJECT")
+        return Target(place.alias, place.bucket, place.key + source.name)
+    if several:
+        raise InputError(f"several sources do not fit into `{place}`", hint=f"{place}/")
+    return place
+
+
+def target_below(target: End, relative: str) -> Path | Target:
+    """Return where ``relative`` goes below the folder ``target``.
+
+    Raises:
+        ConfigError: an object's name would lead out of the folder.
+    """
+    place = target.place
+    if isinstance(place, Target):
+        start = place.key if not place.key or target.folder else place.key + "/"
+        return Target(place.alias, place.bucket, start + relative)
+    parts = relative.split("/")
+    if place is None or ".." in parts or relative.startswith("/") or "\x00" in relative:
+        raise ConfigError(f"the object `{relative}` has no place below {target.text}")
+    return place / relative

@@ -1,0 +1,188 @@
+"""The work behind ``mcpy cp``: what is to be copied where, one by one, and the copying of one."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mcpy.cli.ends import STREAM, End, single_target, target_below
+from mcpy.errors import ConfigError, InputError, NotFoundError, S3Error
+from mcpy.models import Target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
+
+    from mcpy.api.s3 import ObjectInfo
+    from mcpy.cli.app import App
+    from mcpy.cli.enc import EncRules
+    from mcpy.fleet.transfer import Pace, Place
+    from mcpy.fleet.transfer.walk import Found
+
+
+@dataclass(frozen=True)
+class How:
+    """The options of one run of ``cp``; ``headers`` are given to every object that is stored."""
+
+    rules: EncRules
+    pace: Pace
+    headers: dict[str, str]
+    recursive: bool = False
+    version_id: str = ""
+    rewind: datetime | None = None
+    older_s: float | None = None
+    newer_s: float | None = None
+    decrypt: bool = False
+    preserve: bool = False
+
+
+@dataclass(frozen=True)
+class Job:
+    """One thing to copy; an end that is None is a standard stream."""
+
+    source: Path | Target | None
+    target: Path | Target | None
+    version_id: str = ""
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """Both ends as they are shown."""
+        return str(self.source or STREAM), str(self.target or STREAM)
+
+
+def plan(app: App, sources: Sequence[End], target: End, how: How) -> Iterator[Job]:
+    """Yield what is to be done; below folders and prefixes it is found while it is copied.
+
+    Raises:
+        InputError: an end does not fit the other.
+    """
+    from mcpy.cli.versions import version_of
+
+    for source in sources:
+        if how.recursive and not _is_file(source):
+            yield from _below(app, source, target, how)
+            continue
+        _check_single(source, target)
+        version = ""
+        if isinstance(source.place, Target):
+            client = app.s3(source.place.alias)
+            version = version_of(client, source.place, how.version_id, how.rewind)
+        goal = single_target(source, target, several=len(sources) > 1)
+        yield Job(source.place, goal, version)
+
+
+def _is_file(source: End) -> bool:
+    return source.place is None or (isinstance(source.place, Path) and source.place.is_file())
+
+
+def _check_single(source: End, target: End) -> None:
+    if not isinstance(source.place, Target) and not isinstance(target.place, Target):
+        raise InputError("both ends are files on this machine", hint="cp")
+    if isinstance(source.place, Target):
+        if not source.place.key or source.folder:
+            hint = f"mcpy cp --recursive {source.text} {target.text}"
+            raise InputError(f"`{source.text}` is not an object", hint=hint)
+    elif isinstance(source.place, Path) and not source.place.is_file():
+        if source.place.is_dir():
+            hint = f"mcpy cp --recursive {source.text} {target.text}"
+            raise InputError(f"the file {source.text} is a folder", hint=hint)
+        what = "is not a regular file" if source.place.exists() else "is not there"
+        raise ConfigError(f"the file {source.text} {what}")
+
+
+def _below(app: App, source: End, target: End, how: How) -> Iterator[Job]:
+    for end in (source.place, target.place):
+        if isinstance(end, Target) and not end.bucket:
+            raise InputError(f"`{end}` names no bucket", hint=f"{end}/BUCKET")
+    if how.version_id:
+        raise InputError("--version-id names a version of one object")
+    for one in _found(app, source, target, how):
+        if _wanted(one, how):
+            yield Job(one.end, target_below(target, one.relative), one.version_id)
+
+
+def _found(app: App, source: End, target: End, how: How) -> Iterator[Found]:
+    from mcpy.fleet.transfer.walk import walk_files, walk_objects
+
+    place = source.place
+    if isinstance(place, Target):
+        client = app.s3(place.alias)
+        return walk_objects(client, place, contents=source.folder, moment=how.rewind)
+    if place is None or not place.is_dir():
+        raise ConfigError(f"the folder {source.text} is not there")
+    if not isinstance(target.place, Target):
+        raise InputError("both ends are on this machine", hint="cp -r")
+    return walk_files(place, contents=source.folder)
+
+
+def _wanted(found: Found, how: How) -> bool:
+    if found.relative.endswith("/") or not found.relative:
+        return False  # the marker of an empty folder
+    age_s = time.time() - found.modified_s
+    if how.older_s is not None and age_s < how.older_s:
+        return False
+    return how.newer_s is None or age_s <= how.newer_s
+
+
+def run(app: App, job: Job, how: How) -> ObjectInfo:
+    """Copy one thing and return what became of it.
+
+    Raises:
+        NotFoundError: the source is not there.
+    """
+    from mcpy.fleet import transfer
+
+    if not isinstance(job.target, Target):
+        return _fetch(app, job, how)
+    wish = transfer.Wish(how.rules.wanted(job.target), how.headers, decrypt=how.decrypt)
+    place = _place(app, job.target, how)
+    if job.source is None:
+        return transfer.upload_stream(app.read_bytes, place, wish, how.pace)
+    if isinstance(job.source, Path):
+        if how.preserve:
+            from mcpy.fleet.transfer.attributes import of_file
+
+            wish = replace(wish, headers={**of_file(job.source), **wish.headers})
+        return transfer.upload(job.source, place, wish, how.pace)
+    source = _place(app, job.source, how, job.version_id)
+    return _of_source(job.source, lambda: transfer.copy(source, place, wish, how.pace))
+
+
+def _place(app: App, target: Target, how: How, version_id: str = "") -> Place:
+    from mcpy.fleet.transfer import Place
+
+    return Place(app.s3(target.alias), target, version_id, how.rules.key(target))
+
+
+def _fetch(app: App, job: Job, how: How) -> ObjectInfo:
+    from mcpy.fleet import transfer
+    from mcpy.fleet.transfer.attributes import restore
+
+    if not isinstance(job.source, Target):
+        raise InputError("both ends are files on this machine", hint="cp")
+    source, goal = _place(app, job.source, how, job.version_id), job.target
+    if not isinstance(goal, Path):
+        return _of_source(job.source, lambda: transfer.pour(source, app.out.raw, pace=how.pace))
+    try:
+        goal.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise ConfigError(f"cannot make the folder {goal.parent}: {e.strerror}") from e
+    if goal.is_dir():
+        raise ConfigError(f"cannot write {goal}: it is a folder")
+    info = _of_source(job.source, lambda: transfer.download(source, goal, how.pace))
+    if how.preserve:
+        restore(goal, info.metadata)
+    return info
+
+
+def _of_source(source: Target, act: Callable[[], ObjectInfo]) -> ObjectInfo:
+    """Say which object is missing: HEAD has no words for it."""
+    try:
+        return act()
+    except S3Error as e:
+        if e.api_code in {"", "NoSuchKey", "NoSuchVersion"} and e.status == 404:
+            hint = f"mcpy ls {source.alias}/{source.bucket}"
+            raise NotFoundError(f"`{source}` is not there", hint=hint) from e
+        raise

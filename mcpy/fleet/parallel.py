@@ -1,0 +1,149 @@
+"""Doing one thing to many in threads: bounded, reported in order, and ended together.
+
+The threads are daemons: a server that stands still must not keep an interrupted command alive.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from mcpy.errors import Interrupted, McpyError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+T = TypeVar("T")
+R = TypeVar("R")
+_PATIENCE_S = 2.0
+
+
+class Stop:
+    """Tells threads to end; a stop that was made from another ends with it."""
+
+    def __init__(self, parent: Stop | None = None) -> None:
+        self._parent = parent
+        self._event = threading.Event()
+
+    def set(self) -> None:
+        """End the work."""
+        self._event.set()
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the work has to end."""
+        return self._event.is_set() or bool(self._parent and self._parent.wanted)
+
+    def check(self) -> None:
+        """Raise Interrupted when the work has to end."""
+        if self.wanted:
+            raise Interrupted("interrupted")
+
+
+class _Slot(Generic[T, R]):
+    """One item and, once ``done``, what became of it."""
+
+    def __init__(self, item: T) -> None:
+        self.item = item
+        self.done = threading.Event()
+        self.result: R | None = None
+        self.error: BaseException | None = None
+
+    def run(self, act: Callable[[T], R], stop: Stop) -> None:
+        try:
+            stop.check()
+            self.result = act(self.item)
+        except BaseException as e:  # noqa: BLE001 - carried to the thread that waits, whatever it is
+            self.error = e
+        self.done.set()
+
+    def outcome(self) -> R | McpyError:
+        self.done.wait()
+        if isinstance(self.error, McpyError) and not isinstance(self.error, Interrupted):
+            return self.error
+        if self.error:
+            raise self.error
+        return self.result  # type: ignore[return-value]  # act's own, once done without an error
+
+
+def each(
+    items: Iterable[T],
+    act: Callable[[T], R],
+    report: Callable[[T, R | McpyError], None],
+    *,
+    jobs: int,
+    stop: Stop,
+    cut: Callable[[], None] = lambda: None,
+) -> None:
+    """Call ``act`` on the items, ``jobs`` at a time, and ``report`` on each outcome in order.
+
+    Items are taken as they are needed. When ``report`` raises, or Ctrl-C comes, the rest is
+    stopped: ``stop`` is set, and ``cut`` breaks what still waits for a server.
+    """
+    if jobs == 1:
+        for item in items:
+            slot: _Slot[T, R] = _Slot(item)
+            slot.run(act, stop)
+            report(item, slot.outcome())
+        return
+    _Crew(act, jobs=jobs, stop=stop, cut=cut).work(items, report)
+
+
+class _Crew(Generic[T, R]):
+    """The threads behind ``each``."""
+
+    def __init__(
+        self, act: Callable[[T], R], *, jobs: int, stop: Stop, cut: Callable[[], None]
+    ) -> None:
+        self._act = act
+        self._jobs = jobs
+        self._stop = stop
+        self._cut = cut
+        self._threads: list[threading.Thread] = []
+        self._tasks: queue.SimpleQueue[_Slot[T, R] | None] = queue.SimpleQueue()
+
+    def work(self, items: Iterable[T], report: Callable[[T, R | McpyError], None]) -> None:
+        waiting: deque[_Slot[T, R]] = deque()
+        try:
+            for item in items:
+                waiting.append(_Slot(item))
+                self._hand_over(waiting[-1])
+                while len(waiting) >= 2 * self._jobs or waiting[0].done.is_set():
+                    slot = waiting.popleft()
+                    report(slot.item, slot.outcome())
+                    if not waiting:
+                        break
+            for slot in waiting:
+                report(slot.item, slot.outcome())
+        except BaseException:
+            self._stop.set()
+            raise
+        finally:
+            self._end()
+
+    def _hand_over(self, slot: _Slot[T, R]) -> None:
+        self._tasks.put(slot)
+        if len(self._threads) < self._jobs:
+            thread = threading.Thread(target=self._run, daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _run(self) -> None:
+        while slot := self._tasks.get():
+            slot.run(self._act, self._stop)
+
+    def _end(self) -> None:
+        for _ in self._threads:
+            self._tasks.put(None)
+        self._join()
+        if any(thread.is_alive() for thread in self._threads):
+            self._cut()
+            self._join()
+
+    def _join(self) -> None:
+        until = time.monotonic() + _PATIENCE_S
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))

@@ -1,0 +1,203 @@
+"""Where an object is, what it should become, and how fast to move it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from mcpy.api.s3info import ASK_CHECKSUM, customer_headers, sse_headers
+from mcpy.errors import InputError, IntegrityError, NotFoundError, S3Error, UnreachableError
+from mcpy.fleet.parallel import Stop
+from mcpy.models import bare_key_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from mcpy.api.http import Stream
+    from mcpy.api.s3 import S3, ObjectInfo
+    from mcpy.models import CustomerKey, ObjectEncryption, Target
+
+CHUNK_BYTES = 1024 * 1024
+_LOOPBACK = ("http://127.", "http://localhost", "http://[::1]")
+_PASSING = {408, 429, 500, 502, 503, 504}
+_REFUSED_UNDONE = {429, 503}
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Place:
+    """An object on one server; ``key`` opens it when it is encrypted with its owner's (SSE-C)."""
+
+    s3: S3
+    target: Target
+    version_id: str = ""
+    key: CustomerKey | None = None
+
+    @property
+    def at(self) -> tuple[str, str]:
+        """Bucket and key."""
+        return self.target.bucket, self.target.key
+
+    def head(self) -> ObjectInfo:
+        """Return what the server says of the object."""
+        headers = self._key_headers()
+        return self.s3.head_object(*self.at, version_id=self.version_id, headers=headers)
+
+    @contextmanager
+    def open(
+        self, headers: Mapping[str, str] | None = None, *, part_number: int = 0
+    ) -> Iterator[tuple[ObjectInfo, Stream]]:
+        """Open the object; ``headers`` may name a range."""
+        sent = {**ASK_CHECKSUM, **self._key_headers(), **(headers or {})}
+        query = [("partNumber", str(part_number))] if part_number else []
+        with self.s3.get_object(
+            *self.at, version_id=self.version_id, headers=sent, query=query
+        ) as opened:
+            yield opened
+
+    def _key_headers(self) -> dict[str, str]:
+        if self.key:
+            require_private(self.s3, self.target)
+        return customer_headers(self.key)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What an object should become.
+
+    Attributes:
+        encryption: None leaves it to the bucket's default, or to the source of a copy.
+        headers: content type, metadata, tags, storage class, retention.
+        decrypt: whether a copy may lose its source's encryption.
+    """
+
+    encryption: ObjectEncryption | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    decrypt: bool = False
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How to move an object.
+
+    Attributes:
+        advance: told of bytes moved.
+        parallel: parts or ranges at a time.
+        multipart: whether an upload may be in parts.
+        resume: whether what arrived is kept after a failure, and used the next time.
+        stop: ends the work.
+    """
+
+    advance: Callable[[int], None] = lambda _: None
+    parallel: int = 4
+    multipart: bool = True
+    resume: bool = False
+    stop: Stop = field(default_factory=Stop)
+
+    def moved(self, count: int) -> None:
+        """Report bytes that were moved; raise Interrupted when the work has to end."""
+        self.stop.check()
+        self.advance(count)
+
+
+def require_private(s3: S3, target: Target) -> None:
+    """Refuse to send an SSE-C key where others can read it; loopback is for the server to say.
+
+    Raises:
+        InputError: the alias is plain http on another machine.
+    """
+    url = s3.http.base_url
+    if url.startswith("http:") and not url.startswith(_LOOPBACK):
+        raise InputError(
+            f"an SSE-C key is not sent over plain http to `{target.alias}`",
+            hint="set the alias to an https URL",
+        )
+
+
+def request_headers(place: Place, encryption: ObjectEncryption | None) -> dict[str, str]:
+    """Return the headers that ask for ``encryption`` at ``place``."""
+    if encryption and encryption.customer_key:
+        require_private(place.s3, place.target)
+    return sse_headers(encryption)
+
+
+def again(s3: S3, act: Callable[[], R], *, idempotent: bool) -> R:
+    """Call ``act``, and again after a passing failure as often as ``--retries`` says.
+
+    Without ``idempotent`` only where the server said that it did nothing.
+    """
+    options = s3.http.options
+    for attempt in range(options.retries):
+        try:
+            return act()
+        except S3Error as e:
+            if e.status not in (_PASSING if idempotent else _REFUSED_UNDONE):
+                raise
+        except UnreachableError:
+            if not idempotent:
+                raise
+        options.sleep(min(5.0, 0.2 * 2**attempt))
+    return act()
+
+
+def verified(
+    place: Place, size: int, encryption: ObjectEncryption | None, *, readable: bool = False
+) -> ObjectInfo:
+    """Look at what was stored: a 200 alone proves neither size nor encryption.
+
+    With ``readable`` a byte is read too: a copy may be stored and yet never open again.
+
+    Raises:
+        IntegrityError: the object has another size, or is not encrypted as asked.
+    """
+    info = place.head()
+    if info.size != size:
+        raise IntegrityError(f"`{place.target}` was stored with {info.size} of {size} bytes")
+    if encryption and not _matches(info.encryption, encryption):
+        shown = info.encryption.scheme or "no encryption"
+        raise IntegrityError(
+            f"the server took `{place.target}` and stored it with {shown}",
+            hint=f"mcpy rm {place.target}",
+        )
+    if readable and info.size and info.encryption.scheme:
+        _read_a_byte(place)
+    return info
+
+
+def _read_a_byte(place: Place) -> None:
+    try:
+        with place.open({"range": "bytes=0-0"}) as (_, stream):
+            if next(stream.chunks(), b""):
+                return
+    except (S3Error, UnreachableError) as e:
+        raise IntegrityError(f"`{place.target}` was stored and cannot be read: {e}") from e
+    raise IntegrityError(f"`{place.target}` was stored and cannot be read: it gave no byte")
+
+
+def _matches(stored: ObjectEncryption, wanted: ObjectEncryption) -> bool:
+    if wanted.customer_key or stored.customer:
+        return bool(wanted.customer_key) and stored.customer
+    if stored.algorithm != wanted.algorithm:
+        return False
+    # without a key in the request the server uses its default key
+    return not wanted.key_id or bare_key_id(stored.key_id) == bare_key_id(wanted.key_id)
+
+
+def existing(place: Place) -> ObjectInfo:
+    """Return what the server says of an object that must be there.
+
+    Raises:
+        NotFoundError: it is not.
+    """
+    try:
+        return place.head()
+    except S3Error as e:
+        if e.status == 404:
+            raise NotFoundError(f"`{place.target}` is not there") from e
+        raise
+
+
+def covers(prefix: str, name: str) -> bool:
+    """Whether ``prefix`` is ``name`` or a folder above it; a bucket never covers its namesakes."""
+    return name == prefix or name.startswith(prefix if prefix.endswith("/") else prefix + "/")

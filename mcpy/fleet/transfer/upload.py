@@ -1,0 +1,222 @@
+"""Store files, streams and other servers' objects; large ones in parts, some at a time."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import mimetypes
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mcpy.api.multipart import MAX_PARTS, MultipartUpload, Part, list_uploads
+from mcpy.errors import McpyError, UnsupportedError
+from mcpy.fleet.parallel import Stop, each
+from mcpy.fleet.transfer.place import Pace, Place, Wish, again, request_headers, verified
+from mcpy.fleet.transfer.source import FileSource, MemorySource
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from mcpy.api.s3 import ObjectInfo
+    from mcpy.fleet.transfer.source import Body, Source
+
+PART_BYTES = 16 * 1024**2
+MAX_PUT_BYTES = 5 * 1024**3
+MAX_OBJECT_BYTES = 5 * 1024**4
+_OPAQUE = "application/octet-stream"
+
+
+def upload(source: Path, place: Place, wish: Wish, pace: Pace) -> ObjectInfo:
+    """Store a file as an object and return what the server says of it.
+
+    Raises:
+        IntegrityError: the stored object has another size, or is not encrypted as asked.
+    """
+    kind = mimetypes.guess_type(source.name)[0] or _OPAQUE
+    described = replace(wish, headers={"content-type": kind, **wish.headers})
+    return store(FileSource(source), place, described, pace)
+
+
+def upload_stream(
+    read: Callable[[int], bytes], place: Place, wish: Wish, pace: Pace
+) -> ObjectInfo:
+    """Store what ``read`` gives until it gives nothing; raises as ``upload``."""
+    described = replace(wish, headers={"content-type": _OPAQUE, **wish.headers})
+    first = _filled(read)
+    if len(first) < PART_BYTES:
+        return store(MemorySource(first), place, described, pace)
+    size = 0
+
+    def pieces() -> Iterator[tuple[int, Source, int]]:
+        nonlocal size
+        number, content = 1, first
+        while content:
+            if number > MAX_PARTS:
+                raise UnsupportedError(f"`{place.target}` would have more than {MAX_PARTS} parts")
+            size += len(content)
+            yield number, MemorySource(content), 0
+            number, content = number + 1, _filled(read)
+
+    started = _start(place, described)
+    # what is read ahead is held in memory: fewer at a time than of a file
+    _send_all(started, pieces(), {}, replace(pace, parallel=min(2, pace.parallel), resume=False))
+    return verified(place, size, wish.encryption)
+
+
+def _filled(read: Callable[[int], bytes]) -> bytes:
+    content = bytearray()
+    while len(content) < PART_BYTES and (chunk := read(PART_BYTES - len(content))):
+        content += chunk
+    return bytes(content)
+
+
+def store(source: Source, place: Place, wish: Wish, pace: Pace) -> ObjectInfo:
+    """Store a source of known size; raises as ``upload``."""
+    if source.size > MAX_OBJECT_BYTES:
+        raise UnsupportedError(f"`{place.target}` would be larger than S3 allows (5 TiB)")
+    if pace.multipart and source.size > PART_BYTES:
+        _in_parts(source, place, wish, pace)
+    elif source.size > MAX_PUT_BYTES:
+        raise UnsupportedError(f"`{place.target}` is larger than one upload can be (5 GiB)")
+    else:
+        again(place.s3, lambda: _at_once(source, place, wish, pace), idempotent=False)
+    return verified(place, source.size, wish.encryption)
+
+
+def _at_once(source: Source, place: Place, wish: Wish, pace: Pace) -> None:
+    with source.part(0, source.size) as body:
+        headers = {
+            **wish.headers,
+            **_body_headers(body, source.size),
+            **request_headers(place, wish.encryption),
+        }
+        content = _counted(body.chunks, pace) if source.size else b""
+        place.s3.put_object(*place.at, content, headers=headers)
+
+
+def part_bytes(size: int) -> int:
+    """Return the size of parts for an object of ``size`` bytes: at most 10,000, whole MiB."""
+    least = -(-size // MAX_PARTS)
+    return max(PART_BYTES, -(-least // 1024**2) * 1024**2)
+
+
+def _in_parts(source: Source, place: Place, wish: Wish, pace: Pace) -> None:
+    length = part_bytes(source.size)
+    started, have = None, dict[int, Part]()
+    if pace.resume:
+        started, have = _interrupted(source, place, wish, length)
+    pieces = (
+        (number, source, offset)
+        for number, offset in enumerate(range(0, source.size, length), start=1)
+        if number not in have
+    )
+    for part in have.values():
+        pace.moved(part.size)
+    _send_all(started or _start(place, wish), pieces, have, pace, length)
+
+
+def _start(place: Place, wish: Wish) -> MultipartUpload:
+    customer = _customer(place, wish)
+    headers = {
+        **wish.headers,
+        **request_headers(place, wish.encryption),
+        "x-amz-checksum-algorithm": "SHA256",
+    }
+    return MultipartUpload.start(place.s3, *place.at, headers=headers, customer=customer)
+
+
+def _customer(place: Place, wish: Wish) -> Mapping[str, str]:
+    """Each part of an SSE-C object needs the key; the other encryptions are named once."""
+    key = wish.encryption and wish.encryption.customer_key
+    return request_headers(place, wish.encryption) if key else {}
+
+
+def _send_all(
+    started: MultipartUpload,
+    pieces: Iterable[tuple[int, Source, int]],
+    have: dict[int, Part],
+    pace: Pace,
+    length: int = PART_BYTES,
+) -> None:
+    """Send the pieces and complete the upload; what fails is aborted, or kept to be resumed."""
+    own = replace(pace, stop=Stop(pace.stop))
+
+    def send(piece: tuple[int, Source, int]) -> Part:
+        number, source, offset = piece
+        size = min(length, source.size - offset)
+        return again(
+            started.s3,
+            lambda: _send(started, number, source, (offset, size), own),
+            idempotent=True,
+        )
+
+    def keep(_: object, outcome: Part | McpyError) -> None:
+        if isinstance(outcome, McpyError):
+            raise outcome
+        have[outcome.number] = outcome
+
+    try:
+        each(pieces, send, keep, jobs=pace.parallel, stop=own.stop)
+        started.complete(have[number] for number in sorted(have))
+    except BaseException:
+        if not pace.resume:
+            with suppress(McpyError):
+                started.abort()
+        raise
+
+
+def _send(
+    started: MultipartUpload, number: int, source: Source, span: tuple[int, int], pace: Pace
+) -> Part:
+    offset, size = span
+    with source.part(offset, size) as body:
+        headers = _body_headers(body, size)
+        return started.put(number, _counted(body.chunks, pace), headers)
+
+
+def _body_headers(body: Body, size: int) -> dict[str, str]:
+    return {
+        "content-length": str(size),
+        "x-amz-content-sha256": body.sha256.hex(),
+        "x-amz-checksum-sha256": base64.b64encode(body.sha256).decode(),
+    }
+
+
+def _counted(chunks: Iterable[bytes], pace: Pace) -> Iterator[bytes]:
+    for chunk in chunks:
+        yield chunk
+        pace.moved(len(chunk))
+
+
+def _interrupted(
+    source: Source, place: Place, wish: Wish, length: int
+) -> tuple[MultipartUpload | None, dict[int, Part]]:
+    """Find an upload of this object that was begun, and the parts of it that are this source's."""
+    bucket, key = place.at
+    begun = [entry for entry in list_uploads(place.s3, bucket, key) if entry.key == key]
+    if not begun:
+        return None, {}
+    last = max(begun, key=lambda entry: entry.last_modified)
+    found = MultipartUpload(place.s3, bucket, key, last.version_id, _customer(place, wish))
+    count = -(-source.size // length)
+    same = {
+        part.number: part
+        for part in found.parts()
+        if part.number <= count and _same(part, source, (part.number - 1) * length, length)
+    }
+    return found, same
+
+
+def _same(part: Part, source: Source, offset: int, length: int) -> bool:
+    size = min(length, source.size - offset)
+    if part.size != size:
+        return False
+    with source.part(offset, size) as body:
+        if part.sha256:
+            return base64.b64decode(part.sha256) == body.sha256
+        digest = hashlib.md5(usedforsecurity=False)
+        for chunk in body.chunks:
+            digest.update(chunk)
+    return digest.hexdigest() == part.etag
