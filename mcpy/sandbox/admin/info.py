@@ -14,7 +14,7 @@ from mcpy.sandbox.kms import KmsProblem
 
 if TYPE_CHECKING:
     from mcpy.sandbox.admin.call import AdminCall
-    from mcpy.sandbox.admin.deployment import Deployment
+    from mcpy.sandbox.admin.deployment import Census, Deployment
     from mcpy.sandbox.kms import Kms
     from mcpy.sandbox.wsgi import Response
 
@@ -37,52 +37,40 @@ _BACKEND = {
 }
 
 
+_ONE_DRIVE = {
+    "backendType": "Erasure",
+    "onlineDisks": 1,
+    "offlineDisks": 0,
+    "standardSCParity": 0,
+    "rrSCParity": 0,
+    "totalSets": [1],
+    "totalDrivesPerSet": [1],
+}
+
+
 def server_info(call: AdminCall) -> Response:
     """Answer mode, counts, KMS state and the one server."""
     deployment = call.services.deployment
     census = deployment.census()
-    services: dict[str, Any] = {"kms": {}, "kmsStatus": _kms_states(call.services.kms), "ldap": {}}
-    if call.services.kms is None:
-        del services["kmsStatus"]
     drive = _drive(deployment)
-    info = {
-        "mode": "online",
-        "region": deployment.region,
-        "deploymentID": deployment.deployment_id,
-        "buckets": {"count": census.buckets},
-        "objects": {"count": census.objects},
-        "versions": {"count": census.versions},
-        "deletemarkers": {"count": census.delete_markers},
-        "usage": {"size": census.size},
-        "services": services,
-        "backend": {
-            "backendType": "Erasure",
-            "onlineDisks": 1,
-            "offlineDisks": 0,
-            "standardSCParity": 0,
-            "rrSCParity": 0,
-            "totalSets": [1],
-            "totalDrivesPerSet": [1],
-        },
-        "servers": [_server(call, drive)],
-        "pools": {
-            "0": {
-                "0": {
-                    "id": 0,
-                    "rawUsage": drive["usedspace"],
-                    "rawCapacity": drive["totalspace"],
-                    "usage": census.size,
-                    "objectsCount": census.objects,
-                    "versionsCount": census.versions,
-                    "deleteMarkersCount": census.delete_markers,
-                    "healDisks": 0,
-                }
-            }
-        },
-    }
-    if not deployment.region:
-        del info["region"]
-    return answer_json(info)
+    info: dict[str, Any] = {"mode": "online"}
+    if deployment.region:
+        info["region"] = deployment.region
+    return answer_json(
+        info
+        | {
+            "deploymentID": deployment.deployment_id,
+            "buckets": {"count": census.buckets},
+            "objects": {"count": census.objects},
+            "versions": {"count": census.versions},
+            "deletemarkers": {"count": census.delete_markers},
+            "usage": {"size": census.size},
+            "services": _services(call.services.kms),
+            "backend": _ONE_DRIVE,
+            "servers": [_server(call, drive)],
+            "pools": {"0": {"0": _pool(census, drive)}},
+        }
+    )
 
 
 def storage_info(call: AdminCall) -> Response:
@@ -168,17 +156,31 @@ def _secret(name: str) -> bool:
     return name in SECRET_NAMES or "password" in lowered or lowered.endswith("key")
 
 
-def _kms_states(kms: Kms | None) -> list[dict[str, str]]:
+def _services(kms: Kms | None) -> dict[str, Any]:
     if kms is None:
-        return []
+        return {"kms": {}, "ldap": {}}
     try:
         states = kms.status()
     except KmsProblem:
         states = {}
-    return [
+    shown = [
         {"status": "online" if online else "offline", "endpoint": endpoint}
         for endpoint, online in states.items()
     ]
+    return {"kms": {}, "kmsStatus": shown, "ldap": {}}
+
+
+def _pool(census: Census, drive: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": 0,
+        "rawUsage": drive["usedspace"],
+        "rawCapacity": drive["totalspace"],
+        "usage": census.size,
+        "objectsCount": census.objects,
+        "versionsCount": census.versions,
+        "deleteMarkersCount": census.delete_markers,
+        "healDisks": 0,
+    }
 
 
 def _memory(deployment: Deployment, uptime_s: int) -> dict[str, int]:
