@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from mcpy.models import Alias
 
 DEFAULT_TIMEOUT_S = 30.0
+_SECRET_HEADER = re.compile("auth|cookie|token|secret|key", re.IGNORECASE)
 
 
 class App:
@@ -85,6 +87,9 @@ class App:
         """Return the connection options; ``--ca`` goes before ``ca``."""
         from mcpy.api.http import HttpOptions
 
+        if not self.settings.show_secrets:
+            headers = self.settings.custom_header
+            self.out.hide(*(value for name, value in headers if _SECRET_HEADER.search(name)))
         return HttpOptions(
             deadline=self.deadline,
             idle_s=max(60.0, self.settings.timeout_s or 0.0),
