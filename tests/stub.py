@@ -34,11 +34,13 @@ class Server(httpx.BaseTransport):
         assert reply is not None, f"an unexpected request: {self.calls[-1]}"
         if isinstance(reply, Exception):
             raise reply
-        return on_the_wire(reply) if isinstance(reply, httpx.Response) else reply(request)
+        return on_the_wire(reply if isinstance(reply, httpx.Response) else reply(request))
 
 
 def on_the_wire(response: httpx.Response) -> httpx.Response:
     """Return the response with its body still to be read, as a network would give it."""
+    if not response.is_stream_consumed:
+        return response
     stream = httpx.ByteStream(response.content)
     return httpx.Response(response.status_code, headers=response.headers, stream=stream)
 
