@@ -28,25 +28,8 @@ def assemble(
     Raises:
         S3Problem: a part is missing, not the one listed, or too small.
     """
-    uploaded = {part.number: part for part in call.store.parts(upload)}
-    numbers = [int(item.value("PartNumber") or 0) for item in listed]
-    if not uploaded.keys() >= set(numbers):
-        raise S3Problem.of("InvalidPart")
     algorithm = upload.template.metadata.get(ALGORITHM_ENTRY, "")
-    parts: list[Part] = []
-    etags: list[str] = []
-    values: list[str] = []
-    for at, (number, item) in enumerate(zip(numbers, listed, strict=True)):
-        part = uploaded[number]
-        etag = (item.value("ETag") or "").strip().strip('"')
-        if answered_part_etag(upload, part, key) != etag:
-            raise S3Problem.of("InvalidPart")
-        if algorithm:
-            values.append(_checksum(item, part, key, algorithm))
-        if at < len(listed) - 1 and part.size < MIN_PART_BYTES:
-            raise S3Problem.of("EntityTooSmall")
-        parts.append(part)
-        etags.append(etag)
+    parts, etags, values = _chosen(call, upload, key, listed, algorithm)
     sums = _combined(upload, algorithm, values, parts) if algorithm else {}
     _check_announced(call, algorithm, sums)
     hidden = {ALGORITHM_ENTRY, TYPE_ENTRY}
@@ -62,6 +45,31 @@ def assemble(
         parts=parts,
     )
     return version, sums, etag
+
+
+def _chosen(
+    call: Call, upload: Upload, key: ObjectKey | None, listed: list[Node], algorithm: str
+) -> tuple[list[Part], list[str], list[str]]:
+    """Return the parts that are listed, with their ETags and checksums."""
+    uploaded = {part.number: part for part in call.store.parts(upload)}
+    numbers = [int(item.value("PartNumber") or 0) for item in listed]
+    if not uploaded.keys() >= set(numbers):
+        raise S3Problem.of("InvalidPart")
+    parts: list[Part] = []
+    etags: list[str] = []
+    values: list[str] = []
+    for at, (number, item) in enumerate(zip(numbers, listed, strict=True)):
+        part = uploaded[number]
+        etag = (item.value("ETag") or "").strip().strip('"')
+        if answered_part_etag(upload, part, key) != etag:
+            raise S3Problem.of("InvalidPart")
+        if algorithm:
+            values.append(_checksum(item, part, key, algorithm))
+        if at < len(listed) - 1 and part.size < MIN_PART_BYTES:
+            raise S3Problem.of("EntityTooSmall")
+        parts.append(part)
+        etags.append(etag)
+    return parts, etags, values
 
 
 def _checksum(item: Node, part: Part, key: ObjectKey | None, algorithm: str) -> str:
