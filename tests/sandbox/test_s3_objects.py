@@ -92,7 +92,7 @@ def test_a_policy_is_kept(s3: Server) -> None:
     )
     assert s3("PUT", "/bkt", "policy=", body=policy).status == 204
     assert s3("GET", "/bkt", "policy=").text == policy
-    assert s3("GET", "/bkt", "policyStatus=").all("IsPublic") == ["TRUE"]
+    assert s3("GET", "/bkt", "policyStatus=").all("IsPublic") == ["FALSE"]
     assert s3("DELETE", "/bkt", "policy=").status == 204
     assert s3("PUT", "/bkt", "policy=", body="{}").code == "MalformedPolicy"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from mcpy.sandbox.s3 import entity
+from mcpy.sandbox.s3 import entity, policy, transfer
 from mcpy.sandbox.s3.call import answer_xml, no_content
 from mcpy.sandbox.s3.errors import S3Problem
 from mcpy.sandbox.s3.xml import NAMESPACE, Markup, element
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mcpy.sandbox.s3.call import Call, Handler
 
 MAX_POLICY_BYTES = 20 * 1024
+POLICY_VERSIONS = ("2012-10-17", "2008-10-17")
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
 _ACL = (
     "<AccessControlPolicy><Owner><ID></ID><DisplayName></DisplayName></Owner>"
@@ -36,20 +37,20 @@ def put_policy(call: Call) -> Response:
     if len(text) > MAX_POLICY_BYTES:
         raise S3Problem("PolicyTooLarge", 400, "Policy exceeds the maximum allowed document size.")
     try:
-        policy = json.loads(text)
-        _check_policy(policy, call.bucket)
+        document = json.loads(text)
+        _check_policy(document, call.bucket)
     except ValueError as e:
         raise S3Problem("MalformedPolicy", 400, str(e)) from e
-    call.store.configure(call.bucket, "policy", json.dumps(policy, separators=(",", ":")))
+    call.store.configure(call.bucket, "policy", json.dumps(document, separators=(",", ":")))
     return no_content()
 
 
 def get_policy(call: Call) -> Response:
     """Answer the bucket policy."""
-    policy = call.store.bucket(call.bucket).config.get("policy")
-    if policy is None:
+    text = call.store.bucket(call.bucket).config.get("policy")
+    if text is None:
         raise S3Problem.of("NoSuchBucketPolicy")
-    return Response(200, [("Content-Type", "application/json")], policy.encode())
+    return Response(200, [("Content-Type", "application/json")], text.encode())
 
 
 def delete_policy(call: Call) -> Response:
@@ -59,24 +60,24 @@ def delete_policy(call: Call) -> Response:
 
 
 def get_policy_status(call: Call) -> Response:
-    """Answer whether everybody may list or write."""
-    policy = json.loads(call.store.bucket(call.bucket).config.get("policy", "{}"))
-    public = any(
-        statement.get("Effect") == "Allow" and statement.get("Principal") in ("*", {"AWS": ["*"]})
-        for statement in policy.get("Statement", ())
+    """Answer whether everybody may list and write."""
+    bucket = call.store.bucket(call.bucket)
+    public = policy.permits(bucket, "s3:ListBucket") and policy.permits(
+        bucket, "s3:PutObject", "*"
     )
     text = "TRUE" if public else "FALSE"
     return answer_xml(element("PolicyStatus", element("IsPublic", text), xmlns=NAMESPACE))
 
 
-def _check_policy(policy: object, bucket: str) -> None:
-    if not isinstance(policy, dict) or policy.get("Version") not in {"2012-10-17", "2008-10-17"}:
-        raise ValueError("invalid Version")
-    statements = policy.get("Statement")
-    statements = statements if isinstance(statements, list) else [statements]
-    for statement in statements:
+def _check_policy(document: object, bucket: str) -> None:
+    if not isinstance(document, dict) or document.get("Version") not in POLICY_VERSIONS:
+        raise ValueError("The policy must contain a valid version string")
+    statements = document.get("Statement")
+    for statement in statements if isinstance(statements, list) else [statements]:
         if not isinstance(statement, dict) or statement.get("Effect") not in {"Allow", "Deny"}:
             raise ValueError("invalid Effect")
+        if not statement.get("Action"):
+            raise ValueError("Action must not be empty")
         resources = statement.get("Resource", [])
         for resource in [resources] if isinstance(resources, str) else resources:
             name = str(resource).removeprefix("arn:aws:s3:::").split("/")[0]
@@ -87,11 +88,16 @@ def _check_policy(policy: object, bucket: str) -> None:
 # documents that are kept as they came, and do nothing here
 
 
-def keep(part: str) -> Handler:
-    """Return a handler that stores the body as ``part`` of the bucket."""
+def keep(part: str, *, with_digest: bool = False) -> Handler:
+    """Return a handler that stores the body as ``part`` of the bucket.
+
+    ``with_digest`` demands that its MD5 or checksum comes with it.
+    """
 
     def put(call: Call) -> Response:
         call.store.bucket(call.bucket)
+        if with_digest:
+            transfer.check_document(call)
         call.document()
         body = call.text().decode("utf-8", "replace")
         call.store.configure(call.bucket, part, body)
@@ -207,10 +213,16 @@ def put_acl(call: Call) -> Response:
         grants = call.document("AccessControlPolicy").first("AccessControlList")
         grant = grants.first("Grant") if grants else None
         if grant is None or grant.value("Permission") != "FULL_CONTROL":
-            raise S3Problem.of("NotImplemented")
+            raise _only_private()
     elif canned != "private":
-        raise S3Problem.of("NotImplemented")
+        raise _only_private()
     return Response(200)
+
+
+def _only_private() -> S3Problem:
+    problem = S3Problem.of("NotImplemented")
+    problem.message += " ()"
+    return problem
 
 
 def _exists(call: Call) -> None:

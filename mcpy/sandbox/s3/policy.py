@@ -33,11 +33,15 @@ def allows_anyone(bucket: Bucket, key: str, request: Request) -> bool:
     action = _action(request, key)
     if action is None or "policy" not in bucket.config:
         return False
+    return permits(bucket, action, key, prefix=request.param("prefix") or "")
+
+
+def permits(bucket: Bucket, action: str, key: str = "", *, prefix: str = "") -> bool:
+    """Tell whether everybody may do ``action`` with an object, or with the bucket itself."""
     resource = f"arn:aws:s3:::{bucket.name}" + (f"/{key}" if key else "")
-    prefix = request.param("prefix") or ""
     effects = {
         statement["Effect"]
-        for statement in _statements(bucket.config["policy"])
+        for statement in _statements(bucket.config.get("policy", "{}"))
         if _applies(statement, action, resource, prefix)
     }
     return effects == {"Allow"}

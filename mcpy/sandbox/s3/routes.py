@@ -91,7 +91,7 @@ BUCKET: dict[str, list[Route]] = {
     "PUT": _routes(
         ("acl", documents.put_acl),
         ("cors", documents.fails("NotImplemented")),
-        ("lifecycle", documents.keep("lifecycle")),
+        ("lifecycle", documents.keep("lifecycle", with_digest=True)),
         ("replication", documents.keep("replication")),
         ("encryption", settings.put_encryption),
         ("policy", documents.put_policy),

@@ -112,7 +112,11 @@ def get_versioning(call: Call) -> Response:
 
 def put_tagging(call: Call) -> Response:
     """Set the bucket's tags."""
-    found = tags.parse_xml(call.document("Tagging"), tags.MAX_BUCKET_TAGS)
+    try:
+        found = tags.parse_xml(call.document("Tagging"), tags.MAX_BUCKET_TAGS)
+    except S3Problem as problem:
+        problem.code = "MalformedXML" if problem.code == "InvalidTag" else problem.code
+        raise
     call.store.configure(call.bucket, "tagging", tags.to_header(found))
     return Response(200)
 
