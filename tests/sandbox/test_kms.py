@@ -18,6 +18,9 @@ from mcpy.sandbox.kms.identity import tls_context
 from mcpy.sandbox.kms.link import Link
 from mcpy.sandbox.kms.model import Metrics
 from mcpy.sandbox.play import Sandbox
+from mcpy.sandbox.server import HttpServer
+from mcpy.sandbox.tls import TlsContext
+from mcpy.sandbox.wsgi import Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -329,3 +332,79 @@ def closed_port() -> int:
 
 def test_tls_below_1_2_is_not_spoken(env: dict[str, str]) -> None:
     assert tls_context(env).minimum_version == ssl.TLSVersion.TLSv1_2
+
+
+class Answers:
+    """A KES that answers whatever it is told to, one request for each line."""
+
+    def __init__(self, *statuses: int) -> None:
+        self.statuses = list(statuses)
+
+    def __call__(self, _request: Request) -> Response:
+        return Response(self.statuses.pop(0), [], self.body)
+
+    body = b"busy"
+
+
+@pytest.fixture
+def told(box: Sandbox) -> Iterator[tuple[Answers, HttpServer]]:
+    answers = Answers()
+    tls = TlsContext(box.home.certs / "server.key", box.home.certs / "server.crt")
+    server = HttpServer(answers, tls=tls, log=lambda _: None)
+    server.start()
+    yield answers, server
+    server.stop()
+
+
+def linked(server: HttpServer, env: dict[str, str]) -> KesKms:
+    return KesKms(Link([server.url], tls_context(env), pause=lambda _: None), "default")
+
+
+def test_a_busy_kes_is_asked_again(told: tuple[Answers, HttpServer], env: dict[str, str]) -> None:
+    answers, server = told
+    answers.statuses = [503, 503, 200]
+    answers.body = b'{"names":["a"]}'
+    with closing(linked(server, env)) as kms:
+        assert kms.keys("*") == ["a"]
+    assert answers.statuses == []
+
+
+def test_a_kes_that_stays_busy_is_given_up(
+    told: tuple[Answers, HttpServer], env: dict[str, str]
+) -> None:
+    answers, server = told
+    answers.statuses = [503] * 3
+    with closing(linked(server, env)) as kms, pytest.raises(KmsProblem) as raised:
+        kms.version()
+    assert (raised.value.status, raised.value.message) == (503, "busy")
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"{}", "no data key"),
+        (b"not json", "no data key"),
+        (b'{"plaintext":"***"}', "invalid plaintext"),
+        (b'{"plaintext":7}', "invalid plaintext"),
+    ],
+)
+def test_an_answer_without_a_data_key_is_none(
+    told: tuple[Answers, HttpServer], env: dict[str, str], body: bytes, message: str
+) -> None:
+    answers, server = told
+    answers.statuses, answers.body = [200], body
+    with (
+        closing(linked(server, env)) as kms,
+        pytest.raises(KmsProblem, match=message) as raised,
+    ):
+        kms.generate("default", {})
+    assert raised.value.status == 502
+
+
+def test_an_endless_answer_is_not_read(
+    told: tuple[Answers, HttpServer], env: dict[str, str]
+) -> None:
+    answers, server = told
+    answers.statuses, answers.body = [200] * 3, b"x" * (1024 * 1024 + 1)
+    with closing(linked(server, env)) as kms, pytest.raises(KmsProblem, match="too large"):
+        kms.version()

@@ -111,6 +111,7 @@ class AdminApp:
             Jobs(engine, deployment.now, log),
             on_service,
         )
+        deployment.on_stop.append(self.services.jobs.stop)
 
     def __call__(self, request: Request) -> Response:
         """Answer one request."""
@@ -134,7 +135,6 @@ class AdminApp:
 
     def stop(self) -> None:
         """End batch jobs and whatever waits for the server to be thawed."""
-        self.services.jobs.stop()
         self.deployment.stop()
 
     def _answer(self, request: Request) -> Response:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 ID_LETTERS = "".join(c for c in string.digits + string.ascii_letters if c not in "01OIl")
+STOP_S = 5.0
 KINDS = ("replicate", "keyrotate", "expire")
 _CAUSE = "We encountered an internal error, please try again.: cause({})"
 
@@ -139,6 +140,7 @@ class Jobs:
         self._now = now
         self._problem = problem
         self._jobs: dict[str, Job] = {}
+        self._threads: list[threading.Thread] = []
 
     def start(self, rotation: KeyRotation, user: str) -> Job:
         """Check ``rotation`` and work on it in the background.
@@ -152,7 +154,9 @@ class Jobs:
         name = "".join(secrets.choice(ID_LETTERS) for _ in range(22))
         job = Job(f"keyrotate-{name}:-1", user, self._now(), rotation)
         self._jobs[job.id] = job
-        threading.Thread(target=self._work, args=(self.engine, job), daemon=True).start()
+        thread = threading.Thread(target=self._work, args=(self.engine, job), daemon=True)
+        self._threads = [t for t in self._threads if t.is_alive()] + [thread]
+        thread.start()
         return job
 
     def find(self, job_id: str) -> Job:
@@ -189,9 +193,11 @@ class Jobs:
             self._jobs[job_id].progress.cancelled.set()
 
     def stop(self) -> None:
-        """Stop all jobs."""
+        """Stop all jobs; return when they have, or after a while."""
         for job in self._jobs.values():
             job.progress.cancelled.set()
+        for thread in self._threads:
+            thread.join(STOP_S)
 
     def _work(self, engine: BatchEngine, job: Job) -> None:
         unexpected = True

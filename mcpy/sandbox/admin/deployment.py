@@ -49,6 +49,7 @@ class Deployment:
         deployment_id: a UUID, the same for every start of one sandbox.
         version: shown by ``info``.
         now: the server's clock, aware.
+        on_stop: called when this run ends.
         requests: how many admin requests were answered.
     """
 
@@ -61,6 +62,7 @@ class Deployment:
     deployment_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     version: str = "DEVELOPMENT.MCPY-SANDBOX"
     now: Callable[[], datetime] = field(default=_utc_now, repr=False)
+    on_stop: list[Callable[[], None]] = field(default_factory=list, repr=False)
     requests: int = 0
     _freezes: int = field(default=0, init=False, repr=False)
     _stopped: bool = field(default=False, init=False, repr=False)
@@ -103,7 +105,9 @@ class Deployment:
                 raise StoppedError
 
     def stop(self) -> None:
-        """Let nobody wait any longer."""
+        """Let nobody wait any longer, and end what works in the background."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
+        for end in self.on_stop:
+            end()
