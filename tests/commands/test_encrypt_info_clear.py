@@ -10,6 +10,8 @@ from tests.recordings import mc_answer, minio
 from tests.stub import xml
 
 if TYPE_CHECKING:
+    import httpx
+
     from tests.running import Mcpy
     from tests.stub import Server
 
@@ -58,7 +60,11 @@ def test_being_denied_to_look_is_denied(mcpy: Mcpy, server: Server) -> None:
 
 
 def test_info_of_several_reports_each(mcpy: Mcpy, server: Server) -> None:
-    server.replies = [minio("be-get-none"), minio("be-get-after-sse-s3")]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return minio("be-get-none" if "enc-1" in request.url.path else "be-get-after-sse-s3")
+
+    server.replies = [answer, answer]  # several are asked at once
     assert mcpy("encrypt", "info", "play/enc-1", "play/enc-2") == (
         8,
         "`play/enc-2` encrypts new objects by sse-s3.\n",
