@@ -232,7 +232,7 @@ def _metadata(version: ObjectVersion) -> list[Markup]:
         *(
             (name, value)
             for name, value in version.metadata.items()
-            if not name.lower().startswith(entity.INTERNAL)
+            if name != "expires" and not name.lower().startswith(entity.INTERNAL)
         ),
     ]
     fields = []

@@ -59,7 +59,8 @@ class View:
         key: opens it; None if it is plaintext, or was not asked for yet.
         problem: why there is no key.
         etag: as answered.
-        part: the one part that is wanted.
+        number: of the one part that is wanted, 0 for all.
+        part: that part, once it was found.
         window: start and length of what is wanted, None for everything.
     """
 
@@ -68,7 +69,8 @@ class View:
     key: ObjectKey | None
     problem: S3Problem | None
     etag: str
-    part: Part | None
+    number: int
+    part: Part | None = None
     window: tuple[int, int] | None = None
 
     @property
@@ -125,10 +127,11 @@ def _look(call: Call, *, head: bool) -> View:
     etag = entity.answered_etag(version, key)
     if head and call.key.endswith("/"):
         etag = version.etag  # as the real server, which takes it for a folder, never encrypted
-    return View(call, version, key, problem, etag, _part(version, number))
+    return View(call, version, key, problem, etag, number)
 
 
 def _check_conditions(view: View) -> None:
+    view.part = _part(view.version, view.number)
     headers = entity.headers_of(view.call, view.version, view.etag)
     conditions.check_read(view.call, conditions.State(view.etag, view.version.mtime_ns), headers)
 
