@@ -29,16 +29,17 @@ FRAGMENT_BYTES = 16_384
 TAG_BYTES = 16
 PBKDF2_ROUNDS = 8192
 ARGON2ID_AES_GCM = 0
+PBKDF2_AES_GCM = 2
 
 
 class SealError(ValueError):
     """Another secret, or the body is not what was sealed."""
 
 
-def seal(data: bytes, secret: str) -> bytes:
-    """Return ``data`` under Argon2id and AES-256-GCM."""
+def seal(data: bytes, secret: str, *, cipher_id: int = ARGON2ID_AES_GCM) -> bytes:
+    """Return ``data`` sealed; by default as the real server does, Argon2id and AES-256-GCM."""
     salt, nonce = os.urandom(SALT_BYTES), os.urandom(NONCE_BYTES)
-    cipher = _cipher(ARGON2ID_AES_GCM, secret, salt)
+    cipher = _cipher(cipher_id, secret, salt)
     binding = _binding(cipher, nonce)
     starts = range(0, max(len(data), 1), FRAGMENT_BYTES)
     fragments = [
@@ -49,7 +50,7 @@ def seal(data: bytes, secret: str) -> bytes:
         )
         for number, start in enumerate(starts, 1)
     ]
-    return b"".join((salt, bytes([ARGON2ID_AES_GCM]), nonce, *fragments))
+    return b"".join((salt, bytes([cipher_id]), nonce, *fragments))
 
 
 def unseal(body: bytes, secret: str) -> bytes:
