@@ -22,6 +22,7 @@ from mcpy.cli.base import Group
         "version": ("mcpy.commands.kes_version", "version", "Show the version of the server."),
         "log": ("mcpy.commands.kes_log", "log", "Follow the audit or error log."),
         "metric": ("mcpy.commands.kes_metric", "metric", "Show the server's counters."),
+        "config": ("mcpy.commands.kes_config", "config", "Write and judge server configs."),
     },
 )
 def kes() -> None:

@@ -1,0 +1,186 @@
+"""``mcpy kes config``: write a KES server's configuration, and judge one."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mcpy.cli.app import pass_app
+from mcpy.cli.base import Group
+from mcpy.cli.output import table
+from mcpy.cli.params import KEY
+from mcpy.cli.secrets import ask
+from mcpy.errors import FindingError, InputError
+
+if TYPE_CHECKING:
+    from mcpy.cli.app import App
+    from mcpy.kesconf.lint import Finding
+
+_FILE = click.Path(path_type=Path)
+PROVIDERS = ("fs", "vault", "aws", "gcp", "azure", "ciphertrust")
+# options of `new` that are settings of a provider: name and help
+_SETTINGS: dict[str, str] = {
+    "path": "fs: folder of the keys.",
+    "endpoint": "vault, azure, ciphertrust: its URL. aws: host, if not the region's own.",
+    "engine": "vault: name of the KV engine. [kv]",
+    "engine-version": "vault: v1 or v2. [v2]",
+    "prefix": "vault: path of the keys in the engine. [kes]",
+    "namespace": "vault: namespace.",
+    "kubernetes-role": "vault: sign in by Kubernetes with this role, not by AppRole.",
+    "transit-key": "vault: encrypt by this key of the transit engine.",
+    "region": "aws: region.",
+    "kms-key": "aws: id, ARN or alias of the KMS key.",
+    "project": "gcp: project id.",
+    "managed-identity": "azure: client id of a managed identity.",
+    "domain": "ciphertrust: domain. [root]",
+    "ca": "vault, ciphertrust: certificates to trust.",
+}
+
+
+@dataclass(frozen=True)
+class Reported:
+    """One finding in one file."""
+
+    file: str
+    finding: Finding
+
+    def data(self) -> dict[str, Any]:
+        """Return file, severity, line, path, message, fix."""
+        return {"status": "success", "file": self.file, **asdict(self.finding)}
+
+    def text(self) -> str:
+        """Return the line a compiler would print, for editors to jump to."""
+        f = self.finding
+        fix = f" ({f.fix})" if f.fix else ""
+        return f"{self.file}:{f.line}: {f.severity}: {f.path}: {f.message}{fix}"
+
+
+@dataclass(frozen=True)
+class Written:
+    """A new configuration; ``file`` is empty when it goes to stdout."""
+
+    provider: str
+    config: str
+    policy: str
+    variables: list[str]
+    file: str
+
+    def data(self) -> dict[str, Any]:
+        """Return everything, texts included."""
+        return {"status": "success", **asdict(self)}
+
+    def text(self) -> str:
+        """Return the file itself, or where it is."""
+        return f"Wrote `{self.file}`." if self.file else self.config.rstrip("\n")
+
+
+@click.group(cls=Group)
+def config() -> None:
+    """Write and judge the configuration of a KES server."""
+
+
+@config.command("lint")
+@click.argument("file", type=_FILE)
+@click.option("--strict", is_flag=True, help="Warnings count as errors.")
+@click.option(
+    "--elsewhere",
+    is_flag=True,
+    help="For another machine: its files and environment are not looked at.",
+)
+@pass_app
+def lint_(app: App, file: Path, *, strict: bool, elsewhere: bool) -> None:
+    """Find what KES refuses in FILE, and what it accepts and misunderstands.
+
+    Nothing is asked of the provider: `mcpy keystore check` does that. The exit code is 3 when
+    there is an error.
+    """
+    from mcpy.kesconf.document import load
+    from mcpy.kesconf.lint import Subject, lint
+
+    findings = lint(Subject(load(file), app.environ, elsewhere=elsewhere))
+    for finding in findings:
+        app.out.emit(Reported(str(file), finding))
+    counts = {s: sum(f.severity == s for f in findings) for s in ("error", "warning", "info")}
+    app.out.note(table([], [[f"{n} {name}" for name, n in counts.items()]], aligned=False))
+    if counts["error"] or (strict and counts["warning"]):
+        raise FindingError(f"{file}: {counts['error']} errors, {counts['warning']} warnings")
+
+
+def _settings(command: click.Command) -> click.Command:
+    options = [
+        click.Option([f"--{name}"], metavar="TEXT", help=text) for name, text in _SETTINGS.items()
+    ]
+    command.params[1:1] = options
+    return command
+
+
+@_settings
+@config.command("new")
+@click.argument("provider", type=click.Choice(PROVIDERS))
+@click.option("--ambient", is_flag=True, help="aws, gcp, azure: credentials of the machine.")
+@click.option("--address", default="0.0.0.0:7373", show_default=True)
+@click.option("--admin", metavar="IDENTITY", help="Identity of the admin, or `disabled`.")
+@click.option("--minio", metavar="IDENTITY", help="Identity of MinIO.")
+@click.option("--tls-key", default="private.key", show_default=True)
+@click.option("--tls-cert", default="public.crt", show_default=True)
+@click.option("--keys", default="*", show_default=True, help="Keys MinIO may use: NAME or PRE*.")
+@click.option("--create", multiple=True, type=KEY, help="Make this key at start.")
+@click.option("--out", type=_FILE, help="Write to this file instead of stdout.")
+@click.option("--force", is_flag=True, help="Replace files that exist.")
+@click.option("--policy-out", type=_FILE, help="Write the provider's policy to this file.")
+@pass_app
+def new(app: App, /, provider: str, **options: Any) -> None:  # noqa: ANN401 - click's options
+    """Write a KES config with PROVIDER as keystore, and the policy to grant there.
+
+    Secrets are never written: the file names environment variables for them. On a terminal what
+    is missing is asked for.
+    """
+    from mcpy.kesconf.grants import grant
+    from mcpy.kesconf.template import NewConfig, render, variables
+
+    settings = _given(app, provider, options)
+    fields = ("address", "admin", "minio", "tls_key", "tls_cert", "keys", "create")
+    given = {name: options[name] for name in fields if options[name]}
+    text = render(NewConfig(provider, settings, **given))
+    policy = grant(provider, settings)
+    for path, content in ((options["out"], text), (options["policy_out"], f"{policy}\n")):
+        if path:
+            _write(path, content, force=options["force"])
+    app.out.emit(Written(provider, text, policy, variables(text), str(options["out"] or "")))
+    if not options["policy_out"]:
+        app.out.note(f"grant KES this at the provider:\n{policy}")
+    if names := variables(text):
+        app.out.note(f"KES wants these variables: {' '.join(names)}")
+
+
+def _given(app: App, provider: str, options: dict[str, Any]) -> dict[str, str]:
+    """Return the provider's settings, asking a person for those it cannot do without."""
+    from mcpy.kesconf import template
+
+    settings = {n: options[n] for n in (name.replace("-", "_") for name in _SETTINGS)}
+    found = {name: text for name, text in settings.items() if text}
+    if version := found.get("engine_version"):
+        found["engine_version"] = f"v{version.removeprefix('v')}"
+        if found["engine_version"] not in {"v1", "v2"}:
+            raise InputError("--engine-version is v1 or v2")
+    if options["ambient"]:
+        found["ambient"] = "yes"
+    if app.stdin.isatty():
+        for name, what in template.PROVIDERS[provider].required.items():
+            found[name] = found.get(name) or ask(app, what.capitalize())
+    return found
+
+
+def _write(path: Path, content: str, *, force: bool) -> None:
+    from mcpy.config import write_private
+    from mcpy.errors import ConfigError
+
+    if path.exists() and not force:
+        raise InputError(f"{path} exists", hint="--force replaces it")
+    try:
+        write_private(path, content.encode())
+    except OSError as e:
+        raise ConfigError(f"cannot write {path}: {e.strerror}") from e

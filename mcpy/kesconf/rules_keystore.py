@@ -1,0 +1,278 @@
+"""Rules for the keystore section, one function for each provider."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mcpy.kesconf.document import seconds
+from mcpy.kesconf.lint import error, info, warning
+from mcpy.kesconf.stores import SECTIONS, present
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from mcpy.kesconf.document import Node
+    from mcpy.kesconf.lint import Finding, Subject
+
+_REQUIRED = {
+    "fs": ("path",),
+    "vault": ("endpoint",),
+    "aws": ("endpoint", "region"),
+    "gcp": ("project_id",),
+    "azure": ("endpoint",),
+    "ciphertrust": ("endpoint", "credentials.token"),
+    "fortanix": ("endpoint", "credentials.key"),
+    "entrust": ("endpoint", "vault_id", "box_id", "credentials.username", "credentials.password"),
+}
+_SECRETS = {
+    "tls.password",
+    "keystore.vault.approle.secret",
+    "keystore.aws.secretsmanager.credentials.secretkey",
+    "keystore.gcp.secretmanager.credentials.private_key",
+    "keystore.azure.keyvault.credentials.client_secret",
+    "keystore.gemalto.keysecure.credentials.token",
+    "keystore.fortanix.sdkms.credentials.key",
+    "keystore.entrust.keycontrol.credentials.password",
+}
+
+
+def _one(subject: Subject) -> Iterator[Finding]:
+    node = subject.root.at("keystore")
+    found = present(subject.root)
+    if not found:
+        yield error(
+            node,
+            "no keystore: KES does not start, and older releases kept the keys in memory and "
+            "lost them at exit",
+            "mcpy kes config new PROVIDER shows a section for each provider",
+        )
+    if len(found) > 1:
+        yield error(node, f"KES does not start: several keystores: {', '.join(found)}")
+    for provider in found:
+        section = node.at(SECTIONS[provider])
+        for name in _REQUIRED[provider]:
+            if subject.of(section.at(name)) == "":
+                yield error(section.at(name), f"KES does not start: no {name}")
+
+
+def _plain_secrets(subject: Subject) -> Iterator[Finding]:
+    for path in _SECRETS:
+        node = subject.root.at(path)
+        if node.kind == "scalar" and node.text and "${" not in node.text:
+            variable = path.rpartition(".")[2].upper()
+            yield warning(node, "a secret in the file itself", f"${{{variable}}}")
+
+
+def _fs(subject: Subject) -> Iterator[Finding]:
+    node = subject.root.at("keystore.fs.path")
+    path = subject.file("keystore.fs.path")
+    if not node:
+        return
+    if (text := subject.of(node)) and not text.startswith("/") and ":" not in text:
+        yield warning(
+            node, "relative to wherever KES is started from: elsewhere the keys are gone"
+        )
+    yield info(node, "keys lie unencrypted in this folder: who reads it reads all data")
+    if path is None or not path.exists():
+        return
+    if not path.is_dir():
+        yield error(node, f"KES does not start: {path} is not a folder")
+    elif path.stat().st_mode & 0o077:
+        yield warning(node, f"others than its owner may look into {path}", f"chmod 700 {path}")
+
+
+def _vault(subject: Subject) -> Iterator[Finding]:
+    at = subject.root.at("keystore.vault")
+    if not at:
+        return
+    yield from _vault_engine(subject, at)
+    yield from _vault_login(subject, at)
+    yield from _pair(subject, at.at("tls"))
+    if at.at("transit") and subject.of(at.at("transit.key")) == "":
+        yield error(at.at("transit.key"), "KES does not start: no transit key")
+    if at.at("transit"):
+        yield info(
+            at.at("transit"),
+            "never rotate this transit key: KES then fails to create keys (it reads only "
+            "`vault:v1:` values)",
+        )
+    if (endpoint := subject.of(at.at("endpoint"))) and endpoint.startswith("http://"):
+        yield _plain_http(at.at("endpoint"), endpoint)
+    try:
+        seconds(subject.of(at.at("status.ping")) or "")
+    except ValueError as e:
+        yield error(at.at("status.ping"), f"KES does not start: {e}")
+
+
+def _vault_engine(subject: Subject, at: Node) -> Iterator[Finding]:
+    version, engine = subject.of(at.at("version")), subject.of(at.at("engine"))
+    if version == "":
+        yield warning(
+            at.at("version"),
+            "without `version` KES speaks v1; most engines are v2 today, and then nothing works",
+            "version: v2, as `vault secrets list -detailed` shows it",
+        )
+    elif version not in {"v1", "v2", None}:
+        yield error(at.at("version"), f"KES does not start: `{version}` is neither v1 nor v2")
+    elif version == "v2":
+        yield info(
+            at.at("version"),
+            "on a v1 engine this seems to work, and deleting answers success and keeps the key",
+            "mcpy keystore check --config FILE asks the server",
+        )
+    if engine and (engine.strip("/") != engine or engine.endswith(("/data", "/metadata"))):
+        yield error(
+            at.at("engine"), "the name of the engine alone: no slash at its ends, no /data"
+        )
+    if subject.of(at.at("prefix")) == "":
+        yield info(
+            at.at("prefix"),
+            "without a prefix every entry of the engine shows as a key",
+            "prefix: kes",
+        )
+
+
+def _vault_login(subject: Subject, at: Node) -> Iterator[Finding]:
+    methods = [name for name in ("approle", "kubernetes") if at.at(name)]
+    if len(methods) != 1:
+        which = "both approle and kubernetes" if methods else "neither approle nor kubernetes"
+        yield error(at, f"KES does not start: {which}")
+        return
+    fields = ("id", "secret") if methods[0] == "approle" else ("jwt",)
+    for name in fields:
+        node = at.at(f"{methods[0]}.{name}")
+        if subject.of(node) == "":
+            yield error(node, f"KES does not start: no {methods[0]} {name}")
+    if methods[0] == "kubernetes":
+        yield from _kubernetes(subject, at.at("kubernetes"))
+
+
+def _kubernetes(subject: Subject, at: Node) -> Iterator[Finding]:
+    if subject.of(at.at("role")) == "":
+        yield error(at.at("role"), "no role: KES starts only where Vault has a default role")
+    jwt = subject.of(at.at("jwt"))
+    if jwt and "/" in jwt and not subject.elsewhere and not (subject.folder / jwt).exists():
+        yield error(at.at("jwt"), f"KES does not start: {jwt} is not there")
+
+
+def _pair(subject: Subject, tls: Node) -> Iterator[Finding]:
+    key, cert = subject.of(tls.at("key")), subject.of(tls.at("cert"))
+    if (key == "") != (cert == ""):
+        missing = "key" if key == "" else "cert"
+        yield error(tls.at(missing), f"KES does not start: no {tls.path}.{missing}")
+
+
+def _plain_http(node: Node, endpoint: str) -> Finding:
+    host = endpoint.removeprefix("http://")
+    if host.startswith(("127.", "localhost", "[::1]")):
+        return info(node, "without TLS, on loopback")
+    return error(node, "without TLS: keys and tokens cross the network in the clear", "https://")
+
+
+def _aws(subject: Subject) -> Iterator[Finding]:
+    at = subject.root.at("keystore.aws.secretsmanager")
+    if not at:
+        return
+    names = ("accesskey", "secretkey", "token")
+    keys = [subject.of(at.at(f"credentials.{name}")) for name in names]
+    if keys == ["", "", ""]:
+        yield from _aws_roles(subject, at)
+    elif keys[0] == "" or keys[1] == "":
+        missing = "accesskey" if keys[0] == "" else "secretkey"
+        yield error(at.at(f"credentials.{missing}"), "half of a pair of credentials")
+    endpoint, region = subject.of(at.at("endpoint")), subject.of(at.at("region"))
+    if endpoint and region and "amazonaws.com" in endpoint and f".{region}." not in endpoint:
+        yield error(
+            at.at("endpoint"),
+            f"not the endpoint of the region {region}",
+            f"secretsmanager.{region}.amazonaws.com",
+        )
+    if endpoint and endpoint.startswith("http://"):
+        yield _plain_http(at.at("endpoint"), endpoint)
+    yield _shared(at, "every secret of this account and region shows as a key")
+
+
+def _aws_roles(subject: Subject, at: Node) -> Iterator[Finding]:
+    message = (
+        "credentials of a service account's role (web identity) cannot be had: KES sends the "
+        "request for them to this endpoint too, which is not that of STS"
+    )
+    fix = "static credentials, an instance or task role, or AWS_* variables with a token"
+    role = "AWS_WEB_IDENTITY_TOKEN_FILE" in subject.env and not subject.elsewhere
+    # https://github.com/minio/kes/issues/495
+    yield (error if role else warning)(at.at("endpoint"), message, fix)
+    yield info(at, "KES reads no profiles, SSO or assumed roles of ~/.aws/config")
+
+
+def _shared(at: Node, text: str) -> Finding:
+    return info(at, text, "an account of its own; mcpy keystore check counts the strangers")
+
+
+def _gcp(subject: Subject) -> Iterator[Finding]:
+    at = subject.root.at("keystore.gcp.secretmanager")
+    if not at:
+        return
+    if subject.of(at.at("endpoint")) != "":
+        yield error(
+            at.at("endpoint"),
+            "no form of this setting works: KES does not start, or every call fails",
+            "remove it",
+        )
+    names = ("client_email", "client_id", "private_key_id", "private_key")
+    texts = {name: subject.of(at.at(f"credentials.{name}")) for name in names}
+    missing = [name for name, text in texts.items() if text == ""]
+    if 0 < len(missing) < len(names):
+        for name in missing:
+            yield error(at.at(f"credentials.{name}"), f"KES does not start: no {name}")
+    yield _shared(at, "every secret of this project shows as a key")
+
+
+def _azure(subject: Subject) -> Iterator[Finding]:
+    at = subject.root.at("keystore.azure.keyvault")
+    if not at:
+        return
+    yield from _azure_login(subject, at.at("credentials"), at.at("managed_identity"))
+    if (endpoint := subject.of(at.at("endpoint"))) and not endpoint.startswith("https://"):
+        yield error(at.at("endpoint"), "Azure gives no token for it: https:// is missing")
+    for item in subject.root.at("keys").items:
+        if "_" in (subject.of(item.at("name")) or ""):
+            yield error(item.at("name"), "Azure Key Vault takes no `_` in a name")
+    yield info(at, "case does not count here: `KEY` and `key` are one name")
+    yield _shared(at, "every secret of this vault shows as a key")
+
+
+def _azure_login(subject: Subject, secret: Node, managed: Node) -> Iterator[Finding]:
+    if secret and managed:
+        yield error(managed, "KES does not start: both credentials and managed_identity")
+    fields = [(secret, name) for name in ("tenant_id", "client_id", "client_secret")]
+    for section, name in [*fields, (managed, "client_id")]:
+        if section and subject.of(section.at(name)) == "":
+            yield error(section.at(name), f"KES does not start: no {name}")
+
+
+def _ciphertrust(subject: Subject) -> Iterator[Finding]:
+    at = subject.root.at("keystore.gemalto.keysecure")
+    if not at:
+        return
+    if (endpoint := subject.of(at.at("endpoint"))) and endpoint.startswith("http://"):
+        yield _plain_http(at.at("endpoint"), endpoint)
+    yield _shared(at, "every secret of the domain shows as a key")
+
+
+def _entrust(subject: Subject) -> Iterator[Finding]:
+    at = subject.root.at("keystore.entrust.keycontrol")
+    if at and not at.at("credentials"):
+        yield error(at, "KES crashes at start without a credentials section")
+
+
+RULES: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
+    _one,
+    _plain_secrets,
+    _fs,
+    _vault,
+    _aws,
+    _gcp,
+    _azure,
+    _ciphertrust,
+    _entrust,
+)

@@ -1,0 +1,157 @@
+"""``kes config``: findings, exit codes, and new files that the real server accepts."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.running import Mcpy, Terminal
+
+GOOD = "admin: {identity: disabled}\ntls: {key: k, cert: c}\nkeystore: {fs: {path: /k}}\n"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A configuration with an error in line 2 and a warning in line 4."""
+    path = tmp_path / "kes.yml"
+    path.write_text(GOOD.replace("tls: {", "tls: {bogus: 1, ") + "policy: {p: {}}\n")
+    return path
+
+
+def test_findings_are_lines_an_editor_jumps_to(mcpy: Mcpy, file: Path) -> None:
+    code, out, err = mcpy("kes", "config", "lint", "--elsewhere", str(file))
+    assert code == 3
+    assert out.splitlines()[0] == (
+        f"{file}:2: error: tls.bogus: unknown field: KES ignores it without a word (remove it)"
+    )
+    assert err.splitlines()[-1] == f"mcpy: error: {file}: 1 errors, 1 warnings"
+
+
+def test_findings_are_one_json_object_a_line(mcpy: Mcpy, file: Path) -> None:
+    result = mcpy("kes", "config", "lint", "--elsewhere", "--json", str(file))
+    assert result.exit_code == 3
+    assert result.objects[0] == {
+        "status": "success",
+        "file": str(file),
+        "severity": "error",
+        "line": 2,
+        "path": "tls.bogus",
+        "message": "unknown field: KES ignores it without a word",
+        "fix": "remove it",
+    }
+    assert result.objects[-1]["status"] == "error"
+
+
+def test_warnings_alone_are_no_finding_unless_strict(mcpy: Mcpy, file: Path) -> None:
+    file.write_text(GOOD + "policy: {p: {}}\n")
+    assert mcpy("kes", "config", "lint", "--elsewhere", str(file)).exit_code == 0
+    assert mcpy("kes", "config", "lint", "--elsewhere", "--strict", str(file)).exit_code == 3
+
+
+def test_a_file_that_cannot_be_read_is_a_failure(mcpy: Mcpy, tmp_path: Path) -> None:
+    missing = tmp_path / "none.yml"
+    assert mcpy("kes", "config", "lint", str(missing)) == (
+        1, "", f"mcpy: error: cannot read {missing}: No such file or directory\n"
+    )  # fmt: skip
+
+
+def test_a_new_configuration_goes_to_stdout_and_its_policy_to_stderr(mcpy: Mcpy) -> None:
+    code, out, err = mcpy("kes", "config", "new", "vault", "--endpoint", "https://vault.test")
+    assert code == 0
+    assert "    endpoint: https://vault.test\n" in out
+    assert 'path "kv/data/kes/*" { capabilities = ["create", "read"] }' in err
+    assert "KES_VAULT_APPROLE_SECRET" in err.splitlines()[-1]
+
+
+def test_a_new_configuration_is_written_and_not_over_another(mcpy: Mcpy, tmp_path: Path) -> None:
+    out, policy = tmp_path / "kes.yml", tmp_path / "policy.hcl"
+    args = ("kes", "config", "new", "vault", "--endpoint", "https://v", "--out", str(out))
+    args = (*args, "--policy-out", str(policy))
+    code, stdout, _ = mcpy(*args)
+    assert (code, stdout) == (0, f"Wrote `{out}`.\n")
+    assert out.stat().st_mode & 0o777 == 0o600
+    assert policy.read_text().startswith("# vault policy write kes FILE")
+    assert mcpy(*args) == (
+        2, "", f"mcpy: error: {out} exists\nmcpy: hint: --force replaces it\n"
+    )  # fmt: skip
+
+
+def test_json_holds_file_and_policy(mcpy: Mcpy) -> None:
+    result = mcpy("kes", "config", "new", "aws", "--region", "eu-west-1", "--json")
+    found = result.objects[0]
+    assert (result.exit_code, found["provider"]) == (0, "aws")
+    assert found["variables"][-2:] == ["KES_AWS_ACCESS_KEY", "KES_AWS_SECRET_KEY"]
+    assert "secretsmanager:CreateSecret" in found["policy"]
+
+
+def test_what_is_missing_is_named_without_a_terminal(mcpy: Mcpy) -> None:
+    assert mcpy("kes", "config", "new", "gcp") == (
+        2, "", "mcpy: error: the Google project is missing\nmcpy: hint: --project\n"
+    )  # fmt: skip
+
+
+def test_what_is_missing_is_asked_for_on_a_terminal(
+    mcpy: Mcpy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stdin = Terminal("my-project\n")
+    monkeypatch.setattr("sys.stdin", stdin)
+    monkeypatch.setattr("sys.stderr", io.StringIO())
+    code, out, _ = mcpy("kes", "config", "new", "gcp", stdin=stdin)
+    assert code == 0
+    assert "project_id: my-project" in out
+
+
+def kes_says(folder: Path, text: str, env: dict[str, str]) -> str:
+    """Return what the real server prints in its first seconds with a configuration."""
+    (folder / "kes.yml").write_text(text)
+    kes = Path(os.environ["MCPY_PEERS_BIN"], "kes")
+    command = [kes, "server", "--config", "kes.yml", "--addr", "127.0.0.1:0"]
+    try:
+        done = subprocess.run(
+            command, cwd=folder, env=env, timeout=5, check=False, capture_output=True, text=True
+        )
+    except subprocess.TimeoutExpired as e:
+        return ((e.stdout or b"") + (e.stderr or b"")).decode()
+    return done.stdout + done.stderr
+
+
+@pytest.fixture
+def kes_folder(tmp_path: Path) -> Path:
+    """A folder with the certificate the configurations name."""
+    if not os.environ.get("MCPY_PEERS_BIN"):
+        pytest.skip("MCPY_PEERS_BIN names no folder with the real kes")
+    kes = Path(os.environ["MCPY_PEERS_BIN"], "kes")
+    command = [kes, "identity", "new", "--key", "private.key", "--cert", "public.crt"]
+    subprocess.run([*command, "--ip", "127.0.0.1"], cwd=tmp_path, check=True, capture_output=True)
+    return tmp_path
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (("fs", "--path", "keys"), "Filesystem: "),
+        (("vault", "--endpoint", "http://127.0.0.1:1"), "/v1/auth/approle/login"),
+        (("aws", "--region", "r", "--endpoint", "http://127.0.0.1:1"), "keystore unreachable"),
+        (("azure", "--endpoint", "https://127.0.0.1:1"), "Azure KeyVault: "),
+        (("ciphertrust", "--endpoint", "https://127.0.0.1:1"), "/api/v1/auth/tokens"),
+    ],
+)
+def test_the_real_server_accepts_a_new_configuration(
+    mcpy: Mcpy, kes_folder: Path, args: tuple[str, ...], says: str
+) -> None:
+    result = mcpy("kes", "config", "new", *args, "--json")
+    found = result.objects[0]
+    env = dict.fromkeys(found["variables"], "x") | {"MINIO_KES_IDENTITY": "a" * 64}
+    assert says in kes_says(kes_folder, found["config"], env)
+
+
+@pytest.mark.peers
+def test_the_real_server_starts_with_what_lint_calls_an_error(kes_folder: Path) -> None:
+    text = "admin: {identity: disabled}\ntls: {key: private.key, cert: public.crt}\n"
+    text += "keystore: {fs: {path: keys}}\npolicy: {p: {alow: [/v1/key/*/x]}}\n"
+    assert "Filesystem: " in kes_says(kes_folder, text, {})
