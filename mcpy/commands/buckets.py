@@ -76,7 +76,7 @@ def mb(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  # noq
 @click.argument("targets", nargs=-1, required=True, type=TARGETS, metavar="TARGET...")
 @click.option("--force", is_flag=True, help="Remove everything in it first, all versions.")
 @click.option("--dangerous", is_flag=True, help="Let TARGET be a whole ALIAS.")
-@click.option("--yes", "-y", is_flag=True, hidden=True)
+@click.option("--yes", "-y", is_flag=True, hidden=True, help="Do not ask.")
 @jobs_option
 @pass_app
 def rb(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  # noqa: ANN401 - click's

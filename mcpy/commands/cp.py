@@ -101,14 +101,22 @@ class Summary:
 @click.option("--attr", default="", metavar="NAME=VALUE;...", help="Headers and metadata.")
 @click.option("--tags", default="", metavar="NAME=VALUE&...", help="Tags.")
 @click.option("--storage-class", "--sc", default="", help="Storage class of the copies.")
-@click.option("--retention-mode", type=click.Choice(["governance", "compliance"]), default=None)
+@click.option(
+    "--retention-mode",
+    type=click.Choice(["governance", "compliance"], case_sensitive=False),
+    help="How --retention-duration locks the copies.",
+)
 @click.option(
     "--retention-duration", default="", metavar="30d|1y", help="Lock the copies so long."
 )
-@click.option("--legal-hold", type=click.Choice(["on", "off"]), default=None)
+@click.option(
+    "--legal-hold",
+    type=click.Choice(["on", "off"], case_sensitive=False),
+    help="Lock the copies until the hold is lifted.",
+)
 @click.option("--preserve", "-a", is_flag=True, help="Keep files' mode, owner and times.")
 @click.option("--checksum", default="", metavar="SHA256", help="Always SHA256: mc's option.")
-@click.option("--md5", is_flag=True, hidden=True)
+@click.option("--md5", is_flag=True, hidden=True, help="Nothing: every upload is hashed.")
 @click.option("--disable-multipart", is_flag=True, help="Store everything in one request.")
 @click.option("--resume", "--continue", is_flag=True, help="Keep and use what arrived before.")
 @click.option(

@@ -114,7 +114,7 @@ class Summary:
 @click.option("--incomplete", "-I", is_flag=True, help="Uploads that were never finished.")
 @click.option("--storage-class", "--sc", default="", help="Objects of this class only.")
 @click.option("--summarize", is_flag=True, help="Number and size at the end.")
-@click.option("--zip", "in_zip", is_flag=True, hidden=True)
+@click.option("--zip", "in_zip", is_flag=True, hidden=True, help="Refused: mc's option.")
 @pass_app
 def ls(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  # noqa: ANN401 - click's
     """List buckets (TARGET is an alias) or objects; exit 5 when a prefix matches nothing."""

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from mcpy.api.s3 import ObjectInfo
     from mcpy.models import ObjectEncryption
 
-MAX_COPY_BYTES = 5 * 1024**3
-COPY_PART_BYTES = 512 * 1024**2
 # what a copy carries over; the rest of the metadata is the server's own
 _CARRIED = (
     "content-type",
@@ -59,13 +57,18 @@ def copy(source: Place, target: Place, wish: Wish, pace: Pace) -> ObjectInfo:
         )
     if itself and any(name.startswith("x-amz-object-lock-") for name in info.metadata):
         raise UnsupportedError(f"`{source.target}` is locked, and a copy onto itself is not")
+    if info.encryption.customer and not (wish.encryption or wish.decrypt):
+        raise InputError(
+            f"`{target.target}` would be stored without the key of `{source.target}` (SSE-C)",
+            hint=f"--enc-c {target.target}=@KEYFILE, --enc-s3 {target.target}, or --decrypt",
+        )
     encryption = _encryption(info, wish)
     headers = {**_carried(info), **wish.headers}
     full = replace(wish, encryption=encryption, headers=headers)
     if not same_server:
         full = _with_tags(source, info, full)
         store(ObjectSource(source, info), target, full, pace)
-    elif info.size > MAX_COPY_BYTES:
+    elif info.size > pace.limits.copy:
         _in_parts(source, target, info, _with_tags(source, info, full), pace)
     else:
         _at_once(source, target, info, full)
@@ -116,7 +119,7 @@ def _in_parts(source: Place, target: Place, info: ObjectInfo, wish: Wish, pace: 
         customer=asked if customer else {},
     )
     own = replace(pace, stop=Stop(pace.stop))
-    length = max(COPY_PART_BYTES, part_bytes(info.size))
+    length = part_bytes(info.size, pace.limits.copy_part)
     shared = {
         "x-amz-copy-source": copy_source(source.at, source.version_id),
         "x-amz-copy-source-if-match": info.etag,

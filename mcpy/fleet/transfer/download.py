@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from mcpy.api.s3 import ObjectInfo
     from mcpy.fleet.transfer.place import Place
 
-RANGE_BYTES = 16 * 1024**2
-PARALLEL_BYTES = 64 * 1024**2
-
 
 def download(place: Place, target: Path, pace: Pace) -> ObjectInfo:
     """Store an object as a file; an interruption leaves whatever was there before.
@@ -102,7 +99,7 @@ def _receive(
 ) -> None:
     """Write what comes into a file from an offset on, and hold it against the server's digests."""
     file, start = goal
-    if info.size - start > PARALLEL_BYTES and pace.parallel > 1:
+    if info.size - start > pace.limits.ranges_from and pace.parallel > 1:
         _by_ranges(place, info, goal, stream, pace)
         if not start:
             _check_file(file, info)
@@ -144,8 +141,9 @@ def _by_ranges(
             raise outcome
         reached = span.stop or reached
 
-    ends = range(start, info.size, RANGE_BYTES)
-    spans = (Span(at, min(at + RANGE_BYTES, info.size)) for at in ends)
+    length = pace.limits.range
+    starts = range(start, info.size, length)
+    spans = (Span(at, min(at + length, info.size)) for at in starts)
     try:
         each(spans, get, reach, jobs=pace.parallel, stop=own.stop)
     except BaseException:

@@ -78,6 +78,23 @@ class Wish:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """Sizes at which an object is moved in another way, in bytes.
+
+    Attributes:
+        part: of an upload's parts, more where 10,000 of them would not do.
+        ranges_from: a larger object is fetched by ranges, ``range`` each.
+        copy: what one copy on the server can be; a larger object is copied in parts.
+    """
+
+    part: int = 16 * 1024**2
+    ranges_from: int = 64 * 1024**2
+    range: int = 16 * 1024**2
+    copy: int = 5 * 1024**3
+    copy_part: int = 512 * 1024**2
+
+
+@dataclass(frozen=True)
 class Pace:
     """How to move an object.
 
@@ -94,6 +111,7 @@ class Pace:
     multipart: bool = True
     resume: bool = False
     stop: Stop = field(default_factory=Stop)
+    limits: Limits = Limits()
 
     def moved(self, count: int) -> None:
         """Report bytes that were moved; raise Interrupted when the work has to end."""

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from mcpy.api.s3 import ObjectInfo
     from mcpy.fleet.transfer.source import Body, Source
 
-PART_BYTES = 16 * 1024**2
 MAX_PUT_BYTES = 5 * 1024**3
 MAX_OBJECT_BYTES = 5 * 1024**4
 _OPAQUE = "application/octet-stream"
@@ -44,8 +43,9 @@ def upload_stream(
 ) -> ObjectInfo:
     """Store what ``read`` gives until it gives nothing; raises as ``upload``."""
     described = replace(wish, headers={"content-type": _OPAQUE, **wish.headers})
-    first = _filled(read)
-    if len(first) < PART_BYTES:
+    length = pace.limits.part
+    first = _filled(read, length)
+    if len(first) < length:
         return store(MemorySource(first), place, described, pace)
     size = 0
 
@@ -57,17 +57,18 @@ def upload_stream(
                 raise UnsupportedError(f"`{place.target}` would have more than {MAX_PARTS} parts")
             size += len(content)
             yield number, MemorySource(content), 0
-            number, content = number + 1, _filled(read)
+            number, content = number + 1, _filled(read, length)
 
     started = _start(place, described)
     # what is read ahead is held in memory: fewer at a time than of a file
-    _send_all(started, pieces(), {}, replace(pace, parallel=min(2, pace.parallel), resume=False))
+    slower = replace(pace, parallel=min(2, pace.parallel), resume=False)
+    _send_all(started, pieces(), {}, slower, length)
     return verified(place, size, wish.encryption)
 
 
-def _filled(read: Callable[[int], bytes]) -> bytes:
+def _filled(read: Callable[[int], bytes], length: int) -> bytes:
     content = bytearray()
-    while len(content) < PART_BYTES and (chunk := read(PART_BYTES - len(content))):
+    while len(content) < length and (chunk := read(length - len(content))):
         content += chunk
     return bytes(content)
 
@@ -76,7 +77,7 @@ def store(source: Source, place: Place, wish: Wish, pace: Pace) -> ObjectInfo:
     """Store a source of known size; raises as ``upload``."""
     if source.size > MAX_OBJECT_BYTES:
         raise UnsupportedError(f"`{place.target}` would be larger than S3 allows (5 TiB)")
-    if pace.multipart and source.size > PART_BYTES:
+    if pace.multipart and source.size > pace.limits.part:
         _in_parts(source, place, wish, pace)
     elif source.size > MAX_PUT_BYTES:
         raise UnsupportedError(f"`{place.target}` is larger than one upload can be (5 GiB)")
@@ -96,14 +97,14 @@ def _at_once(source: Source, place: Place, wish: Wish, pace: Pace) -> None:
         place.s3.put_object(*place.at, content, headers=headers)
 
 
-def part_bytes(size: int) -> int:
+def part_bytes(size: int, usual: int) -> int:
     """Return the size of parts for an object of ``size`` bytes: at most 10,000, whole MiB."""
     least = -(-size // MAX_PARTS)
-    return max(PART_BYTES, -(-least // 1024**2) * 1024**2)
+    return max(usual, -(-least // 1024**2) * 1024**2)
 
 
 def _in_parts(source: Source, place: Place, wish: Wish, pace: Pace) -> None:
-    length = part_bytes(source.size)
+    length = part_bytes(source.size, pace.limits.part)
     started, have = None, dict[int, Part]()
     if pace.resume:
         started, have = _interrupted(source, place, wish, length)
@@ -138,7 +139,7 @@ def _send_all(
     pieces: Iterable[tuple[int, Source, int]],
     have: dict[int, Part],
     pace: Pace,
-    length: int = PART_BYTES,
+    length: int,
 ) -> None:
     """Send the pieces and complete the upload; what fails is aborted, or kept to be resumed."""
     own = replace(pace, stop=Stop(pace.stop))
