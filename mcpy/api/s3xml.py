@@ -37,6 +37,7 @@ class Entry:
         etag: without quotes.
         last_modified: RFC 3339 as sent.
         encryption: None when the listing does not say, which is not the same as unencrypted.
+        tags: the object's tags, URL-encoded, where the listing has them.
     """
 
     key: str
@@ -49,6 +50,7 @@ class Entry:
     is_delete_marker: bool = False
     is_prefix: bool = False
     encryption: ObjectEncryption | None = None
+    tags: str = ""
 
 
 @dataclass(frozen=True)
@@ -196,6 +198,7 @@ def _object(element: ET.Element) -> Entry:
         is_latest=text(element, "IsLatest") != "false",
         is_delete_marker=local_name(element) == "DeleteMarker",
         encryption=_encryption(_child(element, "UserMetadata")),
+        tags=text(element, "UserTags"),
     )
 
 
