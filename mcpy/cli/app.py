@@ -81,7 +81,9 @@ class App:
         """Mask the secrets of ``alias`` in all output."""
         if not self.settings.show_secrets:
             kes = alias.kes.api_key if alias.kes else ""
-            self.out.hide(alias.secret_key, alias.session_token, kes)
+            # an access key is no secret, and some servers' first secret key is the same word
+            secret = "" if alias.secret_key == alias.access_key else alias.secret_key
+            self.out.hide(secret, alias.session_token, kes)
 
     def http_options(self, ca: str = "") -> HttpOptions:
         """Return the connection options; ``--ca`` goes before ``ca``."""
