@@ -25,23 +25,36 @@ if TYPE_CHECKING:
 
 GROUPS: dict[str, tuple[str, str, str]] = {
     "alias": ("mcpy.commands.alias", "alias", "Name servers and keep their credentials."),
-    "encrypt": ("mcpy.commands.encrypt", "encrypt", "Set and see the encryption of buckets."),
+    "encrypt": (
+        "mcpy.commands.encrypt",
+        "encrypt",
+        "Set, show and clear the default encryption of buckets.",
+    ),
     "admin": ("mcpy.commands.admin", "admin", "Administer a MinIO server and its KMS."),
     "kes": ("mcpy.commands.kes", "kes", "Administer a KES server: keys, identities, status."),
+    "batch": (
+        "mcpy.commands.batch",
+        "batch",
+        "Have the servers rotate the keys of many objects by themselves.",
+    ),
     "mb": ("mcpy.commands.buckets", "mb", "Make buckets."),
     "rb": ("mcpy.commands.buckets", "rb", "Remove buckets."),
     "ls": ("mcpy.commands.listing", "ls", "List buckets and objects."),
     "stat": (
         "mcpy.commands.stat",
         "stat",
-        "Show an object's or bucket's metadata and encryption.",
+        "Show metadata and encryption.",
     ),
-    "cp": ("mcpy.commands.cp", "cp", "Copy files and objects."),
+    "cp": ("mcpy.commands.cp", "cp", "Copy files and objects, in every direction."),
     "cat": ("mcpy.commands.cat", "cat", "Write objects to stdout."),
     "rm": ("mcpy.commands.rm", "rm", "Remove objects."),
-    "ready": ("mcpy.commands.ready", "ready", "Wait until a server is ready."),
+    "ready": ("mcpy.commands.ready", "ready", "Wait until a server is healthy and S3 answers."),
     "sandbox": ("mcpy.commands.sandbox", "sandbox", "Run the embedded KES and S3 server."),
-    "quickstart": ("mcpy.commands.quickstart", "quickstart", "Run the SSE-S3 page on a sandbox."),
+    "quickstart": (
+        "mcpy.commands.quickstart",
+        "quickstart",
+        "Run MinIO's SSE-S3 page on a sandbox.",
+    ),
 }
 
 
