@@ -82,7 +82,7 @@ class Group(_WithGlobalOptions, click.Group):
             if name in self.lazy:
                 rows.append((name, self.lazy[name][2]))
             elif (command := self.get_command(ctx, name)) and not command.hidden:
-                rows.append((name, command.get_short_help_str(limit=70)))
+                rows.append((name, command.get_short_help_str(limit=200)))
         if rows:
             with formatter.section("Commands"):
                 formatter.write_dl(rows)

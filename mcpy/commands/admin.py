@@ -13,7 +13,11 @@ from mcpy.cli.base import Group
         "info": ("mcpy.commands.admin_info", "info", "Show the state of every node."),
         "service": ("mcpy.commands.admin_service", "service", "Restart, stop, freeze, unfreeze."),
         "kms": ("mcpy.commands.admin_kms", "kms", "Keys and settings of the server's KMS."),
-        "config": ("mcpy.commands.admin_config", "config", "Settings that the server keeps."),
+        "config": (
+            "mcpy.commands.admin_config",
+            "config",
+            "Show and change the settings a server keeps.",
+        ),
     },
 )
 def admin() -> None:

@@ -80,7 +80,7 @@ def _duration(seconds: int) -> str:
 @click.argument("alias", type=ALIAS)
 @pass_app
 def info(app: App, alias: str) -> None:
-    """Show the state of every node; fails when the deployment is not online."""
+    """Show the state of every node. Fails when the deployment is not online."""
     found = app.admin(alias).info()
     app.out.emit(Info(found))
     if found["mode"] != "online":

@@ -11,7 +11,11 @@ from mcpy.cli.base import Group
     cls=Group,
     lazy={
         "key": ("mcpy.commands.admin_kms_key", "key", "Create, list and try keys."),
-        "env": ("mcpy.commands.admin_kms_env", "env", "Settings that make the server use KES."),
+        "env": (
+            "mcpy.commands.admin_kms_env",
+            "env",
+            "Print the settings that make the server use KES, or write them.",
+        ),
     },
 )
 def kms() -> None:

@@ -63,7 +63,9 @@ class Environment:
 @click.option("--no-check", is_flag=True, help="Do not ask the KES whether the key is there.")
 @pass_app
 def env(app: App, /, alias: str, key: str, file: Path | None, **options: Any) -> None:  # noqa: ANN401
-    """Print the MINIO_KMS_KES_* settings of the service, or merge them into its file.
+    """Print the settings that make the server use KES, or write them.
+
+    They are the MINIO_KMS_KES_* variables of the service; --write merges them into its file.
 
     The KES is the one of the alias, else that of the environment of kes. Every host of the
     deployment needs the same settings; then: mcpy admin service restart ALIAS.

@@ -75,7 +75,7 @@ def _node(node: Node) -> dict[str, Any]:
 
 @click.group(cls=Group)
 def service() -> None:
-    """Restart, stop, freeze or unfreeze every node of a deployment."""
+    """Restart, stop, freeze, unfreeze. Every node of the deployment takes part."""
 
 
 @service.command("restart")

@@ -80,7 +80,7 @@ def mb(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  # noq
 @jobs_option
 @pass_app
 def rb(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  # noqa: ANN401 - click's
-    """Remove buckets that are empty, or all that is in them too with --force."""
+    """Remove buckets. They must be empty, or --force removes all that is in them too."""
     force = options["force"]
     for target in targets:
         _refuse_key(target, "rb")

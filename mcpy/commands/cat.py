@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @enc_c_option
 @pass_app
 def cat(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  # noqa: ANN401 - click's
-    """Write objects to stdout; an object that breaks off is an error."""
+    """Write objects to stdout. An object that breaks off is an error."""
     from mcpy.cli.versions import version_of
     from mcpy.fleet.transfer import Place
 

@@ -129,7 +129,7 @@ class Summary:
 @jobs_option
 @pass_app
 def cp(app: App, /, paths: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401 - click's options
-    """Copy files to objects, objects to files, and objects to objects; `-` is a standard stream.
+    """Copy files and objects, in every direction. `-` is a standard stream.
 
     A PREFIX is ALIAS/BUCKET or more, and covers what lies below it. What was stored is looked at
     again: an object that is not encrypted as asked is an error. A copy from object to object is

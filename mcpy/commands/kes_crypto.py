@@ -57,7 +57,7 @@ _context = click.argument("context", required=False, default="", metavar="[CONTE
 @_raw("plaintext key")
 @pass_app
 def dek(app: App, name: str, context: str, *, raw: bool, access: KesOptions) -> None:
-    """Make a data key under the key NAME: 32 bytes in the clear, and the same encrypted.
+    """Make a data encryption key. 32 bytes in the clear, and the same encrypted by the key NAME.
 
     CONTEXT is base64, or @FILE or - for bytes; decrypting needs the same again.
     """
@@ -77,7 +77,7 @@ def dek(app: App, name: str, context: str, *, raw: bool, access: KesOptions) -> 
 def encrypt(
     app: App, name: str, message: str, context: str, *, raw: bool, access: KesOptions
 ) -> None:
-    """Encrypt MESSAGE: text, @FILE, or - for stdin; at most 740,000 bytes.
+    """Encrypt a message. It is text, @FILE, or - for stdin; at most 740,000 bytes.
 
     CONTEXT is base64, or @FILE or - for bytes; decrypting needs the same again.
     """
@@ -99,7 +99,7 @@ def encrypt(
 def decrypt(
     app: App, name: str, ciphertext: str, context: str, *, raw: bool, access: KesOptions
 ) -> None:
-    """Decrypt CIPHERTEXT: base64, @FILE, or - for stdin; a file may hold it in any form.
+    """Decrypt a ciphertext. It is base64, @FILE, or - for stdin; a file may hold it in any form.
 
     CONTEXT is base64, or @FILE or - for bytes, as it was when encrypting.
     """
@@ -120,7 +120,7 @@ def decrypt(
 @_raw("32 bytes of the HMAC")
 @pass_app
 def hmac(app: App, name: str, message: str, *, raw: bool, access: KesOptions) -> None:
-    """Compute the HMAC-SHA256 of MESSAGE: text, @FILE, or - for stdin.
+    """Compute the HMAC of a message. HMAC-SHA256 of text, @FILE, or - for stdin.
 
     Its secret is the key's own, made by the server: the same key imported elsewhere gives another.
     """

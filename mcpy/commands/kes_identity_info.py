@@ -48,7 +48,7 @@ class IdentityShown:
 @click.argument("identity", required=False, metavar="[IDENTITY]")
 @pass_app
 def info(app: App, identity: str | None, *, access: KesOptions) -> None:
-    """Show role and policy of an identity, or of the one that asks."""
+    """Show role and policy. Of an identity, or of the one that asks."""
     client = connect(app, access)
     if identity is None:
         app.out.emit(IdentityShown(_own(app, client, access)))
@@ -63,7 +63,7 @@ def info(app: App, identity: str | None, *, access: KesOptions) -> None:
 @click.argument("pattern", default="*", metavar="[PATTERN]")
 @pass_app
 def ls(app: App, pattern: str, *, access: KesOptions) -> None:
-    """List the identities that match PATTERN: the admin's, and those with a policy."""
+    """List the identities KES knows. The admin's, and those with a policy."""
     show(app, "Identity", identities(connect(app, access), pattern))
 
 

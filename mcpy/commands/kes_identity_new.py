@@ -105,7 +105,7 @@ def parse_ip(text: str) -> IPv4Address | IPv6Address:
 @click.option("-f", "--force", is_flag=True, help="Overwrite the files.")
 @pass_app
 def new(app: App, /, subject: str, **options: Any) -> None:  # noqa: ANN401 - click's options
-    """Make a new identity: an API key, or with --key and --cert a key pair in files.
+    """Make a new identity. It is an API key, or with --key and --cert a key pair in files.
 
     SUBJECT becomes the common name. The password of --encrypt is asked for, or comes from
     MCPY_KES_KEY_PASSWORD.

@@ -61,7 +61,7 @@ class KeyImported:
 def import_(
     app: App, name: str, key: str | None, *, cipher: str, if_missing: bool, access: KesOptions
 ) -> None:
-    """Make the key NAME of KEY: base64 of 32 bytes, @FILE, or - for stdin.
+    """Make a key of given bytes. KEY is base64 of 32 bytes, @FILE, or - for stdin.
 
     A file or stdin may hold the 32 bytes themselves. Without KEY a random key is made, which
     --show-secrets prints.

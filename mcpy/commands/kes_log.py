@@ -61,7 +61,7 @@ class Event:
 @click.option("--error", "kind", flag_value="error", help="Error events.")
 @pass_app
 def log(app: App, *, kind: LogKind, access: KesOptions) -> None:
-    """Show events as they happen, until interrupted, or for as long as --timeout says."""
+    """Follow the audit or error log. It ends when interrupted, or when --timeout passes."""
     client = connect(app, access, endless=True)
     limit_s = app.settings.timeout_s
     with client.patience(limit_s or DEFAULT_TIMEOUT_S):

@@ -79,7 +79,7 @@ def _as_pattern(prefix: str) -> str:
 def ls(
     app: App, prefix: str, *, of_identities: bool, of_policies: bool, access: KesOptions
 ) -> None:
-    """List keys, or identities or policies, that start with PREFIX or match a pattern."""
+    """List keys, identities or policies. They start with PREFIX, or match a pattern."""
     if of_identities and of_policies:
         raise InputError("-i lists identities and -p policies: choose one")
     client = connect(app, access)

@@ -43,7 +43,7 @@ class Metrics:
 @click.option("--prometheus", is_flag=True, help="Print Prometheus's text once, as sent.")
 @pass_app
 def metric(app: App, *, rate: float, once: bool, prometheus: bool, access: KesOptions) -> None:
-    """Show requests, response times, log events and memory, until interrupted or --timeout.
+    """Show the server's counters. Requests, response times, log events and memory.
 
     Times are nanoseconds, as in kes.
     """

@@ -89,7 +89,7 @@ class PolicyChecked:
 @click.option("--for-key", "key", type=KEY, help="The key MinIO will use. [any]")
 @pass_app
 def check(app: App, /, policy: str | None, access: KesOptions, **options: Any) -> None:  # noqa: ANN401
-    """See whether a policy or an identity may do what MinIO does with a KMS.
+    """See whether a policy or identity may do what MinIO does.
 
     With --file nothing is asked of a server. Otherwise POLICY, or the policy of --identity, is
     read from the server; without either, the client's own identity is tried out by harmless calls.

@@ -80,7 +80,7 @@ def _limit(timeout_s: int | None) -> str:
 @click.option("--api", "with_apis", is_flag=True, help="List what the server can be asked.")
 @pass_app
 def status(app: App, *, short: bool, with_apis: bool, access: KesOptions) -> None:
-    """Show version, uptime and load; fails when the keystore cannot be reached."""
+    """Show the state of the server. Fails when the keystore cannot be reached."""
     client = connect(app, access)
     state = client.status()
     if not (with_apis and app.out.json):  # kes prints the list alone

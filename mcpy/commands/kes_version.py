@@ -35,7 +35,7 @@ class Version:
 @click.command("version", cls=KesCommand)
 @pass_app
 def version(app: App, *, access: KesOptions) -> None:
-    """Show the version of the server; any identity may ask."""
+    """Show the version of the server. Any identity may ask."""
     client = connect(app, access)
     found = client.version()
     app.out.emit(Version(client.where, found))

@@ -117,7 +117,7 @@ class Summary:
 @click.option("--zip", "in_zip", is_flag=True, hidden=True, help="Refused: mc's option.")
 @pass_app
 def ls(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  # noqa: ANN401 - click's
-    """List buckets (TARGET is an alias) or objects; exit 5 when a prefix matches nothing."""
+    """List buckets and objects. An alias has buckets; exit 5 when a prefix matches nothing."""
     if options["in_zip"]:
         raise UnsupportedError("ls does not look into zip archives", hint="mcpy cat, then unzip")
     how = How(**{name: options[name] for name in How.names()})

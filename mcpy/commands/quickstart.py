@@ -147,7 +147,7 @@ def _text(raw: bytes, args: tuple[str, ...]) -> str:
 @click.command("quickstart", cls=Command)
 @pass_app
 def quickstart(app: App) -> None:
-    """Run MinIO's SSE-S3 page on a sandbox of its own, and prove each claim at the end."""
+    """Run MinIO's SSE-S3 page on a sandbox. It is its own, and each claim is proven."""
     with tempfile.TemporaryDirectory(prefix="mcpy-quickstart-") as name:
         play = _Play(app, Path(name), _environment(app.environ, Path(name)))
         stopped = False

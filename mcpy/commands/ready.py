@@ -38,7 +38,7 @@ class Ready:
 @click.argument("alias", type=ALIAS)
 @pass_app
 def ready(app: App, alias: str) -> None:
-    """Return when the server is healthy and S3 answers; exit 6 when --timeout passes first."""
+    """Wait until a server is healthy and S3 answers. Exit 6 when --timeout passes first."""
     from mcpy.fleet.restart import answers_s3
 
     admin, s3 = app.admin(alias), app.s3(alias)

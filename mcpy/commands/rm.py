@@ -75,7 +75,7 @@ def _version(version_id: str) -> str:
 @click.option("--stdin", is_flag=True, help="Read TARGETs from stdin, one a line.")
 @pass_app
 def rm(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  # noqa: ANN401 - click's
-    """Remove objects; in a versioned bucket the versions stay below a delete marker.
+    """Remove objects. In a versioned bucket the versions stay below a delete marker.
 
     A prefix is a folder or an object: `logs` has below it `logs/1`, and never `logs-of-others`.
     """

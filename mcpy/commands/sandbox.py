@@ -98,7 +98,7 @@ class Variables:
 
 @click.group(cls=Group)
 def sandbox() -> None:
-    """Run the embedded KES and S3 server: offline, with real envelope encryption.
+    """Run the embedded KES and S3 server. It works offline, with real envelope encryption.
 
     For tests, demos and drills on this machine; not for production.
     """
@@ -107,8 +107,20 @@ def sandbox() -> None:
 @sandbox.command("start")
 @_dir_option
 @click.option("-d", "--detach", is_flag=True, help="Return once it serves; it runs on.")
-@click.option("--s3", default="127.0.0.1:0", show_default=True, metavar="HOST:PORT")
-@click.option("--kes", default="127.0.0.1:0", show_default=True, metavar="HOST:PORT")
+@click.option(
+    "--s3",
+    default="127.0.0.1:0",
+    show_default=True,
+    metavar="HOST:PORT",
+    help="Where S3 and the admin API listen.",
+)
+@click.option(
+    "--kes",
+    default="127.0.0.1:0",
+    show_default=True,
+    metavar="HOST:PORT",
+    help="Where KES listens.",
+)
 @click.option("--tls", is_flag=True, help="S3 over TLS too; KES always is.")
 @click.option(
     "--kes-config",

@@ -118,7 +118,7 @@ def _encryption(info: ObjectInfo) -> str:
 @enc_c_option
 @pass_app
 def stat(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  # noqa: ANN401 - click's
-    """Show size, date, metadata and encryption of objects, the settings of buckets."""
+    """Show metadata and encryption. Of objects size and date too, of buckets the settings."""
     rules = enc_rules(app, options)
     if options["version_id"] and (options["versions"] or options["recursive"]):
         raise InputError("--version-id names a version of one object")

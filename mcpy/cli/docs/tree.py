@@ -132,12 +132,18 @@ def _usage(ctx: click.Context) -> str:
 def _option(option: click.Option, ctx: click.Context) -> Option:
     return Option(
         names=tuple(sorted((*option.opts, *option.secondary_opts), key=_long_last)),
-        help=option.help or "",
+        help=_help(option, ctx),
         value=None if option.is_flag else _value(option, ctx),
         may_repeat=option.multiple,
         # click has no public name for "the value may be left out"
         optional_value=not option.is_flag and option._flag_needs_value,
     )
+
+
+def _help(option: click.Option, ctx: click.Context) -> str:
+    """Return the help with what click adds, such as the default."""
+    record = option.get_help_record(ctx)
+    return " ".join(record[1].split()) if record else ""
 
 
 def _argument(argument: click.Argument, ctx: click.Context) -> Argument:
