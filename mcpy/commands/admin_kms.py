@@ -16,6 +16,11 @@ from mcpy.cli.base import Group
             "env",
             "Print the settings that make the server use KES, or write them.",
         ),
+        "status": (
+            "mcpy.commands.admin_kms_status",
+            "status",
+            "Show the KMS, its default key and endpoints; fails when an endpoint does not answer.",
+        ),
     },
 )
 def kms() -> None:
