@@ -45,36 +45,52 @@ def copy(source: Place, target: Place, wish: Wish, pace: Pace) -> ObjectInfo:
         UnsupportedError: the source is encrypted with a key only its owner has.
         IntegrityError: the copy is not what was asked for, or cannot be read.
     """
-    same_server = source.s3 is target.s3
-    itself = same_server and source.at == target.at and not source.version_id
-    if itself and not (wish.encryption or wish.headers or wish.decrypt):
-        raise InputError(f"`{source.target}` and `{target.target}` are the same object")
-    info = source.head()
-    if info.encryption.customer and not source.key:
-        raise UnsupportedError(
-            f"`{source.target}` is encrypted with its owner's key (SSE-C)",
-            hint=f"--enc-c {source.target}=@KEYFILE",
-        )
-    if itself and any(name.startswith("x-amz-object-lock-") for name in info.metadata):
-        raise UnsupportedError(f"`{source.target}` is locked, and a copy onto itself is not")
-    if info.encryption.customer and not (wish.encryption or wish.decrypt):
-        raise InputError(
-            f"`{target.target}` would be stored without the key of `{source.target}` (SSE-C)",
-            hint=f"--enc-c {target.target}=@KEYFILE, --enc-s3 {target.target}, or --decrypt",
-        )
+    info = source.head() if not _is_itself(source, target) else _of_itself(source, wish)
+    _check_key(source, target, info, wish)
     encryption = _encryption(info, wish)
     headers = {**_carried(info), **wish.headers}
     full = replace(wish, encryption=encryption, headers=headers)
-    if not same_server:
+    if source.s3 is not target.s3:
         full = _with_tags(source, info, full)
-        store(ObjectSource(source, info), target, full, pace)
-    elif info.size > pace.limits.copy:
+        return store(ObjectSource(source, info), target, full, pace, readable=True)
+    if info.size > pace.limits.copy:
         _in_parts(source, target, info, _with_tags(source, info, full), pace)
     else:
         _at_once(source, target, info, full)
         pace.moved(info.size)
     # an encryption that was carried over must open; one that must not be there must be gone
     return verified(target, info.size, encryption, readable=True)
+
+
+def _is_itself(source: Place, target: Place) -> bool:
+    same_server = source.s3 is target.s3
+    return same_server and source.at == target.at and not source.version_id
+
+
+def _of_itself(source: Place, wish: Wish) -> ObjectInfo:
+    """Look at an object that is to be copied onto itself: something must change, and nothing go."""
+    if not (wish.encryption or wish.headers or wish.decrypt):
+        raise InputError(f"`{source.target}` and `{source.target}` are the same object")
+    info = source.head()
+    if any(name.startswith("x-amz-object-lock-") for name in info.metadata):
+        raise UnsupportedError(f"`{source.target}` is locked, and a copy onto itself is not")
+    return info
+
+
+def _check_key(source: Place, target: Place, info: ObjectInfo, wish: Wish) -> None:
+    """Refuse to copy an SSE-C object without its key, or into the open."""
+    if not info.encryption.customer:
+        return
+    if not source.key:
+        raise UnsupportedError(
+            f"`{source.target}` is encrypted with its owner's key (SSE-C)",
+            hint=f"--enc-c {source.target}=@KEYFILE",
+        )
+    if not (wish.encryption or wish.decrypt):
+        raise InputError(
+            f"`{target.target}` would be stored without the key of `{source.target}` (SSE-C)",
+            hint=f"--enc-c {target.target}=@KEYFILE, --enc-s3 {target.target}, or --decrypt",
+        )
 
 
 def _encryption(info: ObjectInfo, wish: Wish) -> ObjectEncryption | None:

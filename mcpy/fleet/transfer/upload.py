@@ -73,8 +73,10 @@ def _filled(read: Callable[[int], bytes], length: int) -> bytes:
     return bytes(content)
 
 
-def store(source: Source, place: Place, wish: Wish, pace: Pace) -> ObjectInfo:
-    """Store a source of known size; raises as ``upload``."""
+def store(
+    source: Source, place: Place, wish: Wish, pace: Pace, *, readable: bool = False
+) -> ObjectInfo:
+    """Store a source of known size, and with ``readable`` read of it; raises as ``upload``."""
     if source.size > MAX_OBJECT_BYTES:
         raise UnsupportedError(f"`{place.target}` would be larger than S3 allows (5 TiB)")
     if pace.multipart and source.size > pace.limits.part:
@@ -83,7 +85,7 @@ def store(source: Source, place: Place, wish: Wish, pace: Pace) -> ObjectInfo:
         raise UnsupportedError(f"`{place.target}` is larger than one upload can be (5 GiB)")
     else:
         again(place.s3, lambda: _at_once(source, place, wish, pace), idempotent=False)
-    return verified(place, source.size, wish.encryption)
+    return verified(place, source.size, wish.encryption, readable=readable)
 
 
 def _at_once(source: Source, place: Place, wish: Wish, pace: Pace) -> None:

@@ -1,0 +1,405 @@
+"""``cp``, ``cat`` and ``stat`` over a scripted server: what goes over the wire."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from tests.stub import ok, s3_error, xml
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.running import Mcpy
+    from tests.stub import Server
+
+KEY = b"32byteslongsecretkeymustbegiven1"
+RAW = base64.b64encode(KEY).decode().rstrip("=")
+HELLO_MD5 = '"5d41402abc4b2a76b9719d911017c592"'
+COPIED = "<CopyObjectResult><ETag>&quot;e&quot;</ETag></CopyObjectResult>"
+
+
+def head(size: int = 5, **headers: str) -> httpx.Response:
+    return ok(content_length=str(size), etag='"e"', **headers)
+
+
+def listing(*keys: str) -> httpx.Response:
+    entries = "".join(
+        f"<Contents><Key>{key}</Key><Size>5</Size>"
+        "<LastModified>2026-11-23T12:00:00.000Z</LastModified></Contents>"
+        for key in keys
+    )
+    return xml(200, f"<ListBucketResult>{entries}</ListBucketResult>")
+
+
+@pytest.fixture
+def hello(tmp_path: Path) -> Path:
+    path = tmp_path / "hello"
+    path.write_text("hello")
+    return path
+
+
+@pytest.mark.parametrize("form", [RAW, RAW + "=", KEY.hex(), "env:SSEC", "@{folder}/key"])
+def test_an_sse_c_key_is_read_in_every_form_and_sent_with_put_and_head(
+    mcpy: Mcpy, server: Server, hello: Path, tmp_path: Path, form: str
+) -> None:
+    mcpy.env |= {"MCPY_HOST_tls": "https://minioadmin:minioadmin@s3.test", "SSEC": RAW}
+    (tmp_path / "key").write_text(RAW + "\n")
+    mcpy.secrets |= {RAW, KEY.hex()}
+    customer = {"x_amz_server_side_encryption_customer_algorithm": "AES256"}
+    server.replies = [ok(), head(**customer)]
+    rule = f"tls/enc-1={form.format(folder=tmp_path)}"
+    result = mcpy("--debug", "cp", "--enc-c", rule, str(hello), "tls/enc-1/o")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == f"`{hello}` -> `tls/enc-1/o` (5 B, SSE-C)\n"
+    for request in server.requests:
+        sent = request.headers
+        assert sent["x-amz-server-side-encryption-customer-key"] == RAW + "="
+        assert "x-amz-server-side-encryption" not in sent
+
+
+def test_an_sse_c_key_of_32_bytes_may_lie_in_a_file_as_it_is(
+    mcpy: Mcpy, server: Server, tmp_path: Path
+) -> None:
+    mcpy.env["MCPY_HOST_tls"] = "https://minioadmin:minioadmin@s3.test"
+    (tmp_path / "key").write_bytes(KEY)
+    server.replies = [head(content_type="text/plain")]
+    assert mcpy("stat", "--enc-c", f"tls/b12={'@'}{tmp_path}/key", "tls/b12/o").exit_code == 0
+    assert server.requests[0].headers["x-amz-server-side-encryption-customer-key"] == RAW + "="
+
+
+@pytest.mark.parametrize("form", ["c2hvcnQ", RAW[:-1], "", KEY.hex()[:-1], RAW + "=="])
+def test_a_malformed_sse_c_key_is_refused_and_not_repeated(
+    mcpy: Mcpy, hello: Path, form: str
+) -> None:
+    result = mcpy("cp", "--enc-c", f"play/enc-1={form}", str(hello), "play/enc-1/o")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert not form or form not in result.stderr
+    assert "--enc-c is not PREFIX=KEY" in result.stderr
+
+
+def test_a_key_file_that_is_missing_or_too_short_is_named(
+    mcpy: Mcpy, hello: Path, tmp_path: Path
+) -> None:
+    missing = mcpy("cp", "--enc-c", f"play/enc-1=@{tmp_path}/none", str(hello), "play/enc-1/o")
+    (tmp_path / "short").write_text("too-short-a-key")
+    short = mcpy("cp", "--enc-c", f"play/enc-1=@{tmp_path}/short", str(hello), "play/enc-1/o")
+    unset = mcpy("cp", "--enc-c", "play/enc-1=env:NONE", str(hello), "play/enc-1/o")
+    assert (missing.exit_code, short.exit_code, unset.exit_code) == (1, 2, 1)
+    assert f"cannot read the key file {tmp_path}/none" in missing.stderr
+    assert "does not hold an SSE-C key of 32 bytes" in short.stderr
+    assert "too-short-a-key" not in short.stderr
+    assert "the environment has no NONE" in unset.stderr
+
+
+def test_an_sse_c_key_is_not_sent_in_the_clear(mcpy: Mcpy, server: Server, hello: Path) -> None:
+    assert mcpy("cp", "--enc-c", f"play/enc-1={RAW}", str(hello), "play/enc-1/o") == (
+        2,
+        "",
+        "mcpy: error: an SSE-C key is not sent over plain http to `play`\n"
+        "mcpy: hint: set the alias to an https URL\n",
+    )
+    assert server.calls == []
+
+
+def test_mc_s_environment_names_encryptions_too(mcpy: Mcpy, server: Server, hello: Path) -> None:
+    server.replies = [ok(), head(x_amz_server_side_encryption="AES256")]
+    env = {"MC_ENC_S3": "play/other,play/enc-1"}
+    # of a list in the environment, what covers nothing would be refused as an option is
+    result = mcpy("cp", str(hello), "play/enc-1/o", env={"MC_ENC_S3": "play/enc-1"})
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert server.requests[0].headers["x-amz-server-side-encryption"] == "AES256"
+    assert mcpy("cp", str(hello), "play/enc-1/o", env=env).exit_code == 2
+
+
+def test_an_upload_that_fails_prints_no_success(mcpy: Mcpy, server: Server, hello: Path) -> None:
+    server.replies = [s3_error(404, "kms:KeyNotFound", "key with given key ID does not exist")]
+    result = mcpy("--json", "cp", "--enc-kms", "play/enc-1=k", str(hello), "play/enc-1/o")
+    assert result.exit_code == 5
+    (answer,) = result.objects
+    assert (answer["status"], answer["error"]["cause"]["error"]["Code"]) == (
+        "error",
+        "kms:KeyNotFound",
+    )
+
+
+def test_an_upload_sends_its_checksum(mcpy: Mcpy, server: Server, hello: Path) -> None:
+    server.replies = [ok(), head()]
+    assert mcpy("cp", str(hello), "play/enc-1/o").exit_code == 0
+    digest = hashlib.sha256(b"hello").digest()
+    assert server.requests[0].headers["x-amz-content-sha256"] == digest.hex()
+    assert server.requests[0].headers["x-amz-checksum-sha256"] == base64.b64encode(digest).decode()
+
+
+def test_attributes_tags_class_and_lock_go_with_an_upload(
+    mcpy: Mcpy, server: Server, hello: Path
+) -> None:
+    server.replies = [ok(), head()]
+    options = ["--attr", "Cache-Control=max-age=9;owner=me", "--tags", "a=b&c=d"]
+    options += ["--storage-class", "STANDARD", "--legal-hold", "on", "--md5"]
+    options += ["--retention-mode", "governance", "--retention-duration", "1d"]
+    assert mcpy("cp", *options, str(hello), "play/enc-1/o").exit_code == 0
+    sent = server.requests[0].headers
+    assert (sent["cache-control"], sent["x-amz-meta-owner"]) == ("max-age=9", "me")
+    assert (sent["x-amz-tagging"], sent["x-amz-storage-class"]) == ("a=b&c=d", "STANDARD")
+    assert (sent["x-amz-object-lock-mode"], sent["x-amz-object-lock-legal-hold"]) == (
+        "GOVERNANCE",
+        "ON",
+    )
+
+
+def test_a_folder_is_copied_below_its_name_and_its_contents_without(
+    mcpy: Mcpy, server: Server, tmp_path: Path
+) -> None:
+    (tmp_path / "tree" / "sub").mkdir(parents=True)
+    (tmp_path / "tree" / "sub" / "one").write_text("hello")
+    server.replies = [ok(), head(), ok(), head()]
+    for source in (f"{tmp_path}/tree", f"{tmp_path}/tree/"):
+        assert mcpy("cp", "--jobs", "1", "-r", source, "play/enc-1/p").exit_code == 0
+    assert server.calls[::2] == ["PUT /enc-1/p/tree/sub/one", "PUT /enc-1/p/sub/one"]
+
+
+def test_a_prefix_is_a_folder_and_its_namesakes_are_not_copied(
+    mcpy: Mcpy, server: Server, tmp_path: Path
+) -> None:
+    body = httpx.Response(200, headers={"content-length": "5", "etag": HELLO_MD5}, text="hello")
+    server.replies = [listing("logs-of-others", "logs/1"), body]
+    assert mcpy("cp", "-r", "play/enc-1/logs", f"{tmp_path}/out").exit_code == 0
+    assert (tmp_path / "out" / "logs" / "1").read_text() == "hello"
+    assert server.calls[1:] == ["GET /enc-1/logs/1"]
+
+
+def test_a_folder_that_is_not_there_is_not_found(
+    mcpy: Mcpy, server: Server, tmp_path: Path
+) -> None:
+    server.replies = [listing("logs-of-others")]
+    assert mcpy("cp", "-r", "play/enc-1/logs", str(tmp_path)) == (
+        5,
+        "",
+        "mcpy: error: `play/enc-1/logs` is neither an object nor a folder\n"
+        "mcpy: hint: mcpy ls play/enc-1\n",
+    )
+
+
+@pytest.mark.parametrize("key", ["../escape", "a/../../escape"])
+def test_an_object_s_name_does_not_lead_out_of_the_folder(
+    mcpy: Mcpy, server: Server, tmp_path: Path, key: str
+) -> None:
+    server.replies = [listing(key)]
+    result = mcpy("cp", "-r", "play/enc-1/", f"{tmp_path}/in/side")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert f"the object `{key}` has no place below" in result.stderr
+    assert not (tmp_path / "escape").exists()
+
+
+def test_of_several_objects_each_failure_is_named_and_the_rest_is_copied(
+    mcpy: Mcpy, server: Server, tmp_path: Path
+) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).write_text("hello")
+    server.replies = [s3_error(403, "AccessDenied", "Access Denied."), ok(), head()]
+    result = mcpy("cp", "--jobs", "1", f"{tmp_path}/a", f"{tmp_path}/b", "play/enc-1/p/")
+    assert result == (
+        8,
+        f"`{tmp_path}/b` -> `play/enc-1/p/b` (5 B)\n",
+        f"mcpy: error: {tmp_path}/a: AccessDenied: Access Denied\nmcpy: error: 1 of 2 failed\n",
+    )
+
+
+def test_the_prefix_of_an_encryption_covers_folders_and_no_namesakes(
+    mcpy: Mcpy, server: Server, hello: Path
+) -> None:
+    result = mcpy("cp", "--enc-s3", "play/enc", str(hello), "play/enc-1/o")
+    assert (result.exit_code, result.stdout, server.calls) == (2, "", [])
+    assert "`play/enc` covers none of the targets" in result.stderr
+
+
+@pytest.mark.parametrize("options", [["-r"], []])
+def test_a_target_below_no_alias_is_an_error_and_never_a_folder(
+    mcpy: Mcpy, hello: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = mcpy("cp", *options, str(hello), "ghost/enc-1/o")
+    assert (result.exit_code, result.stdout) == (5, "")
+    assert result.stderr.startswith("mcpy: error: no alias `ghost`\n")
+    assert not (tmp_path / "ghost").exists()
+
+
+def test_a_copy_names_its_source_s_encryption_and_context_and_reads_a_byte(
+    mcpy: Mcpy, server: Server
+) -> None:
+    context = base64.b64encode(b'{"a":"b"}').decode()
+    kms = {
+        "x_amz_server_side_encryption": "aws:kms",
+        "x_amz_server_side_encryption_aws_kms_key_id": "arn:aws:kms:k",
+        "x_amz_server_side_encryption_context": context,
+    }
+    byte = httpx.Response(206, headers={"content-range": "bytes 0-0/5"}, text="h")
+    server.replies = [head(**kms), xml(200, COPIED), head(**kms), byte]
+    assert mcpy("cp", "play/enc-1/a", "play/enc-1/b").exit_code == 0
+    sent = server.requests[1].headers
+    assert sent["x-amz-server-side-encryption"] == "aws:kms"
+    assert sent["x-amz-server-side-encryption-context"] == context
+    assert sent["x-amz-copy-source-if-match"] == "e"
+    assert server.requests[3].headers["range"] == "bytes=0-0"
+
+
+def test_another_key_does_not_cost_a_copy_its_context(mcpy: Mcpy, server: Server) -> None:
+    context = base64.b64encode(b'{"a":"b"}').decode()
+    kms = {
+        "x_amz_server_side_encryption": "aws:kms",
+        "x_amz_server_side_encryption_context": context,
+    }
+    stored = kms | {"x_amz_server_side_encryption_aws_kms_key_id": "arn:aws:kms:new"}
+    byte = httpx.Response(206, headers={"content-range": "bytes 0-0/5"}, text="h")
+    server.replies = [head(**kms), xml(200, COPIED), head(**stored), byte]
+    rule = "play/enc-1/b=new"
+    assert mcpy("cp", "--enc-kms", rule, "play/enc-1/a", "play/enc-1/b").exit_code == 0
+    assert server.requests[1].headers["x-amz-server-side-encryption-context"] == context
+
+
+def test_a_copy_that_cannot_be_read_is_an_error(mcpy: Mcpy, server: Server) -> None:
+    kms = {"x_amz_server_side_encryption": "aws:kms"}
+    lost = s3_error(400, "kms:InvalidCiphertextException", "cannot be decrypted")
+    server.replies = [head(**kms), xml(200, COPIED), head(**kms), lost]
+    result = mcpy("cp", "play/enc-1/a", "play/enc-1/b")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "`play/enc-1/b` was stored and cannot be read" in result.stderr
+
+
+def test_a_copy_is_plaintext_only_when_that_was_asked_for(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [head(x_amz_server_side_encryption="AES256"), xml(200, COPIED), head()]
+    assert mcpy("cp", "--decrypt", "play/enc-1/a", "play/enc-1/b").exit_code == 0
+    assert "x-amz-server-side-encryption" not in server.requests[1].headers
+
+
+def test_a_copy_of_an_sse_c_object_does_not_become_plaintext(mcpy: Mcpy, server: Server) -> None:
+    mcpy.env["MCPY_HOST_tls"] = "https://minioadmin:minioadmin@s3.test"
+    server.replies = [head(x_amz_server_side_encryption_customer_algorithm="AES256")]
+    result = mcpy("cp", "--enc-c", f"tls/enc-1/a={RAW}", "tls/enc-1/a", "tls/enc-1/b")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "would be stored without the key of `tls/enc-1/a` (SSE-C)" in result.stderr
+    assert server.calls == ["HEAD /enc-1/a"]
+
+
+def test_an_answer_of_200_with_an_error_in_it_is_an_error(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [head(), s3_error(200, "InternalError", "We encountered an error")]
+    result = mcpy("cp", "play/enc-1/a", "play/enc-1/b")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "InternalError: We encountered an error" in result.stderr
+
+
+def test_stdin_becomes_an_object_and_an_object_goes_to_stdout(mcpy: Mcpy, server: Server) -> None:
+    body = httpx.Response(200, headers={"content-length": "5", "etag": HELLO_MD5}, text="hello")
+    server.replies = [ok(), head(), body]
+    assert mcpy("cp", "-", "play/enc-1/o", stdin="hello") == (
+        0,
+        "`-` -> `play/enc-1/o` (5 B)\n",
+        "",
+    )
+    assert server.requests[0].content == b"hello"
+    assert mcpy("cp", "play/enc-1/o", "-") == (0, "hello", "")
+
+
+@pytest.mark.parametrize(
+    ("options", "asked"), [(["--offset", "2"], "bytes=2-"), (["--tail", "3"], "bytes=2-")]
+)
+def test_cat_asks_for_the_part_that_is_wanted(
+    mcpy: Mcpy, server: Server, options: list[str], asked: str
+) -> None:
+    answer = {"content-range": "bytes 2-4/5", "content-length": "3", "etag": '"e"'}
+    server.replies = [head()] if "--tail" in options else []
+    server.replies += [httpx.Response(206, headers=answer, text="llo")]
+    assert mcpy("cat", *options, "play/enc-1/o") == (0, "llo", "")
+    assert server.requests[-1].headers["range"] == asked
+
+
+def test_a_server_that_ignores_a_range_is_not_believed(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [httpx.Response(200, headers={"content-length": "5"}, text="hello")]
+    assert mcpy("cat", "--offset", "2", "play/enc-1/o") == (
+        1,
+        "",
+        "mcpy: error: the server gave all of `o` where a range was asked for\n",
+    )
+
+
+def test_cat_of_the_past_finds_the_version_of_then(mcpy: Mcpy, server: Server) -> None:
+    versions = xml(
+        200,
+        "<ListVersionsResult>"
+        "<DeleteMarker><Key>o</Key><VersionId>v3</VersionId>"
+        "<LastModified>2026-03-01T00:00:00Z</LastModified></DeleteMarker>"
+        "<Version><Key>o</Key><VersionId>v2</VersionId>"
+        "<LastModified>2026-02-01T00:00:00Z</LastModified></Version>"
+        "<Version><Key>o</Key><VersionId>v1</VersionId>"
+        "<LastModified>2026-01-01T00:00:00Z</LastModified></Version></ListVersionsResult>",
+    )
+    body = httpx.Response(200, headers={"content-length": "1"}, text="1")
+    server.replies = [versions, body, versions]
+    assert mcpy("cat", "--rewind", "2026.01.15T00:00", "play/enc-1/o").stdout == "1"
+    assert server.calls[1] == "GET /enc-1/o?versionId=v1"
+    assert mcpy("cat", "--rewind", "2026.03.15", "play/enc-1/o").exit_code == 5
+
+
+def test_stat_of_a_folder_says_so(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [s3_error(404, "NoSuchKey"), listing("logs/1")]
+    (answer,) = mcpy("--json", "stat", "play/enc-1/logs").objects
+    assert (answer["name"], answer["type"], answer["size"]) == ("logs/", "folder", 0)
+
+
+def test_stat_without_listings_asks_for_the_object_alone(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [s3_error(404, "NoSuchKey")]
+    assert mcpy("stat", "--no-list", "play/enc-1/logs").exit_code == 5
+    assert server.calls == ["HEAD /enc-1/logs"]
+
+
+def test_stat_of_versions_goes_on_past_a_delete_marker(mcpy: Mcpy, server: Server) -> None:
+    versions = xml(
+        200,
+        "<ListVersionsResult><DeleteMarker><Key>x</Key><VersionId>v2</VersionId>"
+        "<LastModified>2026-02-01T00:00:00Z</LastModified></DeleteMarker>"
+        "<Version><Key>x</Key><VersionId>v1</VersionId></Version></ListVersionsResult>",
+    )
+    server.replies = [versions, head(x_amz_version_id="v1")]
+    result = mcpy("--json", "stat", "--jobs", "1", "--versions", "play/enc-1/x")
+    assert result.exit_code == 0
+    marker, version = result.objects
+    assert (marker["isDeleteMarker"], marker["versionID"]) == (True, "v2")
+    assert version["versionID"] == "v1"
+    assert server.calls[1:] == ["HEAD /enc-1/x?versionId=v1"]
+
+
+def test_stat_of_a_bucket_names_what_it_may_not_know(mcpy: Mcpy, server: Server) -> None:
+    denied = s3_error(403, "AccessDenied")
+    encryption = s3_error(404, "ServerSideEncryptionConfigurationNotFoundError")
+    server.replies = [encryption, *[denied] * 6]
+    result = mcpy("--json", "stat", "play/enc-1")
+    assert result.exit_code == 0
+    (answer,) = result.objects
+    assert answer["unknown"] == [
+        "Versioning",
+        "ObjectLock",
+        "Policy",
+        "location",
+        "Replication",
+        "Usage",
+    ]
+
+
+def test_an_object_that_another_server_gives_is_carried_over(mcpy: Mcpy, server: Server) -> None:
+    mcpy.env["MCPY_HOST_there"] = "http://minioadmin:minioadmin@there.test"
+    body = httpx.Response(200, headers={"content-length": "5", "etag": '"e"'}, text="hello")
+    stored = {"x_amz_server_side_encryption": "AES256"}
+    source = head(x_amz_meta_owner="me", x_amz_tagging_count="1", **stored)
+    tags = xml(200, "<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>")
+    byte = httpx.Response(206, headers={"content-range": "bytes 0-0/5"}, text="h")
+    server.replies = [source, tags, body, ok(), head(**stored), byte]
+    assert mcpy("cp", "play/enc-1/a", "there/enc-2/").exit_code == 0
+    put = server.requests[3]
+    assert (put.content, put.headers["host"]) == (b"hello", "there.test")
+    assert put.headers["x-amz-server-side-encryption"] == "AES256"
+    assert (put.headers["x-amz-meta-owner"], put.headers["x-amz-tagging"]) == ("me", "a=b")
