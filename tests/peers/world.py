@@ -64,7 +64,7 @@ class World:
     def mc(self, *args: str) -> list[dict[str, Any]]:
         """Run the real mc and return its JSON objects."""
         host = {"MC_HOST_play": f"http://{USER}:{PASSWORD}@127.0.0.1:{self.s3_port}"}
-        command = [BIN / "mc", "--config-dir", self.folder / "mc", "--json", *args]
+        command = [str(BIN / "mc"), "--config-dir", str(self.folder / "mc"), "--json", *args]
         done = subprocess.run(
             command,
             env=self.environ | host,
