@@ -44,7 +44,7 @@ DEFAULT_SERVER = "https://127.0.0.1:7373"
 KEY_EXISTS = "key already exists"
 KEY_MISSING = "key does not exist"
 MAX_EVENT_BYTES = 1024 * 1024
-# every character a key name may go on with; KES refuses patterns that end in a hyphen
+# every character of key names, in their order; KES refuses patterns that end in a hyphen
 _NAME_CHARACTERS = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
 
 
@@ -143,35 +143,42 @@ class Kes:
     def list_keys(self, prefix: str = "") -> Iterator[KeyName]:
         """Yield the names that start with ``prefix``, sorted and complete.
 
-        A KES stops after 1,024 names and its ``continue_at`` leads nowhere, so where it stops
-        each longer prefix is asked for by itself.
+        A KES stops after 1,024 names, and what it calls the place to go on at is only the next
+        name: from there on each longer prefix is asked for by itself.
         """
         if prefix.endswith("-"):
             # refused as a pattern: ask for what is before the hyphen, and choose
             found = self.list_keys(prefix[:-1])
             yield from (name for name in found if name.startswith(prefix))
             return
-        names, complete = self._list_page(prefix)
-        if complete:
-            yield from names
-            return
-        if prefix in names:
-            yield KeyName(prefix)
-        for character in _NAME_CHARACTERS:
-            yield from self._list_branch(prefix, character)
+        names, following = self._list_page(prefix)
+        yield from names
+        if following:
+            yield from self._list_from(prefix, following)
 
-    def _list_branch(self, prefix: str, character: str) -> Iterator[KeyName]:
-        if character != "-":
-            yield from self.list_keys(prefix + character)
-            return
-        if len(prefix) < 78:
-            for following in _NAME_CHARACTERS:
-                yield from self._list_branch(prefix + "-", following)
+    def _list_from(self, prefix: str, start: str) -> Iterator[KeyName]:
+        """Yield the names that start with ``prefix``, from ``start`` on, which is one of them."""
+        character = start[len(prefix) : len(prefix) + 1]
+        branch = prefix + character
+        if character == "-":
+            yield from self._list_from(branch, start)
+        else:
+            names, following = self._list_page(branch)
+            yield from (name for name in names if name >= start)
+            if following and character:
+                yield from self._list_from(branch, max(following, start))
+        for later in _NAME_CHARACTERS:
+            if character and later > character:
+                yield from self.list_keys(prefix + later)
 
-    def _list_page(self, prefix: str) -> tuple[list[KeyName], bool]:
+    def _list_page(self, prefix: str) -> tuple[list[KeyName], str]:
+        """Return names, and the one that follows where the server stopped, else ``""``."""
         answer = self._json("GET", f"/v1/key/list/{uri_encode(prefix)}")
-        names = [KeyName(name) for name in names_of(answer, "names", self.where)]
-        return sorted(names), not answer.get("continue_at")
+        names = sorted(KeyName(name) for name in names_of(answer, "names", self.where))
+        following = str(answer.get("continue_at") or "")
+        if following and not (following.startswith(prefix) and names and names[-1] < following):
+            raise ProtocolError(f"{self.where} stopped its list of keys at `{following}`: why?")
+        return names, following
 
     def generate_key(self, name: str, context: bytes = b"") -> DataKey:
         """Return a new data key under the master key ``name``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from mcpy import __version__
 from mcpy.cli.base import Group
 
 
@@ -33,6 +34,7 @@ from mcpy.cli.base import Group
         ),
     },
 )
+@click.version_option(__version__, "-v", "--version", message="mcpy %(version)s")
 def kes() -> None:
     """Administer a KES server: keys, identities, status.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 import httpx
@@ -295,3 +296,56 @@ def test_a_colour_nobody_has_is_a_usage_error(mcpy: Mcpy) -> None:
     result = mcpy("kes", "key", "info", "--color", "bad", "k")
     assert (result.exit_code, result.stdout) == (2, "")
     assert "--color" in result.stderr
+
+
+def paging_kes(keys: list[str], page: int, asked: list[str]) -> httpx.MockTransport:
+    """Return a KES that stops its lists as a real one does, and refuses what it refuses."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        prefix = request.url.path.removeprefix("/v1/key/list/")
+        asked.append(prefix)
+        if prefix.startswith("-") or prefix.endswith("-") or len(prefix) > 80:
+            return kes_error(400, f"listing pattern '{prefix}' is empty, too long or is invalid")
+        found = sorted(key for key in keys if key.startswith(prefix))
+        body: dict[str, object] = {"names": found[:page]}
+        if found[page:]:
+            body["continue_at"] = found[page]
+        return httpx.Response(200, json=body)
+
+    return httpx.MockTransport(answer)
+
+
+NAMES = [
+    *("__", "_a", "A", "Z", "a", "a-", "a-a", "a--b", "a---c", "a-b-c", "a0", "aA", "a_", "aa"),
+    *(f"zz-{number}" for number in range(100, 130)),
+    "x" * 80,
+    "z" + "-" * 70 + "end",
+]
+
+
+@pytest.mark.parametrize("page", [1, 2, 3, 7, 1024])
+@pytest.mark.parametrize("pattern", ["", "*", "a", "a-", "zz-", "zz-1*9", "x"])
+def test_a_listing_is_complete_however_often_kes_stops(
+    mcpy: Mcpy, page: int, pattern: str
+) -> None:
+    names = [name for name in NAMES if not name.endswith("-")]
+    mcpy.transport = paging_kes(names, page, [])
+    code, stdout, stderr = mcpy("kes", "key", "ls", pattern, "--json")
+    assert (code, stderr) == (0, "")
+    wanted = pattern if "*" in pattern else f"{pattern}*"
+    assert json.loads(stdout) == [name for name in sorted(names) if fnmatchcase(name, wanted)]
+
+
+def test_a_listing_of_many_names_asks_no_more_than_it_must(mcpy: Mcpy) -> None:
+    asked: list[str] = []
+    mcpy.transport = paging_kes([f"zz-{number}" for number in range(1000, 2101)], 1024, asked)
+    result = mcpy("kes", "key", "ls")
+    assert len(result.stdout.splitlines()) == 1101
+    assert len(asked) < 250
+
+
+def test_a_kes_that_stops_its_list_nowhere_is_not_believed(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [httpx.Response(200, json={"names": ["b"], "continue_at": "a"})]
+    result = mcpy("kes", "key", "ls")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "stopped its list of keys at `a`" in result.stderr

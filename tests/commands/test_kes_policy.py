@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("kes_env")
 
 ME = kes_vectors()["identity"]["identity"]
 MADE = {"created_at": "2026-11-23T12:39:43.026016482Z", "created_by": "3e" * 32}
-RULES = {
+RULES: dict[str, dict[str, dict[str, str]]] = {
     "allow": {"/v1/key/generate/my-*": {}, "/v1/key/decrypt/my-*": {}},
     "deny": {"/v1/key/generate/my-secret*": {}},
 }
