@@ -54,6 +54,17 @@ def test_the_command_is_called_mcpy() -> None:
     assert [script.value for script in scripts] == ["mcpy.__main__:main"]
 
 
+def test_command_groups_do_not_import_each_other() -> None:
+    # files of one group, `kes_key` and `kes_ls`, may share what is theirs
+    crossing = [
+        f"{path.stem} imports {other}"
+        for path in (ROOT / "mcpy" / "commands").glob("*.py")
+        for other in re.findall(r"mcpy\.commands\.(\w+) import", path.read_text("utf-8"))
+        if path.stem.partition("_")[0] != other.partition("_")[0]
+    ]
+    assert crossing == []
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     """A wheel of this checkout, built as a user would, by the backend that pip fetches."""
