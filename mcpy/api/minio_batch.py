@@ -16,7 +16,15 @@ NO_SUCH_JOB = "XMinioAdminNoSuchJob"
 
 
 class NoJobError(NotFoundError):
-    """A job the server does not know, or no longer."""
+    """A job the server does not know, or no longer; in JSON it has the server's own code."""
+
+    def __init__(self, job: str, refusal: S3Error, *, hint: str) -> None:
+        super().__init__(f"no job `{job}`", hint=hint)
+        self._refusal = refusal
+
+    def cause(self) -> dict[str, Any]:
+        """Return the server's refusal, as mc shows it."""
+        return self._refusal.cause()
 
 
 class BatchJobs:
@@ -65,7 +73,5 @@ class BatchJobs:
             return self._admin.call(method, op, query)
         except S3Error as e:
             if e.api_code == NO_SUCH_JOB or "unknown job type" in e.server_message:
-                raise NoJobError(
-                    f"no job `{job}`", hint=f"mcpy batch list {self._admin.alias}"
-                ) from e
+                raise NoJobError(job, e, hint=f"mcpy batch list {self._admin.alias}") from e
             raise

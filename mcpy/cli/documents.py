@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mcpy.cli.payload import read
@@ -19,7 +20,10 @@ def read_text(app: App, file: str) -> str:
         ConfigError: it cannot be read, or is not UTF-8.
     """
     try:
-        return read(app, file if file == "-" else f"@{file}").decode("utf-8-sig")
+        raw = read(app, "-") if file == "-" else Path(file).read_bytes()
+        return raw.decode("utf-8-sig")
+    except OSError as e:
+        raise ConfigError(f"cannot read {file}: {e.strerror}") from e
     except UnicodeDecodeError as e:
         raise ConfigError(f"{name_of(file)} is not UTF-8 text") from e
 

@@ -213,8 +213,8 @@ def test_a_file_that_is_no_whole_job_is_not_sent(mcpy: Mcpy, text: str, words: s
 
 def test_a_file_that_is_not_there_is_named(mcpy: Mcpy, tmp_path: Path) -> None:
     result = mcpy("batch", "start", "play", f"{tmp_path}/nope")
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert f"cannot read {tmp_path}/nope" in result.stderr
+    message = f"mcpy: error: cannot read {tmp_path}/nope: No such file or directory\n"
+    assert result == (1, "", message)
 
 
 def test_a_job_of_another_type_is_sent_as_it_is(mcpy: Mcpy, server: Server) -> None:
@@ -307,6 +307,14 @@ def test_a_job_nobody_knows_is_not_found(mcpy: Mcpy, server: Server, verb: str) 
         "",
         "mcpy: error: no job `nope`\nmcpy: hint: mcpy batch list play\n",
     )
+
+
+def test_a_job_nobody_knows_keeps_the_code_of_the_server_in_json(
+    mcpy: Mcpy, server: Server
+) -> None:
+    server.replies = [no_job()]
+    (found,) = mcpy("batch", "describe", "play", "nope", "--json").objects
+    assert found["error"]["cause"]["error"]["Code"] == "XMinioAdminNoSuchJob"
 
 
 def test_a_job_is_described_as_the_server_has_it(mcpy: Mcpy, server: Server) -> None:
