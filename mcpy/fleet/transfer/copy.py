@@ -68,7 +68,7 @@ def _is_itself(source: Place, target: Place) -> bool:
 
 
 def _of_itself(source: Place, wish: Wish) -> ObjectInfo:
-    """Look at an object that is to be copied onto itself: something must change, and nothing go."""
+    """Look at an object that is to be copied onto itself: something must change by it."""
     if not (wish.encryption or wish.headers or wish.decrypt):
         raise InputError(f"`{source.target}` and `{source.target}` are the same object")
     info = source.head()

@@ -102,7 +102,7 @@ def _at_once(source: Source, place: Place, wish: Wish, pace: Pace) -> None:
 def part_bytes(size: int, usual: int) -> int:
     """Return the size of parts for an object of ``size`` bytes: at most 10,000, whole MiB."""
     least = -(-size // MAX_PARTS)
-    return max(usual, -(-least // 1024**2) * 1024**2)
+    return usual if least <= usual else -(-least // 1024**2) * 1024**2
 
 
 def _in_parts(source: Source, place: Place, wish: Wish, pace: Pace) -> None:
