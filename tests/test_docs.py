@@ -95,6 +95,13 @@ def test_no_two_options_of_a_command_have_one_name(node: tree.Node) -> None:
     assert len(names) == len(set(names))
 
 
+def test_options_are_listed_in_the_order_of_their_use() -> None:
+    node = next(node for node in TREE.walk() if node.words == "mcpy alias set")
+    names = [option.names[-1] for option in node.options]
+    assert names.index("--secret-key-env") < names.index("--secret-key-command")
+    assert names.index("--kes-server") < names.index("--kes-cert") < names.index("--kes-ca")
+
+
 def groups(group: click.Group, path: str = "mcpy") -> dict[str, Group]:
     """Return every group by what is typed for it."""
     assert isinstance(group, Group)

@@ -69,15 +69,18 @@ def alias() -> None:
 
 def _source_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the ways a secret key may come that no process list shows."""
-    for option in (
-        click.option("--secret-key-env", metavar="NAME", help="Take it from this variable."),
-        click.option(
-            "--secret-key-file",
-            type=click.Path(path_type=Path, dir_okay=False),
-            help="Take it from a file, `-` for stdin.",
-        ),
-        click.option("--secret-key-command", metavar="COMMAND", help="Take what it prints."),
-        click.option("--session-token-env", metavar="NAME", help="A temporary key's token."),
+    # click lists them the other way round
+    for option in reversed(
+        (
+            click.option("--secret-key-env", metavar="NAME", help="Take it from this variable."),
+            click.option(
+                "--secret-key-file",
+                type=click.Path(path_type=Path, dir_okay=False),
+                help="Take it from a file, `-` for stdin.",
+            ),
+            click.option("--secret-key-command", metavar="COMMAND", help="Take what it prints."),
+            click.option("--session-token-env", metavar="NAME", help="A temporary key's token."),
+        )
     ):
         command = option(command)
     return command
@@ -85,12 +88,17 @@ def _source_options(command: Callable[..., None]) -> Callable[..., None]:
 
 def _kes_options(command: Callable[..., None]) -> Callable[..., None]:
     path = click.Path(dir_okay=False, resolve_path=True)
-    for option in (
-        click.option("--kes-server", metavar="URL", default="", help="The KES behind the alias."),
-        click.option("--kes-cert", type=path, help="Client certificate, PEM."),
-        click.option("--kes-key", type=path, help="Its private key, PEM."),
-        click.option("--kes-api-key-env", metavar="NAME", help="Variable with an API key."),
-        click.option("--kes-ca", type=path, help="Who issued KES's certificate."),
+    # click lists them the other way round
+    for option in reversed(
+        (
+            click.option(
+                "--kes-server", metavar="URL", default="", help="The KES behind the alias."
+            ),
+            click.option("--kes-cert", type=path, help="Client certificate, PEM."),
+            click.option("--kes-key", type=path, help="Its private key, PEM."),
+            click.option("--kes-api-key-env", metavar="NAME", help="Variable with an API key."),
+            click.option("--kes-ca", type=path, help="Who issued KES's certificate."),
+        )
     ):
         command = option(command)
     return command
