@@ -37,6 +37,7 @@ GROUPS: dict[str, tuple[str, str, str]] = {
         "batch",
         "Have the servers rotate the keys of many objects by themselves.",
     ),
+    "keystore": ("mcpy.commands.keystore", "keystore", "Work on the KMS behind a KES."),
     "mb": ("mcpy.commands.buckets", "mb", "Make buckets."),
     "rb": ("mcpy.commands.buckets", "rb", "Remove buckets."),
     "ls": ("mcpy.commands.listing", "ls", "List buckets and objects."),

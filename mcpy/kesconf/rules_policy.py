@@ -100,7 +100,7 @@ def _reaches(pattern: str) -> bool:
     if pattern.endswith("*"):
         prefix = pattern[:-1]
         return any(p.startswith(prefix) or _goes_on(p, prefix) for p in PATHS)
-    return any(pattern == p or _goes_on(p, pattern) for p in PATHS)
+    return any((pattern == p and p[-1] != "/") or _goes_on(p, pattern) for p in PATHS)
 
 
 def _goes_on(path: str, text: str) -> bool:

@@ -69,8 +69,8 @@ def test_a_new_configuration_goes_to_stdout_and_its_policy_to_stderr(mcpy: Mcpy)
 
 def test_a_new_configuration_is_written_and_not_over_another(mcpy: Mcpy, tmp_path: Path) -> None:
     out, policy = tmp_path / "kes.yml", tmp_path / "policy.hcl"
-    args = ("kes", "config", "new", "vault", "--endpoint", "https://v", "--out", str(out))
-    args = (*args, "--policy-out", str(policy))
+    args = ["kes", "config", "new", "vault", "--endpoint", "https://v", "--out", str(out)]
+    args += ["--policy-out", str(policy)]
     code, stdout, _ = mcpy(*args)
     assert (code, stdout) == (0, f"Wrote `{out}`.\n")
     assert out.stat().st_mode & 0o777 == 0o600
@@ -109,13 +109,14 @@ def kes_says(folder: Path, text: str, env: dict[str, str]) -> str:
     """Return what the real server prints in its first seconds with a configuration."""
     (folder / "kes.yml").write_text(text)
     kes = Path(os.environ["MCPY_PEERS_BIN"], "kes")
-    command = [kes, "server", "--config", "kes.yml", "--addr", "127.0.0.1:0"]
+    command = [str(kes), "server", "--config", "kes.yml", "--addr", "127.0.0.1:0"]
     try:
         done = subprocess.run(
             command, cwd=folder, env=env, timeout=5, check=False, capture_output=True, text=True
         )
     except subprocess.TimeoutExpired as e:
-        return ((e.stdout or b"") + (e.stderr or b"")).decode()
+        said: bytes = (e.stdout or b"") + (e.stderr or b"")
+        return said.decode()
     return done.stdout + done.stderr
 
 
@@ -125,7 +126,7 @@ def kes_folder(tmp_path: Path) -> Path:
     if not os.environ.get("MCPY_PEERS_BIN"):
         pytest.skip("MCPY_PEERS_BIN names no folder with the real kes")
     kes = Path(os.environ["MCPY_PEERS_BIN"], "kes")
-    command = [kes, "identity", "new", "--key", "private.key", "--cert", "public.crt"]
+    command = [str(kes), "identity", "new", "--key", "private.key", "--cert", "public.crt"]
     subprocess.run([*command, "--ip", "127.0.0.1"], cwd=tmp_path, check=True, capture_output=True)
     return tmp_path
 

@@ -1,0 +1,48 @@
+"""The keystore of a KES configuration, opened with the global options."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mcpy.cli.app import App
+    from mcpy.kesconf.stores import KeystoreFile
+    from mcpy.keystores.base import KeyStore
+
+
+def open_keystore(app: App, path: Path) -> tuple[KeyStore, KeystoreFile]:
+    """Return the keystore the file names, and what else the file says of it; no call is made.
+
+    Raises:
+        ConfigError, UnsupportedError: as ``load_keystore``.
+    """
+    from mcpy.kesconf.stores import load_keystore
+    from mcpy.keystores import open_store
+    from mcpy.keystores.web import WebOptions
+
+    file = load_keystore(path, app.environ)
+    _hide(app, file)
+    settings = app.settings
+    options = WebOptions(
+        timeout_s=settings.timeout_s or 30,
+        retries=settings.retries,
+        insecure=settings.insecure,
+        ca=settings.ca,
+        trace=app.out.debug if settings.debug else None,
+        transport=app.http_options().transport,
+    )
+    store = open_store(file, app.environ, options)
+    app.at_end(store.close)
+    return store, file
+
+
+def _hide(app: App, file: KeystoreFile) -> None:
+    """Mask every field of the keystore that its ``repr`` leaves out."""
+    from dataclasses import fields, is_dataclass
+
+    values = [file.store, getattr(file.store, "login", None)]
+    for value in values:
+        if value is not None and is_dataclass(value):
+            app.out.hide(*(str(getattr(value, f.name)) for f in fields(value) if not f.repr))

@@ -1,0 +1,120 @@
+"""``mcpy keystore``: the KMS behind KES, as a KES configuration names it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mcpy.cli.app import pass_app
+from mcpy.cli.base import Group
+from mcpy.cli.keystore_access import open_keystore
+from mcpy.errors import FindingError
+
+if TYPE_CHECKING:
+    from mcpy.cli.app import App
+    from mcpy.keystores.base import Step
+
+CONFIG = click.option(
+    "--config",
+    "config",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="FILE",
+    help="The KES server's config file.",
+)
+_LOCKS = "mcpy.commands.keystore_lock"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One thing that was tried at the provider."""
+
+    provider: str
+    step: Step
+
+    def data(self) -> dict[str, Any]:
+        """Return provider, step, ok and the provider's words."""
+        step = self.step
+        found = {"step": step.name, "ok": step.ok, "message": step.words}
+        return {"status": "success", "provider": self.provider, **found}
+
+    def text(self) -> str:
+        """Return one line."""
+        state = "ok" if self.step.ok else "FAILED"
+        return f"{self.step.name}\t{state}" + (f"\t{self.step.words}" if self.step.words else "")
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One entry: ``enabled``, ``locked``, ``destroyed``, or unknown where nobody asked."""
+
+    name: str
+    state: str
+    key: bool
+
+    def data(self) -> dict[str, Any]:
+        """Return name, state, and whether KES can address it."""
+        return {"status": "success", **asdict(self)}
+
+    def text(self) -> str:
+        """Return the name, and what is unusual about it."""
+        about = [] if self.state in {"", "enabled"} else [self.state]
+        about += [] if self.key else ["not a key name"]
+        return "\t".join([self.name, *about])
+
+
+@click.group(
+    cls=Group,
+    lazy={
+        "lock": (_LOCKS, "lock", "Make a key unusable until it is unlocked."),
+        "unlock": (_LOCKS, "unlock", "Make a locked key usable again."),
+        "erase": (_LOCKS, "erase", "Destroy a key for ever."),
+        "copy": ("mcpy.commands.keystore_copy", "copy_", "Copy keys to another keystore."),
+    },
+)
+def keystore() -> None:
+    """Check, lock, erase and copy keys at the KMS behind KES.
+
+    The provider and its credentials are read from the config file of the KES server, variables
+    in it from the environment.
+    """
+
+
+@keystore.command("check")
+@CONFIG
+@click.option("--no-locking", is_flag=True, help="Try only what KES itself needs.")
+@pass_app
+def check_(app: App, config: Path, *, no_locking: bool) -> None:
+    """Sign in, and prove each permission with an entry that is removed again."""
+    from mcpy.keystores.check import check
+
+    store, _ = open_keystore(app, config)
+    failed = []
+    for step in check(store, locking=not no_locking):
+        app.out.emit(Checked(store.provider, step))
+        failed += [] if step.ok else [step.name]
+    if failed:
+        raise FindingError(f"{store.where}: {', '.join(failed)} failed")
+    app.out.note(f"{store.where}: everything works")
+
+
+@keystore.command("ls")
+@click.argument("pattern", default="*")
+@CONFIG
+@click.option("--state", "states", is_flag=True, help="Ask for the state of each: one call each.")
+@pass_app
+def ls(app: App, pattern: str, config: Path, *, states: bool) -> None:
+    """List the entries whose names match PATTERN, all of them, locked ones too."""
+    from fnmatch import fnmatchcase
+
+    from mcpy.keystores.base import KEY_NAME
+
+    store, _ = open_keystore(app, config)
+    for name in store.list():
+        if fnmatchcase(name, pattern):
+            is_key = bool(KEY_NAME.fullmatch(name))
+            state = store.state(name) if states and is_key else ""
+            app.out.emit(Listed(name, state, is_key))

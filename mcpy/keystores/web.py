@@ -1,0 +1,184 @@
+"""HTTP to providers, on httpx: bounded bodies, retries where they are safe, our errors.
+
+Keystores stand below ``mcpy.api`` and below the sandbox, so they share neither's client.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from mcpy.errors import ConfigError, ProtocolError, UnreachableError
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    import httpx
+
+MAX_BODY_BYTES = 32 * 1024 * 1024
+_BUSY = {429, 503}
+_PASSING = {408, 500, 502, 504}
+
+
+@dataclass(frozen=True)
+class WebOptions:
+    """What the global options say about every connection.
+
+    Attributes:
+        timeout_s: of one request.
+        trace: told of every request and answer, without secrets.
+        transport: replaces the network, for tests.
+    """
+
+    timeout_s: float = 30
+    retries: int = 3
+    insecure: bool = False
+    ca: Path | None = None
+    trace: Callable[[str], None] | None = None
+    transport: httpx.BaseTransport | None = field(default=None, repr=False)
+    sleep: Callable[[float], None] = time.sleep
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A whole answer; ``body`` is its JSON object, or empty where it has none."""
+
+    status: int
+    body: Mapping[str, Any] = field(repr=False)
+
+
+class Web:
+    """JSON requests to one provider."""
+
+    def __init__(
+        self,
+        base_url: str,
+        options: WebOptions,
+        *,
+        ca: str = "",
+        client: tuple[str, str] | None = None,
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self.where = urlsplit(base_url).netloc or base_url
+        self._options = options
+        self._ca = options.ca or ca
+        self._certificate = client
+        self._client: httpx.Client | None = None
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,  # noqa: ANN401 - JSON
+        headers: Mapping[str, str] | None = None,
+        repeatable: bool = True,
+    ) -> Reply:
+        """Send a request and return the answer, whatever its status.
+
+        Raises:
+            UnreachableError: no answer.
+            ProtocolError: the answer is no JSON object, or too large.
+        """
+        for attempt in range(self._options.retries + 1):
+            last = attempt == self._options.retries
+            reply = self._once(method, path, json, headers or {}, last or not repeatable)
+            again = _BUSY | (_PASSING if repeatable else set())
+            if reply is not None and (last or reply.status not in again):
+                return reply
+            # full jitter: clients that failed together do not return together
+            self._options.sleep(random.uniform(0.05, 0.2 * 2**attempt))  # noqa: S311
+        raise AssertionError("the last attempt returns or raises")
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._client:
+            self._client.close()
+            self._client = None
+
+    def _once(
+        self,
+        method: str,
+        path: str,
+        json: Any,  # noqa: ANN401 - JSON
+        headers: Mapping[str, str],
+        final: bool,
+    ) -> Reply | None:
+        """Return the answer, or None when there was none and another attempt may follow."""
+        import httpx
+
+        started = time.monotonic()
+        try:
+            # the path as it is: httpx would change its escapes
+            with self._opened().stream(
+                method, f"{self.base_url}{path}", json=json, headers=dict(headers)
+            ) as response:
+                body = self._body(response)
+        except httpx.TransportError as e:
+            if final:
+                raise UnreachableError(f"{self.where}: {str(e) or 'no answer'}") from e
+            return None
+        if self._options.trace:
+            taken_ms = (time.monotonic() - started) * 1000
+            self._options.trace(
+                f"{method} {self.base_url}{path} -> {response.status_code} ({taken_ms:.0f} ms)"
+            )
+        return Reply(response.status_code, body)
+
+    def _body(self, response: httpx.Response) -> dict[str, Any]:
+        import json
+
+        raw = bytearray()
+        for chunk in response.iter_bytes():
+            raw += chunk
+            if len(raw) > MAX_BODY_BYTES:
+                raise ProtocolError(f"{self.where}: an answer of more than {MAX_BODY_BYTES} bytes")
+        if not raw.strip():
+            return {}
+        try:
+            found = json.loads(raw)
+        except ValueError as e:
+            status = response.status_code
+            raise ProtocolError(
+                f"{self.where} answered {status} with something else than JSON"
+            ) from e
+        return found if isinstance(found, dict) else {}
+
+    def _opened(self) -> httpx.Client:
+        if self._client is None:
+            import httpx
+
+            transport = self._options.transport
+            self._client = httpx.Client(
+                transport=transport,
+                verify=True if transport or not self._is_tls() else self._context(),
+                timeout=self._options.timeout_s,
+                follow_redirects=False,
+            )
+        return self._client
+
+    def _is_tls(self) -> bool:
+        return self.base_url.startswith("https:")
+
+    def _context(self) -> ssl.SSLContext:
+        import ssl
+        from pathlib import Path
+
+        try:
+            context = ssl.create_default_context()
+            if self._ca:
+                folder = Path(self._ca).is_dir()
+                context.load_verify_locations(**{"capath" if folder else "cafile": str(self._ca)})
+            if self._certificate:
+                context.load_cert_chain(*self._certificate)
+        except (OSError, ssl.SSLError) as e:
+            raise ConfigError(f"the certificates for {self.where} cannot be used: {e}") from e
+        if self._options.insecure:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context

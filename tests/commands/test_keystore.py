@@ -1,0 +1,221 @@
+"""``keystore``: locks proven through KES, erasure asked for twice, copies that are complete."""
+
+from __future__ import annotations
+
+import base64
+
+import httpx
+import pytest
+
+from mcpy.keystores.entry import KeyEntry, decode
+from mcpy.keystores.seal import unseal
+from tests.running import Mcpy, Terminal
+from tests.stub import Server, kes_error
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+VALUE = KeyEntry.of(bytes(32), now_ns=1).encode()
+WARNING = (
+    "mcpy: warning: every KES may use `k` for 30 s yet, from its cache; a SIGHUP to it empties "
+    "the cache at once\n"
+    "mcpy: warning: a MinIO whose default key this is answers 500 to health checks meanwhile, "
+    "and does not start\n"
+)
+DEK = {"plaintext": base64.b64encode(bytes(32)).decode(), "ciphertext": "AAAA"}
+
+
+def configured(folder: Path, name: str) -> str:
+    """Return a KES config with a folder of its own."""
+    (folder / name).mkdir()
+    path = folder / f"{name}.yml"
+    path.write_text(f"keystore: {{fs: {{path: {folder / name}}}}}\n")
+    return str(path)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> str:
+    """A KES config whose keystore has the key ``k``."""
+    path = configured(tmp_path, "keys")
+    (tmp_path / "keys" / "k").write_bytes(VALUE)
+    return path
+
+
+def test_a_check_reports_each_step(mcpy: Mcpy, config: str, tmp_path: Path) -> None:
+    code, out, err = mcpy("keystore", "check", "--config", config)
+    assert (code, err) == (0, f"mcpy: {tmp_path / 'keys'}: everything works\n")
+    names = ("folder", "list", "create", "read", "lock", "unlock", "delete")
+    assert out == "".join(f"{name}\tok\n" for name in names)
+
+
+def test_a_check_that_fails_is_a_finding(mcpy: Mcpy, config: str, tmp_path: Path) -> None:
+    (tmp_path / "keys" / "a.b").write_text("")
+    result = mcpy("keystore", "check", "--config", config, "--json")
+    assert result.exit_code == 3
+    assert [o["step"] for o in result.objects[:-1] if not o["ok"]] == ["names"]
+
+
+def test_entries_are_listed_with_what_is_unusual(mcpy: Mcpy, config: str, tmp_path: Path) -> None:
+    (tmp_path / "keys" / "a.b").write_text("")
+    (tmp_path / "keys" / "l").write_bytes(b"locked-by-mcpy:" + VALUE)
+    listed = mcpy("keystore", "ls", "--config", config, "--state")
+    assert listed == (0, "a.b\tnot a key name\nk\nl\tlocked\n", "")
+    assert mcpy("keystore", "ls", "k*", "--config", config).stdout == "k\n"
+
+
+def test_a_lock_is_made_and_the_delay_is_said(mcpy: Mcpy, config: str, tmp_path: Path) -> None:
+    assert mcpy("keystore", "lock", "k", "--config", config, "--yes") == (
+        0, "`k` locked at fs (not proven through KES: see --prove).\n", WARNING
+    )  # fmt: skip
+    assert (tmp_path / "keys" / "k").read_bytes() == b"locked-by-mcpy:" + VALUE
+    again = mcpy("keystore", "lock", "k", "--config", config, "--yes")
+    assert again == (0, "`k` is locked already: nothing changed.\n", "")
+
+
+def test_a_lock_needs_a_yes(mcpy: Mcpy, config: str, tmp_path: Path) -> None:
+    code, out, err = mcpy("keystore", "lock", "k", "--config", config)
+    assert (code, out) == (2, "")
+    assert err.endswith(f"mcpy: hint: mcpy keystore lock k --config {config} --yes\n")
+    assert (tmp_path / "keys" / "k").read_bytes() == VALUE
+
+
+@pytest.mark.usefixtures("kes_env")
+def test_a_lock_is_proven_when_kes_fails_on_the_key(
+    mcpy: Mcpy, config: str, server: Server
+) -> None:
+    server.replies = [kes_error(502, "failed to read key")]
+    args = ("keystore", "lock", "k", "--config", config, "--yes", "--prove", "--retries", "0")
+    code, out, _ = mcpy(*args)
+    assert (code, out) == (0, "`k` locked at fs (proven through KES).\n")
+    assert server.calls == ["PUT /v1/key/generate/k"]
+
+
+@pytest.mark.usefixtures("kes_env")
+def test_a_kes_that_misses_a_locked_key_is_an_alarm(
+    mcpy: Mcpy, config: str, server: Server
+) -> None:
+    server.replies = [kes_error(404, "key does not exist")]
+    code, out, err = mcpy("keystore", "lock", "k", "--config", config, "--yes", "--prove")
+    assert (code, out) == (1, "")
+    assert "KES does not find `k` instead of failing on it: do not restart any MinIO" in err
+
+
+@pytest.mark.usefixtures("kes_env")
+def test_an_unlock_is_proven_when_kes_makes_a_data_key(
+    mcpy: Mcpy, config: str, server: Server, tmp_path: Path
+) -> None:
+    mcpy("keystore", "lock", "k", "--config", config, "--yes")
+    server.replies = [httpx.Response(200, json=DEK)]
+    code, out, err = mcpy("keystore", "unlock", "k", "--config", config, "--prove")
+    assert (code, out, err) == (0, "`k` unlocked at fs (proven through KES).\n", "")
+    assert (tmp_path / "keys" / "k").read_bytes() == VALUE
+
+
+@pytest.mark.parametrize("act", ["lock", "unlock", "erase"])
+def test_a_key_that_is_not_there_is_not_found(mcpy: Mcpy, config: str, act: str) -> None:
+    more = {"lock": ("--yes",), "unlock": (), "erase": ("--yes", "--confirm", "none")}[act]
+    result = mcpy("keystore", act, "none", "--config", config, *more)
+    assert result == (5, "", "mcpy: error: the keystore has no key `none`\n")
+
+
+def test_erasing_in_a_script_takes_the_name_twice(mcpy: Mcpy, config: str, tmp_path: Path) -> None:
+    once = mcpy("keystore", "erase", "k", "--config", config, "--yes")
+    wrong = mcpy("keystore", "erase", "k", "--config", config, "--yes", "--confirm", "x")
+    assert (once.exit_code, wrong.exit_code) == (2, 2)
+    assert (tmp_path / "keys" / "k").exists()
+    code, out, err = mcpy("keystore", "erase", "k", "--config", config, "--yes", "--confirm", "k")
+    assert (code, out) == (0, "`k` erased at fs (not proven through KES: see --prove).\n")
+    assert "copies and snapshots of the folder keep the key" in err
+    assert not (tmp_path / "keys" / "k").exists()
+
+
+@pytest.mark.parametrize(("typed", "erased"), [("y\nk\n", True), ("y\nx\n", False)])
+def test_erasing_at_a_terminal_asks_twice(
+    mcpy: Mcpy,
+    config: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    typed: str,
+    erased: bool,
+) -> None:
+    stdin, stderr = Terminal(typed), Terminal()
+    monkeypatch.setattr("sys.stdin", stdin)
+    monkeypatch.setattr("sys.stderr", stderr)
+    result = mcpy("keystore", "erase", "k", "--config", config, stdin=stdin, stderr=stderr)
+    assert result.exit_code == (0 if erased else 130)
+    assert (tmp_path / "keys" / "k").exists() is not erased
+
+
+def test_a_copy_is_complete_beyond_any_page_of_kes(
+    mcpy: Mcpy, config: str, tmp_path: Path
+) -> None:
+    for i in range(1100):
+        (tmp_path / "keys" / f"k-{i}").write_bytes(KeyEntry.of(i.to_bytes(32), now_ns=i).encode())
+    target = configured(tmp_path, "target")
+    result = mcpy("keystore", "copy", "--from", config, "--to", target, "--json")
+    assert (result.exit_code, result.objects[0]["copied"]) == (0, 1101)
+    same = [p.name for p in (tmp_path / "keys").iterdir()
+            if p.read_bytes() != (tmp_path / "target" / p.name).read_bytes()]  # fmt: skip
+    assert same == []
+
+
+@pytest.mark.usefixtures("kes_env")
+def test_a_static_key_is_copied_and_proven_by_the_targets_kes(
+    mcpy: Mcpy, server: Server, tmp_path: Path
+) -> None:
+    import json
+
+    target = configured(tmp_path, "target")
+    secret = base64.b64encode(bytes(32)).decode()
+    mcpy.secrets.add(secret)
+
+    def kes(request: httpx.Request) -> httpx.Response:
+        body = {name: base64.b64decode(text) for name, text in json.loads(request.content).items()}
+        entry = decode((tmp_path / "target" / "my-key").read_bytes())
+        message = unseal(entry, body["ciphertext"], body["context"])
+        return httpx.Response(200, json={"plaintext": base64.b64encode(message).decode()})
+
+    server.replies = [kes]
+    args = ("keystore", "copy", "--from-static", "--to", target, "--prove")
+    code, out, _ = mcpy(*args, env={"MINIO_KMS_SECRET_KEY": f"my-key:{secret}"})
+    assert (code, out.split(":")[0]) == (0, "1 keys copied, 0 there already, 0 failed, of 1")
+    assert server.calls == ["PUT /v1/key/decrypt/my-key"]
+
+
+def test_a_copy_with_failures_is_partly_done_and_can_be_repeated(
+    mcpy: Mcpy, config: str, tmp_path: Path
+) -> None:
+    (tmp_path / "keys" / "foreign").write_text("secret of somebody")
+    target = configured(tmp_path, "target")
+    code, out, err = mcpy("keystore", "copy", "--from", config, "--to", target)
+    assert code == 8
+    assert out.startswith("foreign\tFAILED\tthe entry is not a key of KES\n1 keys copied")
+    assert "repeat the command: it goes on from" in err
+    again = mcpy("keystore", "copy", "--from", config, "--to", target, "--only", "k*")
+    assert again.exit_code == 0
+
+
+def test_a_copy_says_where_from(mcpy: Mcpy, config: str) -> None:
+    assert mcpy("keystore", "copy", "--to", config) == (
+        2, "", "mcpy: error: say where from: --from FILE, or --from-static\n"
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "message"),
+    [
+        ("a: 1", 1, "names no keystore"),
+        ("keystore: {fs: {path: '${NOPE}'}}", 1, ":1: `keystore.fs.path` wants the environment"),
+        ("keystore: {fortanix: {sdkms: {endpoint: a}}}", 7, "is not supported by mcpy"),
+        ("keystore: {azure: {keyvault: {endpoint: 'https://v'}}}", 7, "not supported yet"),
+    ],
+)
+def test_a_config_that_names_no_usable_keystore_is_refused(
+    mcpy: Mcpy, tmp_path: Path, text: str, code: int, message: str
+) -> None:
+    path = tmp_path / "kes.yml"
+    path.write_text(text)
+    result = mcpy("keystore", "ls", "--config", str(path))
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert message in result.stderr

@@ -1,0 +1,153 @@
+"""Copying keys: complete, proven, resumed; nothing at the target is replaced."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+
+from mcpy.errors import ConfigError, IntegrityError
+from mcpy.keystores.base import KEY_NAME, Capabilities, misfits
+from mcpy.keystores.copy import Journal, StaticKey, copy, select
+from mcpy.keystores.entry import KeyEntry, decode
+from mcpy.keystores.fs import FolderStore
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from collections.abc import Iterator
+
+
+def entry(byte: int) -> bytes:
+    return KeyEntry.of(bytes([byte]) * 32, now_ns=byte).encode()
+
+
+@pytest.fixture
+def stores(tmp_path: Path) -> tuple[FolderStore, FolderStore]:
+    """A source with the keys a, b, c and an empty target."""
+    for name in ("source", "target"):
+        (tmp_path / name).mkdir()
+    source, target = FolderStore(tmp_path / "source"), FolderStore(tmp_path / "target")
+    for i, name in enumerate("abc"):
+        source.create(name, entry(i))
+    return source, target
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    made = Journal(tmp_path / "copies" / "j.jsonl", "s -> t")
+    yield made
+    made.close(complete=True)
+
+
+Stores = tuple[FolderStore, FolderStore]
+
+
+def test_values_are_copied_byte_for_byte(stores: Stores, journal: Journal) -> None:
+    source, target = stores
+    results = list(copy(source, target, ["a", "b", "c"], journal))
+    assert [(r.name, r.outcome) for r in results] == [(n, "copied") for n in "abc"]
+    assert [target.read(n) for n in "abc"] == [source.read(n) for n in "abc"]
+
+
+def test_what_is_there_already_counts_and_another_key_of_the_name_is_kept(
+    stores: Stores, journal: Journal
+) -> None:
+    source, target = stores
+    target.create("a", source.read("a"))
+    other = entry(9)
+    target.create("b", other)
+    results = list(copy(source, target, ["a", "b", "c"], journal))
+    assert [r.outcome for r in results] == ["present", "failed", "copied"]
+    assert results[1].reason == "the target has another key of the name `b`"
+    assert target.read("b") == other
+
+
+def test_a_locked_key_and_one_that_is_none_fail_alone(
+    stores: Stores, journal: Journal, tmp_path: Path
+) -> None:
+    source, target = stores
+    source.lock("a")
+    (tmp_path / "source" / "b").write_text("foreign secret")
+    results = {r.name: r.reason for r in copy(source, target, ["a", "b", "c"], journal)}
+    assert results == {
+        "a": "the key `a` is locked",
+        "b": "the entry is not a key of KES",
+        "c": "",
+    }
+    assert list(target.list()) == ["c"]
+
+
+def test_a_journal_holds_names_and_no_key_and_a_copy_goes_on_from_it(
+    stores: Stores, tmp_path: Path
+) -> None:
+    source, target = stores
+    path = tmp_path / "j.jsonl"
+    first = Journal(path, "s -> t")
+    assert [r.outcome for r in copy(source, target, ["a"], first)] == ["copied"]
+    first.close(complete=False)
+    with path.open("a") as file:
+        file.write('{"done": "b')  # the line a crash cut off
+    again = Journal(path, "s -> t")
+    outcomes = [r.outcome for r in copy(source, target, ["a", "b", "c"], again)]
+    assert outcomes == ["done", "copied", "copied"]
+    again.close(complete=False)
+    third = Journal(path, "s -> t")
+    assert third.done == {"a", "b", "c"}
+    third.close(complete=True)
+    assert not path.exists()
+
+
+def test_a_proof_that_fails_is_a_failure_of_that_key(stores: Stores, journal: Journal) -> None:
+    def prove(name: str, message: bytes, ciphertext: bytes) -> None:
+        assert len(ciphertext) == len(message) + 44
+        if name == "b":
+            raise IntegrityError("no")
+
+    results = list(copy(*stores, ["a", "b"], journal, prove=prove))
+    assert [(r.outcome, r.reason) for r in results] == [("copied", ""), ("failed", "no")]
+
+
+def test_names_are_selected_by_pattern_and_strangers_are_told_apart(
+    stores: Stores, tmp_path: Path
+) -> None:
+    (tmp_path / "source" / "a.b").write_text("")
+    assert select(stores[0]) == (["a", "b", "c"], ["a.b"])
+    assert select(stores[0], "[ab]") == (["a", "b"], [])
+
+
+def test_names_a_target_cannot_hold_are_known_beforehand() -> None:
+    import re
+
+    azure = Capabilities("", "", re.compile(r"[0-9A-Za-z-]{1,127}"), "holds `_`", False)
+    assert misfits(azure, ["ok", "a_b", "Key", "key"]) == {
+        "a_b": "holds `_`",
+        "key": "is the same name as `Key` there: case does not count",
+    }
+    assert misfits(Capabilities("", ""), ["a" * 80, "Key", "key"]) == {}
+    assert KEY_NAME.fullmatch("a_b")
+
+
+def test_a_static_key_becomes_an_entry() -> None:
+    source = StaticKey("my-key:" + base64.b64encode(bytes(32)).decode() + "\n")
+    assert list(source.list()) == ["my-key"]
+    found = decode(source.read("my-key"))
+    assert (found.key, found.cipher, len(found.hmac_key or b"")) == (bytes(32), "AES256", 32)
+
+
+@pytest.mark.parametrize("text", ["", "k", ":AAAA", "k:AAAA", "a.b:" + "A" * 44, "k:!"])
+def test_another_static_key_is_refused_and_not_repeated(text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        StaticKey(text)
+    assert str(caught.value) == "MINIO_KMS_SECRET_KEY is not NAME:BASE64 of 32 bytes"
+
+
+def test_a_journal_that_is_no_file_of_ours_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot use the journal"):
+        Journal(tmp_path, "s -> t")
+    path = tmp_path / "j"
+    path.write_text(json.dumps(["list"]) + "\n")
+    journal = Journal(path, "s -> t")
+    assert journal.done == set()
+    journal.close(complete=True)
