@@ -1,0 +1,161 @@
+"""``sandbox`` and ``quickstart`` as somebody would type them, in processes of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mcpy.sandbox.play import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.running import Mcpy
+
+pytestmark = pytest.mark.sandbox
+
+
+class Shell:
+    """Runs mcpy in a home of its own."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.env = {"PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(home)}
+
+    def __call__(self, *args: str) -> tuple[int, str, str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "mcpy", *args],
+            env=self.env,
+            cwd=self.home,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr
+        return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    return Shell(tmp_path)
+
+
+@pytest.fixture
+def started(shell: Shell) -> Iterator[Shell]:
+    """A sandbox in the background, and the environment it prints."""
+    addresses = ("--s3", "127.0.0.1:0", "--kes", "127.0.0.1:0")
+    code, _, stderr = shell("sandbox", "start", "--detach", "--dir", "box", *addresses)
+    assert code == 0, stderr
+    code, exports, _ = shell("sandbox", "env", "--dir", "box")
+    assert code == 0
+    for line in exports.splitlines():
+        name, _, value = line.removeprefix("export ").partition("=")
+        shell.env[name] = "".join(shlex.split(value))
+    yield shell
+    shell("sandbox", "stop", "--dir", "box")
+
+
+def test_quickstart_proves_the_page_and_leaves_nothing_behind(
+    mcpy: Mcpy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    mcpy.env["PATH"] = os.environ["PATH"]
+    before = mcpy.store.path.read_bytes()
+    result = mcpy("quickstart")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "$ mcpy encrypt set sse-s3 play/mybucket\n" in result.stdout
+    assert result.stdout.count("[ok]") == 5
+    assert "FAILED" not in result.stdout
+    assert list(folder.iterdir()) == []
+    assert mcpy.store.path.read_bytes() == before
+
+
+class TestInThisProcess:
+    """What the commands say of a sandbox that this process runs."""
+
+    @pytest.fixture
+    def sandbox(self, tmp_path: Path) -> Iterator[Sandbox]:
+        with Sandbox(tmp_path / "box") as running:
+            yield running
+
+    def test_status_names_both_addresses(self, mcpy: Mcpy, sandbox: Sandbox) -> None:
+        result = mcpy("sandbox", "status", "--dir", str(sandbox.home.path))
+        assert (result.exit_code, result.stderr) == (0, "")
+        assert sandbox.s3_url in result.stdout
+        assert sandbox.kes_url in result.stdout
+
+    def test_env_prints_exports_for_a_shell(self, mcpy: Mcpy, sandbox: Sandbox) -> None:
+        result = mcpy("sandbox", "env", "--dir", str(sandbox.home.path))
+        assert result.stdout.splitlines() == [
+            f"export {name}={value}" for name, value in sandbox.env().items()
+        ]
+
+    def test_env_in_json_names_the_same_variables(self, mcpy: Mcpy, sandbox: Sandbox) -> None:
+        (answer,) = mcpy("--json", "sandbox", "env", "--dir", str(sandbox.home.path)).objects
+        assert sandbox.env().items() <= (answer.get("env") or answer).items()
+
+
+@pytest.mark.parametrize("command", ["status", "env"])
+def test_a_sandbox_that_does_not_run_is_not_found(
+    mcpy: Mcpy, tmp_path: Path, command: str
+) -> None:
+    result = mcpy("sandbox", command, "--dir", str(tmp_path / "box"))
+    assert result == (
+        5,
+        "",
+        f"mcpy: error: no sandbox is running in {tmp_path / 'box'}\n"
+        "mcpy: hint: mcpy sandbox start --detach\n",
+    )
+
+
+def test_the_environment_it_prints_is_all_that_kes_needs(started: Shell) -> None:
+    assert {"KES_SERVER", "KES_CLIENT_KEY", "KES_CLIENT_CERT", "MCPY_KES_CA"} <= set(started.env)
+    assert started("kes", "key", "create", "k")[:2] == (0, "Created key `k`.\n")
+
+
+def test_the_alias_play_is_there(started: Shell) -> None:
+    assert started("mb", "play/mybucket")[:2] == (0, "Made bucket `play/mybucket`.\n")
+    assert "play/" not in started("ls", "play")[2]
+
+
+def test_status_tells_whether_it_runs(started: Shell) -> None:
+    code, stdout, _ = started("--json", "sandbox", "status", "--dir", "box")
+    assert code == 0
+    assert "http://127.0.0.1:" in json.dumps(json.loads(stdout))
+    assert started("sandbox", "stop", "--dir", "box")[0] == 0
+    assert started("sandbox", "status", "--dir", "box")[0] != 0
+
+
+def test_what_was_stored_survives_a_stop_and_a_start(started: Shell) -> None:
+    assert started("kes", "key", "create", "lasting")[0] == 0
+    assert started("mb", "play/lasting")[0] == 0
+    assert started("sandbox", "stop", "--dir", "box")[0] == 0
+    assert started("sandbox", "start", "--detach", "--dir", "box")[0] == 0
+    assert "lasting" in started("kes", "key", "ls")[1]
+    assert "lasting/" in started("ls", "play")[1]
+
+
+def test_a_second_one_in_the_same_folder_is_refused(started: Shell) -> None:
+    code, stdout, stderr = started("sandbox", "start", "--detach", "--dir", "box")
+    assert code != 0
+    assert stdout == ""
+    assert "running in" in stderr
+
+
+def test_stopping_what_does_not_run_is_said(shell: Shell) -> None:
+    assert shell("sandbox", "stop", "--dir", "box") == (
+        0,
+        f"No sandbox is running in {shell.home / 'box'}: nothing to stop.\n",
+        "",
+    )
