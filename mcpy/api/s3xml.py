@@ -108,7 +108,9 @@ def text(element: ET.Element, name: str) -> str:
 def buckets(body: bytes, where: str) -> list[Bucket]:
     """Read ListAllMyBucketsResult."""
     listed = _child(parse(body, root="ListAllMyBucketsResult", where=where), "Buckets")
-    return [Bucket(text(b, "Name"), text(b, "CreationDate")) for b in listed or ()]
+    # `listed or ()` would ask an element for its truth value, which Python 3.12 warns of
+    found = () if listed is None else listed
+    return [Bucket(text(b, "Name"), text(b, "CreationDate")) for b in found]
 
 
 def bucket_encryption(body: bytes, where: str) -> BucketEncryption:
