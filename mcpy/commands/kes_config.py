@@ -36,7 +36,7 @@ _SETTINGS: dict[str, str] = {
     "project": "gcp: project id.",
     "managed-identity": "azure: client id of a managed identity.",
     "domain": "ciphertrust: domain. [root]",
-    "ca": "vault, ciphertrust: certificates to trust.",
+    "keystore-ca": "vault, ciphertrust: certificates to trust.",
 }
 
 

@@ -172,8 +172,8 @@ vault:
     if found.get("transit_key"):
         text += "  # Values are encrypted by this key of the transit engine. Never rotate it.\n"
         text += f"  transit:\n    engine: transit\n    key: {value(found['transit_key'])}\n"
-    if found.get("ca"):
-        text += f"  tls:\n    ca: {value(found['ca'])}\n"
+    if found.get("keystore_ca"):
+        text += f"  tls:\n    ca: {value(found['keystore_ca'])}\n"
     return text + "  status:\n    ping: 10s\n"
 
 
@@ -284,7 +284,7 @@ gemalto:
       token: ${{KES_CIPHERTRUST_REFRESH_TOKEN}}
       domain: {value(settings.get("domain") or "root")}
 """
-    ca = settings.get("ca")
+    ca = settings.get("keystore_ca")
     return text + (f"    tls:\n      ca: {value(ca)}\n" if ca else "")
 
 
