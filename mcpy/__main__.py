@@ -37,7 +37,11 @@ GROUPS: dict[str, tuple[str, str, str]] = {
         "batch",
         "Have the servers rotate the keys of many objects by themselves.",
     ),
-    "keystore": ("mcpy.commands.keystore", "keystore", "Work on the KMS behind a KES."),
+    "keystore": (
+        "mcpy.commands.keystore",
+        "keystore",
+        "Check, lock, erase and copy keys at the KMS behind KES.",
+    ),
     "mb": ("mcpy.commands.buckets", "mb", "Make buckets."),
     "rb": ("mcpy.commands.buckets", "rb", "Remove buckets."),
     "ls": ("mcpy.commands.listing", "ls", "List buckets and objects."),

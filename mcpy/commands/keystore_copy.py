@@ -66,13 +66,20 @@ class CopyFailed:
 @click.command("copy", cls=KesCommand)
 @click.option("--from", "source", type=_FILE, metavar="FILE", help="KES config of the source.")
 @click.option("--from-static", is_flag=True, help=f"The one key in {_STATIC}[_FILE].")
-@click.option("--to", "target", type=_FILE, required=True, metavar="FILE", help="... the target.")
+@click.option(
+    "--to",
+    "target",
+    type=_FILE,
+    required=True,
+    metavar="FILE",
+    help="The KES config of the target.",
+)
 @click.option("--only", default="*", show_default=True, metavar="PATTERN", help="Names to copy.")
 @click.option("--prove", is_flag=True, help="Have the target's KES decrypt under each key.")
 @click.option("--dry-run", is_flag=True, help="Say what would be copied.")
 @pass_app
 def copy_(app: App, /, access: KesOptions, **options: Any) -> None:  # noqa: ANN401 - click's options
-    """Copy keys between keystores; each is read back and must decrypt what the source sealed.
+    """Copy keys to another keystore. Each is read back and must decrypt what the source sealed.
 
     The source keeps all. A copy that was cut off goes on where it was. Stop whatever creates keys
     at the source meanwhile; locked keys are reported and not copied.

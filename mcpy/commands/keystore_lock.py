@@ -64,7 +64,7 @@ class KeyActed:
 @_PROVE
 @pass_app
 def lock(app: App, key: str, config: Path, *, yes: bool, prove: bool, access: KesOptions) -> None:
-    """Make KEY unusable until it is unlocked; what is encrypted under it stays as it is.
+    """Make a key unusable until it is unlocked. What is encrypted under it stays as it is.
 
     KES answers 502 then. It keeps using the key for as long as its cache has it; a SIGHUP to
     every KES empties the caches at once.
@@ -93,7 +93,7 @@ def lock(app: App, key: str, config: Path, *, yes: bool, prove: bool, access: Ke
 @_PROVE
 @pass_app
 def unlock(app: App, key: str, config: Path, *, prove: bool, access: KesOptions) -> None:
-    """Make a locked KEY usable again; KES feels it at once."""
+    """Make a locked key usable again. KES feels it at once."""
     store, file = open_keystore(app, config)
     _can_lock(store)
     kes = connect(app, access, endless=True) if prove else None
@@ -127,7 +127,7 @@ def erase(  # noqa: PLR0913 - options
     repeated: str | None,
     access: KesOptions,
 ) -> None:
-    """Destroy KEY for ever: whatever it encrypted can never be read again, by anybody.
+    """Destroy a key for ever. Whatever it encrypted can never be read again, by anybody.
 
     Asks twice. `mcpy encrypt impact KEY ALIAS...` says beforehand what would be lost.
     """
