@@ -26,7 +26,7 @@ _mcpy_table() {
     arguments=()
     case $1 in
     "mcpy")
-        commands="alias encrypt admin kes batch mb rb ls stat cp cat rm ready sandbox quickstart"
+        commands="alias encrypt admin kes batch keystore mb rb ls stat cp cat rm ready sandbox quickstart"
         options="-v --version -h --help"
         ;;
     "mcpy alias")
@@ -50,8 +50,8 @@ _mcpy_table() {
         arguments=("alias")
         ;;
     "mcpy alias set")
-        options="--anonymous --no-verify --region --session-token-env --secret-key-command --secret-key-file --secret-key-env --kes-ca --kes-api-key-env --kes-key --kes-cert --kes-server -h --help"
-        takes="--region=- --session-token-env=- --secret-key-command=- --secret-key-file=file --secret-key-env=- --kes-ca=file --kes-api-key-env=- --kes-key=file --kes-cert=file --kes-server=-"
+        options="--anonymous --no-verify --region --secret-key-env --secret-key-file --secret-key-command --session-token-env --kes-server --kes-cert --kes-key --kes-api-key-env --kes-ca -h --help"
+        takes="--region=- --secret-key-env=- --secret-key-file=file --secret-key-command=- --session-token-env=- --kes-server=- --kes-cert=file --kes-key=file --kes-api-key-env=- --kes-ca=file"
         arguments=("alias" "-" "-" "-")
         ;;
     "mcpy encrypt")
@@ -171,7 +171,7 @@ _mcpy_table() {
         ;;
     "mcpy kes")
         commands="key identity ls policy status version log metric config"
-        options="-h --help"
+        options="-v --version -h --help"
         ;;
     "mcpy kes key")
         commands="dek encrypt decrypt hmac import create info ls rm"
@@ -301,8 +301,8 @@ _mcpy_table() {
         arguments=("file")
         ;;
     "mcpy kes config new")
-        options="--path --endpoint --engine --engine-version --prefix --namespace --kubernetes-role --transit-key --region --kms-key --project --managed-identity --domain --ca --ambient --address --admin --minio --tls-key --tls-cert --keys --create --out --force --policy-out -h --help"
-        takes="--path=- --endpoint=- --engine=- --engine-version=- --prefix=- --namespace=- --kubernetes-role=- --transit-key=- --region=- --kms-key=- --project=- --managed-identity=- --domain=- --ca=- --address=- --admin=- --minio=- --tls-key=- --tls-cert=- --keys=- --create=- --out=file --policy-out=file"
+        options="--path --endpoint --engine --engine-version --prefix --namespace --kubernetes-role --transit-key --region --kms-key --project --managed-identity --domain --keystore-ca --ambient --address --admin --minio --tls-key --tls-cert --keys --create --out --force --policy-out -h --help"
+        takes="--path=- --endpoint=- --engine=- --engine-version=- --prefix=- --namespace=- --kubernetes-role=- --transit-key=- --region=- --kms-key=- --project=- --managed-identity=- --domain=- --keystore-ca=- --address=- --admin=- --minio=- --tls-key=- --tls-cert=- --keys=- --create=- --out=file --policy-out=file"
         arguments=(":fs:vault:aws:gcp:azure:ciphertrust")
         ;;
     "mcpy batch")
@@ -336,6 +336,38 @@ _mcpy_table() {
         options="--wait -h --help"
         arguments=("alias" "-")
         ;;
+    "mcpy keystore")
+        commands="lock unlock erase copy check ls"
+        options="-h --help"
+        ;;
+    "mcpy keystore lock")
+        options="--config -y --yes --prove --server --cert --key --api-key --alias --color -h --help"
+        takes="--config=file --server=- --cert=file --key=file --api-key=- --alias=alias --color=:auto:always:never"
+        arguments=("-")
+        ;;
+    "mcpy keystore unlock")
+        options="--config --prove --server --cert --key --api-key --alias --color -h --help"
+        takes="--config=file --server=- --cert=file --key=file --api-key=- --alias=alias --color=:auto:always:never"
+        arguments=("-")
+        ;;
+    "mcpy keystore erase")
+        options="--config -y --yes --prove --confirm --server --cert --key --api-key --alias --color -h --help"
+        takes="--config=file --confirm=- --server=- --cert=file --key=file --api-key=- --alias=alias --color=:auto:always:never"
+        arguments=("-")
+        ;;
+    "mcpy keystore copy")
+        options="--from --from-static --to --only --prove --dry-run --server --cert --key --api-key --alias --color -h --help"
+        takes="--from=file --to=file --only=- --server=- --cert=file --key=file --api-key=- --alias=alias --color=:auto:always:never"
+        ;;
+    "mcpy keystore check")
+        options="--config --no-locking -h --help"
+        takes="--config=file"
+        ;;
+    "mcpy keystore ls")
+        options="--config --state -h --help"
+        takes="--config=file"
+        arguments=("-")
+        ;;
     "mcpy mb")
         options="-p --ignore-existing -l --with-lock --with-versioning --region --jobs --max-workers -h --help"
         takes="--region=- --jobs=- --max-workers=-"
@@ -355,7 +387,7 @@ _mcpy_table() {
         repeats=1
         ;;
     "mcpy stat")
-        options="-r --recursive --versions --version-id --vid --rewind --no-list --verbose --jobs --enc-c -h --help"
+        options="-r --recursive --versions --version-id --vid --rewind --no-list -v --verbose --jobs --enc-c -h --help"
         takes="--version-id=- --vid=- --rewind=- --jobs=- --enc-c=target"
         arguments=("target")
         repeats=1

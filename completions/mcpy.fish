@@ -70,6 +70,13 @@ set -g __mcpy_nodes \
     'mcpy batch describe' \
     'mcpy batch list' \
     'mcpy batch status' \
+    'mcpy keystore' \
+    'mcpy keystore lock' \
+    'mcpy keystore unlock' \
+    'mcpy keystore erase' \
+    'mcpy keystore copy' \
+    'mcpy keystore check' \
+    'mcpy keystore ls' \
     'mcpy mb' \
     'mcpy rb' \
     'mcpy ls' \
@@ -86,15 +93,15 @@ set -g __mcpy_nodes \
     'mcpy quickstart'
 set -g __mcpy_takes \
     'mcpy alias set --region' \
-    'mcpy alias set --session-token-env' \
-    'mcpy alias set --secret-key-command' \
-    'mcpy alias set --secret-key-file' \
     'mcpy alias set --secret-key-env' \
-    'mcpy alias set --kes-ca' \
-    'mcpy alias set --kes-api-key-env' \
-    'mcpy alias set --kes-key' \
-    'mcpy alias set --kes-cert' \
+    'mcpy alias set --secret-key-file' \
+    'mcpy alias set --secret-key-command' \
+    'mcpy alias set --session-token-env' \
     'mcpy alias set --kes-server' \
+    'mcpy alias set --kes-cert' \
+    'mcpy alias set --kes-key' \
+    'mcpy alias set --kes-api-key-env' \
+    'mcpy alias set --kes-ca' \
     'mcpy encrypt clear --jobs' \
     'mcpy encrypt clear --max-workers' \
     'mcpy encrypt info --jobs' \
@@ -253,7 +260,7 @@ set -g __mcpy_takes \
     'mcpy kes config new --project' \
     'mcpy kes config new --managed-identity' \
     'mcpy kes config new --domain' \
-    'mcpy kes config new --ca' \
+    'mcpy kes config new --keystore-ca' \
     'mcpy kes config new --address' \
     'mcpy kes config new --admin' \
     'mcpy kes config new --minio' \
@@ -269,6 +276,39 @@ set -g __mcpy_takes \
     'mcpy batch generate --key' \
     'mcpy batch cancel --id' \
     'mcpy batch list --type' \
+    'mcpy keystore lock --config' \
+    'mcpy keystore lock --server' \
+    'mcpy keystore lock --cert' \
+    'mcpy keystore lock --key' \
+    'mcpy keystore lock --api-key' \
+    'mcpy keystore lock --alias' \
+    'mcpy keystore lock --color' \
+    'mcpy keystore unlock --config' \
+    'mcpy keystore unlock --server' \
+    'mcpy keystore unlock --cert' \
+    'mcpy keystore unlock --key' \
+    'mcpy keystore unlock --api-key' \
+    'mcpy keystore unlock --alias' \
+    'mcpy keystore unlock --color' \
+    'mcpy keystore erase --config' \
+    'mcpy keystore erase --confirm' \
+    'mcpy keystore erase --server' \
+    'mcpy keystore erase --cert' \
+    'mcpy keystore erase --key' \
+    'mcpy keystore erase --api-key' \
+    'mcpy keystore erase --alias' \
+    'mcpy keystore erase --color' \
+    'mcpy keystore copy --from' \
+    'mcpy keystore copy --to' \
+    'mcpy keystore copy --only' \
+    'mcpy keystore copy --server' \
+    'mcpy keystore copy --cert' \
+    'mcpy keystore copy --key' \
+    'mcpy keystore copy --api-key' \
+    'mcpy keystore copy --alias' \
+    'mcpy keystore copy --color' \
+    'mcpy keystore check --config' \
+    'mcpy keystore ls --config' \
     'mcpy mb --region' \
     'mcpy mb --jobs' \
     'mcpy mb --max-workers' \
@@ -431,6 +471,7 @@ complete -c mcpy -n '__mcpy_at "mcpy" 0' -a encrypt -d 'Set, show and clear the 
 complete -c mcpy -n '__mcpy_at "mcpy" 0' -a admin -d 'Administer a MinIO server and its KMS'
 complete -c mcpy -n '__mcpy_at "mcpy" 0' -a kes -d 'Administer a KES server: keys, identities, status'
 complete -c mcpy -n '__mcpy_at "mcpy" 0' -a batch -d 'Have the servers rotate the keys of many objects by themselves'
+complete -c mcpy -n '__mcpy_at "mcpy" 0' -a keystore -d 'Check, lock, erase and copy keys at the KMS behind KES'
 complete -c mcpy -n '__mcpy_at "mcpy" 0' -a mb -d 'Make buckets'
 complete -c mcpy -n '__mcpy_at "mcpy" 0' -a rb -d 'Remove buckets'
 complete -c mcpy -n '__mcpy_at "mcpy" 0' -a ls -d 'List buckets and objects'
@@ -462,15 +503,15 @@ complete -c mcpy -n '__mcpy_at "mcpy alias remove" 0' -f -a '(__mcpy_aliases)'
 complete -c mcpy -n '__mcpy_at "mcpy alias set"' -l anonymous -d 'No credentials: requests go out unsigned'
 complete -c mcpy -n '__mcpy_at "mcpy alias set"' -l no-verify -d 'Do not try the credentials first'
 complete -c mcpy -n '__mcpy_at "mcpy alias set"' -l region -r -f -d 'The region to sign for. [us-east-1]'
-complete -c mcpy -n '__mcpy_at "mcpy alias set"' -l session-token-env -r -f -d 'A temporary key\'s token'
-complete -c mcpy -n '__mcpy_at "mcpy alias set"' -l secret-key-command -r -f -d 'Take what it prints'
-complete -c mcpy -n '__mcpy_at "mcpy alias set"' -l secret-key-file -r -F -d 'Take it from a file, `-` for stdin'
 complete -c mcpy -n '__mcpy_at "mcpy alias set"' -l secret-key-env -r -f -d 'Take it from this variable'
-complete -c mcpy -n '__mcpy_at "mcpy alias set"' -l kes-ca -r -F -d 'Who issued KES\'s certificate'
-complete -c mcpy -n '__mcpy_at "mcpy alias set"' -l kes-api-key-env -r -f -d 'Variable with an API key'
-complete -c mcpy -n '__mcpy_at "mcpy alias set"' -l kes-key -r -F -d 'Its private key, PEM'
-complete -c mcpy -n '__mcpy_at "mcpy alias set"' -l kes-cert -r -F -d 'Client certificate, PEM'
+complete -c mcpy -n '__mcpy_at "mcpy alias set"' -l secret-key-file -r -F -d 'Take it from a file, `-` for stdin'
+complete -c mcpy -n '__mcpy_at "mcpy alias set"' -l secret-key-command -r -f -d 'Take what it prints'
+complete -c mcpy -n '__mcpy_at "mcpy alias set"' -l session-token-env -r -f -d 'A temporary key\'s token'
 complete -c mcpy -n '__mcpy_at "mcpy alias set"' -l kes-server -r -f -d 'The KES behind the alias'
+complete -c mcpy -n '__mcpy_at "mcpy alias set"' -l kes-cert -r -F -d 'Client certificate, PEM'
+complete -c mcpy -n '__mcpy_at "mcpy alias set"' -l kes-key -r -F -d 'Its private key, PEM'
+complete -c mcpy -n '__mcpy_at "mcpy alias set"' -l kes-api-key-env -r -f -d 'Variable with an API key'
+complete -c mcpy -n '__mcpy_at "mcpy alias set"' -l kes-ca -r -F -d 'Who issued KES\'s certificate'
 complete -c mcpy -n '__mcpy_at "mcpy alias set"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy alias set" 0' -f -a '(__mcpy_aliases)'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a clear -d 'Stop encrypting new objects by default; what is encrypted stays so'
@@ -571,6 +612,7 @@ complete -c mcpy -n '__mcpy_at "mcpy kes" 0' -a version -d 'Show the version of 
 complete -c mcpy -n '__mcpy_at "mcpy kes" 0' -a log -d 'Follow the audit or error log'
 complete -c mcpy -n '__mcpy_at "mcpy kes" 0' -a metric -d 'Show the server\'s counters'
 complete -c mcpy -n '__mcpy_at "mcpy kes" 0' -a config -d 'Write and judge the configuration of a KES server'
+complete -c mcpy -n '__mcpy_at "mcpy kes"' -s v -l version -d 'Show the version and exit'
 complete -c mcpy -n '__mcpy_at "mcpy kes"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy kes key" 0' -a dek -d 'Make a data encryption key'
 complete -c mcpy -n '__mcpy_at "mcpy kes key" 0' -a encrypt -d 'Encrypt a message'
@@ -783,7 +825,7 @@ complete -c mcpy -n '__mcpy_at "mcpy kes config new"' -l kms-key -r -f -d 'aws: 
 complete -c mcpy -n '__mcpy_at "mcpy kes config new"' -l project -r -f -d 'gcp: project id'
 complete -c mcpy -n '__mcpy_at "mcpy kes config new"' -l managed-identity -r -f -d 'azure: client id of a managed identity'
 complete -c mcpy -n '__mcpy_at "mcpy kes config new"' -l domain -r -f -d 'ciphertrust: domain. [root]'
-complete -c mcpy -n '__mcpy_at "mcpy kes config new"' -l ca -r -f -d 'vault, ciphertrust: certificates to trust'
+complete -c mcpy -n '__mcpy_at "mcpy kes config new"' -l keystore-ca -r -f -d 'vault, ciphertrust: certificates to trust'
 complete -c mcpy -n '__mcpy_at "mcpy kes config new"' -l ambient -d 'aws, gcp, azure: credentials of the machine'
 complete -c mcpy -n '__mcpy_at "mcpy kes config new"' -l address -r -f -d 'Where KES listens. [default: 0.0.0.0:7373]'
 complete -c mcpy -n '__mcpy_at "mcpy kes config new"' -l admin -r -f -d 'Identity of the admin, or `disabled`'
@@ -825,6 +867,62 @@ complete -c mcpy -n '__mcpy_at "mcpy batch list" 0' -f -a '(__mcpy_aliases)'
 complete -c mcpy -n '__mcpy_at "mcpy batch status"' -l wait -d 'Return when the job is over'
 complete -c mcpy -n '__mcpy_at "mcpy batch status"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy batch status" 0' -f -a '(__mcpy_aliases)'
+complete -c mcpy -n '__mcpy_at "mcpy keystore" 0' -a lock -d 'Make a key unusable until it is unlocked'
+complete -c mcpy -n '__mcpy_at "mcpy keystore" 0' -a unlock -d 'Make a locked key usable again'
+complete -c mcpy -n '__mcpy_at "mcpy keystore" 0' -a erase -d 'Destroy a key for ever'
+complete -c mcpy -n '__mcpy_at "mcpy keystore" 0' -a copy -d 'Copy keys to another keystore'
+complete -c mcpy -n '__mcpy_at "mcpy keystore" 0' -a check -d 'Sign in, and prove each permission with an entry that is removed again'
+complete -c mcpy -n '__mcpy_at "mcpy keystore" 0' -a ls -d 'List the entries whose names match PATTERN, all of them, locked ones too'
+complete -c mcpy -n '__mcpy_at "mcpy keystore"' -s h -l help -d 'Show this message and exit'
+complete -c mcpy -n '__mcpy_at "mcpy keystore lock"' -l config -r -F -d 'The KES server\'s config file. [required]'
+complete -c mcpy -n '__mcpy_at "mcpy keystore lock"' -s y -l yes -d 'Do not ask'
+complete -c mcpy -n '__mcpy_at "mcpy keystore lock"' -l prove -d 'Wait until KES feels it, and see that it does'
+complete -c mcpy -n '__mcpy_at "mcpy keystore lock"' -l server -r -f -d 'The KES server'
+complete -c mcpy -n '__mcpy_at "mcpy keystore lock"' -l cert -r -F -d 'Client certificate'
+complete -c mcpy -n '__mcpy_at "mcpy keystore lock"' -l key -r -F -d 'Its private key'
+complete -c mcpy -n '__mcpy_at "mcpy keystore lock"' -l api-key -r -f -d 'API key; better in KES_API_KEY'
+complete -c mcpy -n '__mcpy_at "mcpy keystore lock"' -l alias -r -f -a '(__mcpy_aliases)' -d 'The KES of this alias'
+complete -c mcpy -n '__mcpy_at "mcpy keystore lock"' -l color -r -f -a 'auto always never' -d 'As in kes; `never` is --no-color'
+complete -c mcpy -n '__mcpy_at "mcpy keystore lock"' -s h -l help -d 'Show this message and exit'
+complete -c mcpy -n '__mcpy_at "mcpy keystore unlock"' -l config -r -F -d 'The KES server\'s config file. [required]'
+complete -c mcpy -n '__mcpy_at "mcpy keystore unlock"' -l prove -d 'Wait until KES feels it, and see that it does'
+complete -c mcpy -n '__mcpy_at "mcpy keystore unlock"' -l server -r -f -d 'The KES server'
+complete -c mcpy -n '__mcpy_at "mcpy keystore unlock"' -l cert -r -F -d 'Client certificate'
+complete -c mcpy -n '__mcpy_at "mcpy keystore unlock"' -l key -r -F -d 'Its private key'
+complete -c mcpy -n '__mcpy_at "mcpy keystore unlock"' -l api-key -r -f -d 'API key; better in KES_API_KEY'
+complete -c mcpy -n '__mcpy_at "mcpy keystore unlock"' -l alias -r -f -a '(__mcpy_aliases)' -d 'The KES of this alias'
+complete -c mcpy -n '__mcpy_at "mcpy keystore unlock"' -l color -r -f -a 'auto always never' -d 'As in kes; `never` is --no-color'
+complete -c mcpy -n '__mcpy_at "mcpy keystore unlock"' -s h -l help -d 'Show this message and exit'
+complete -c mcpy -n '__mcpy_at "mcpy keystore erase"' -l config -r -F -d 'The KES server\'s config file. [required]'
+complete -c mcpy -n '__mcpy_at "mcpy keystore erase"' -s y -l yes -d 'Do not ask'
+complete -c mcpy -n '__mcpy_at "mcpy keystore erase"' -l prove -d 'Wait until KES feels it, and see that it does'
+complete -c mcpy -n '__mcpy_at "mcpy keystore erase"' -l confirm -r -f -d 'With --yes: the name once more'
+complete -c mcpy -n '__mcpy_at "mcpy keystore erase"' -l server -r -f -d 'The KES server'
+complete -c mcpy -n '__mcpy_at "mcpy keystore erase"' -l cert -r -F -d 'Client certificate'
+complete -c mcpy -n '__mcpy_at "mcpy keystore erase"' -l key -r -F -d 'Its private key'
+complete -c mcpy -n '__mcpy_at "mcpy keystore erase"' -l api-key -r -f -d 'API key; better in KES_API_KEY'
+complete -c mcpy -n '__mcpy_at "mcpy keystore erase"' -l alias -r -f -a '(__mcpy_aliases)' -d 'The KES of this alias'
+complete -c mcpy -n '__mcpy_at "mcpy keystore erase"' -l color -r -f -a 'auto always never' -d 'As in kes; `never` is --no-color'
+complete -c mcpy -n '__mcpy_at "mcpy keystore erase"' -s h -l help -d 'Show this message and exit'
+complete -c mcpy -n '__mcpy_at "mcpy keystore copy"' -l from -r -F -d 'KES config of the source'
+complete -c mcpy -n '__mcpy_at "mcpy keystore copy"' -l from-static -d 'The one key in MINIO_KMS_SECRET_KEY[_FILE]'
+complete -c mcpy -n '__mcpy_at "mcpy keystore copy"' -l to -r -F -d 'The KES config of the target. [required]'
+complete -c mcpy -n '__mcpy_at "mcpy keystore copy"' -l only -r -f -d 'Names to copy. [default: *]'
+complete -c mcpy -n '__mcpy_at "mcpy keystore copy"' -l prove -d 'Have the target\'s KES decrypt under each key'
+complete -c mcpy -n '__mcpy_at "mcpy keystore copy"' -l dry-run -d 'Say what would be copied'
+complete -c mcpy -n '__mcpy_at "mcpy keystore copy"' -l server -r -f -d 'The KES server'
+complete -c mcpy -n '__mcpy_at "mcpy keystore copy"' -l cert -r -F -d 'Client certificate'
+complete -c mcpy -n '__mcpy_at "mcpy keystore copy"' -l key -r -F -d 'Its private key'
+complete -c mcpy -n '__mcpy_at "mcpy keystore copy"' -l api-key -r -f -d 'API key; better in KES_API_KEY'
+complete -c mcpy -n '__mcpy_at "mcpy keystore copy"' -l alias -r -f -a '(__mcpy_aliases)' -d 'The KES of this alias'
+complete -c mcpy -n '__mcpy_at "mcpy keystore copy"' -l color -r -f -a 'auto always never' -d 'As in kes; `never` is --no-color'
+complete -c mcpy -n '__mcpy_at "mcpy keystore copy"' -s h -l help -d 'Show this message and exit'
+complete -c mcpy -n '__mcpy_at "mcpy keystore check"' -l config -r -F -d 'The KES server\'s config file. [required]'
+complete -c mcpy -n '__mcpy_at "mcpy keystore check"' -l no-locking -d 'Try only what KES itself needs'
+complete -c mcpy -n '__mcpy_at "mcpy keystore check"' -s h -l help -d 'Show this message and exit'
+complete -c mcpy -n '__mcpy_at "mcpy keystore ls"' -l config -r -F -d 'The KES server\'s config file. [required]'
+complete -c mcpy -n '__mcpy_at "mcpy keystore ls"' -l state -d 'Ask for the state of each: one call each'
+complete -c mcpy -n '__mcpy_at "mcpy keystore ls"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy mb"' -s p -l ignore-existing -d 'A bucket of yours is no error'
 complete -c mcpy -n '__mcpy_at "mcpy mb"' -s l -l with-lock -d 'With object lock'
 complete -c mcpy -n '__mcpy_at "mcpy mb"' -l with-versioning -d 'With versioning'
@@ -850,7 +948,7 @@ complete -c mcpy -n '__mcpy_at "mcpy stat"' -l versions -d 'Every version'
 complete -c mcpy -n '__mcpy_at "mcpy stat"' -l version-id -l vid -r -f -d 'This version'
 complete -c mcpy -n '__mcpy_at "mcpy stat"' -l rewind -r -f -d 'The version that was the latest then'
 complete -c mcpy -n '__mcpy_at "mcpy stat"' -l no-list -d 'Ask for objects alone, never for listings'
-complete -c mcpy -n '__mcpy_at "mcpy stat"' -l verbose -d 'Of an alias, all about its buckets'
+complete -c mcpy -n '__mcpy_at "mcpy stat"' -s v -l verbose -d 'Of an alias, all about its buckets'
 complete -c mcpy -n '__mcpy_at "mcpy stat"' -l jobs -r -f -d 'At a time. [4] [1<=x<=64]'
 complete -c mcpy -n '__mcpy_at "mcpy stat"' -l enc-c -r -f -a '(__mcpy_targets)' -d 'SSE-C, in both directions, with the key from 43 or 44 characters of base64, 64 of hex, @FILE or env:NAME'
 complete -c mcpy -n '__mcpy_at "mcpy stat"' -s h -l help -d 'Show this message and exit'
