@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mcpy.kesconf.stores import FsStore
+from mcpy.kesconf.stores import FsStore, VaultStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,4 +35,8 @@ def open_store(file: KeystoreFile, env: Mapping[str, str], options: WebOptions) 
         from mcpy.keystores.fs import FolderStore
 
         return FolderStore(Path(store.path))
+    if isinstance(store, VaultStore):
+        from mcpy.keystores.vault import VaultKv
+
+        return VaultKv(store, env, options)
     raise UnsupportedError(f"keystores of the provider `{file.provider}` are not supported yet")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,11 +13,10 @@ from mcpy.keystores.base import KEY_NAME, Capabilities, misfits
 from mcpy.keystores.copy import Journal, StaticKey, copy, select
 from mcpy.keystores.entry import KeyEntry, decode
 from mcpy.keystores.fs import FolderStore
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 def entry(byte: int) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,7 +18,6 @@ from mcpy.keystores.base import (
 from mcpy.keystores.check import check
 from mcpy.keystores.entry import KeyEntry, decode
 from mcpy.keystores.fs import FolderStore
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
