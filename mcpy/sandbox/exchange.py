@@ -159,6 +159,11 @@ class Gateway(cheroot_wsgi.Gateway_10):
         environ["REQUEST_URI"] = _origin_form(environ["REQUEST_URI"])
         environ["wsgi.url_scheme"] = "https" if self.req.server.tls else "http"
         environ["mcpy.peer_certs"] = conn.socket.peer_certs()
+        # WSGI's HTTP_ names do not tell `_` from `-`, and a signature does
+        environ["mcpy.headers"] = {
+            name.decode("latin-1").lower(): value.decode("latin-1")
+            for name, value in self.req.inheaders.items()
+        }
         return environ
 
     def respond(self) -> None:

@@ -59,16 +59,8 @@ class Request:
         """Read a WSGI environment; the server puts the unparsed target in ``REQUEST_URI``."""
         target = str(environ.get("REQUEST_URI") or environ["PATH_INFO"])
         raw_path, _, raw_query = target.partition("?")
-        headers = {
-            name[5:].replace("_", "-").lower(): value
-            for name, value in environ.items()
-            if name.startswith("HTTP_")
-        }
-        if environ.get("CONTENT_TYPE"):
-            headers["content-type"] = environ["CONTENT_TYPE"]
+        headers = environ.get("mcpy.headers") or _headers(environ)
         length = environ.get("CONTENT_LENGTH")
-        if length:
-            headers["content-length"] = length
         return cls(
             method=environ["REQUEST_METHOD"],
             raw_path=raw_path,
@@ -80,6 +72,20 @@ class Request:
             peer_certs=environ.get("mcpy.peer_certs", ()),
             remote=environ.get("REMOTE_ADDR", ""),
         )
+
+
+def _headers(environ: WSGIEnvironment) -> dict[str, str]:
+    """Return the headers as plain WSGI has them, for servers that keep none as sent."""
+    headers = {
+        name[5:].replace("_", "-").lower(): value
+        for name, value in environ.items()
+        if name.startswith("HTTP_")
+    }
+    if environ.get("CONTENT_TYPE"):
+        headers["content-type"] = environ["CONTENT_TYPE"]
+    if environ.get("CONTENT_LENGTH"):
+        headers["content-length"] = environ["CONTENT_LENGTH"]
+    return headers
 
 
 @dataclass

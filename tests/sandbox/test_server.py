@@ -97,6 +97,15 @@ def test_a_length_is_digits(length: bytes) -> None:
         assert raw(server, head + b"\r\n\r\n" + b"x" * 50).startswith(b"HTTP/1.1 400 ")
 
 
+def test_an_underscore_in_a_header_stays_one() -> None:
+    def show(request: Request) -> Response:
+        return Response(200, body=request.headers["x-amz-meta-a_b"].encode())
+
+    with serving(show) as server, connect(server) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nx-amz-meta-a_b: kept\r\n\r\n")
+        assert receive(client, b"kept")
+
+
 def test_repeated_headers_are_joined() -> None:
     with serving(echo) as server:
         answer = raw(
