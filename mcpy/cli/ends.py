@@ -77,7 +77,7 @@ def single_target(source: End, target: End, *, several: bool) -> Path | Target |
     elif not place.key or target.folder:
         if source.place is None:
             raise InputError(f"`{place}` names no object", hint=f"{place}/OBJECT")
-        return Target(place.alias, place.bucket, place.key + source.name)
+        return target_below(target, source.name)
     if several:
         raise InputError(f"several sources do not fit into `{place}`", hint=f"{place}/")
     return place
@@ -91,7 +91,7 @@ def target_below(target: End, relative: str) -> Path | Target:
     """
     place = target.place
     if isinstance(place, Target):
-        start = place.key if not place.key or target.folder else place.key + "/"
+        start = place.key if place.key.endswith("/") or not place.key else place.key + "/"
         return Target(place.alias, place.bucket, start + relative)
     parts = relative.split("/")
     if place is None or ".." in parts or relative.startswith("/") or "\x00" in relative:

@@ -10,7 +10,7 @@ from mcpy.cli.app import pass_app
 from mcpy.cli.base import Command
 from mcpy.cli.enc import enc_c_option, enc_rules
 from mcpy.cli.params import MOMENT, OBJECT
-from mcpy.errors import InputError, S3Error
+from mcpy.errors import InputError, S3Error, UnsupportedError
 
 if TYPE_CHECKING:
     from mcpy.cli.app import App
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @click.option("--offset", type=click.IntRange(0), default=0, metavar="N", help="From here on.")
 @click.option("--tail", type=click.IntRange(0), default=0, metavar="N", help="The last N bytes.")
 @click.option("--part-number", type=click.IntRange(0, 10_000), default=0, help="This part.")
+@click.option("--zip", "in_zip", is_flag=True, hidden=True, help="Refused: mc's option.")
 @enc_c_option
 @pass_app
 def cat(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  # noqa: ANN401 - click's
@@ -32,6 +33,8 @@ def cat(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  # no
     from mcpy.cli.versions import version_of
     from mcpy.fleet.transfer import Place
 
+    if options["in_zip"]:
+        raise UnsupportedError("cat does not look into zip archives")
     if bool(options["offset"]) + bool(options["tail"]) + bool(options["part_number"]) > 1:
         raise InputError("--offset, --tail and --part-number exclude each other")
     rules = enc_rules(app, options)

@@ -116,6 +116,7 @@ class Summary:
 )
 @click.option("--preserve", "-a", is_flag=True, help="Keep files' mode, owner and times.")
 @click.option("--checksum", default="", metavar="SHA256", help="Always SHA256: mc's option.")
+@click.option("--zip", "in_zip", is_flag=True, hidden=True, help="Refused: mc's option.")
 @click.option("--md5", is_flag=True, hidden=True, help="Nothing: every upload is hashed.")
 @click.option("--disable-multipart", is_flag=True, help="Store everything in one request.")
 @click.option("--resume", "--continue", is_flag=True, help="Keep and use what arrived before.")
@@ -147,6 +148,8 @@ def _how(app: App, options: dict[str, Any]) -> How:
     from mcpy.fleet.transfer import Pace
     from mcpy.fleet.transfer.attributes import parse_attributes, parse_retention
 
+    if options["in_zip"]:
+        raise UnsupportedError("cp does not look into zip archives")
     if options["checksum"].upper() not in {"", "SHA256"}:
         raise UnsupportedError(f"checksums are SHA256, not {options['checksum']}")
     headers = parse_attributes(options["attr"])
@@ -186,7 +189,7 @@ def _check_rules(how: How, sources: Sequence[End], target: End) -> None:
             raise InputError("a file on this machine cannot be encrypted by a server")
     ends = [end.place for end in sources]
     if not how.recursive:
-        ends += [single_target(end, target, several=len(sources) > 1) for end in sources]
+        ends += [single_target(end, target, several=False) for end in sources]
     else:
         ends.append(target.place)
     how.rules.check_used([end for end in ends if isinstance(end, Target)], deep=how.recursive)

@@ -48,8 +48,9 @@ class Job:
 
     @property
     def names(self) -> tuple[str, str]:
-        """Both ends as they are shown."""
-        return str(self.source or STREAM), str(self.target or STREAM)
+        """Both ends as they are shown; a file to be read by its whole path, as mc has it."""
+        source = self.source.absolute() if isinstance(self.source, Path) else self.source
+        return str(source or STREAM), str(self.target or STREAM)
 
 
 def plan(app: App, sources: Sequence[End], target: End, how: How) -> Iterator[Job]:
@@ -60,17 +61,32 @@ def plan(app: App, sources: Sequence[End], target: End, how: How) -> Iterator[Jo
     """
     from mcpy.cli.versions import version_of
 
+    several = len(sources) > 1
+    if several and not target.folder and _is_prefix(app, target):
+        target = replace(target, folder=True)
     for source in sources:
         if how.recursive and not _is_file(source):
             yield from _below(app, source, target, how)
+            continue
+        if how.recursive and isinstance(source.place, Path):
+            yield Job(source.place, target_below(target, source.name))
             continue
         _check_single(source, target)
         version = ""
         if isinstance(source.place, Target):
             client = app.s3(source.place.alias)
             version = version_of(client, source.place, how.version_id, how.rewind)
-        goal = single_target(source, target, several=len(sources) > 1)
+        goal = single_target(source, target, several=several)
         yield Job(source.place, goal, version)
+
+
+def _is_prefix(app: App, target: End) -> bool:
+    """Whether something lies below the target already, so that it can hold several sources."""
+    place = target.place
+    if not isinstance(place, Target) or not place.key:
+        return False
+    below = app.s3(place.alias).list_objects(place.bucket, place.key + "/", delimiter="/")
+    return next(iter(below), None) is not None
 
 
 def _is_file(source: End) -> bool:

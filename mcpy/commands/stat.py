@@ -111,7 +111,7 @@ def _encryption(info: ObjectInfo) -> str:
 @click.option("--version-id", "--vid", default="", help="This version.")
 @click.option("--rewind", type=MOMENT, help="The version that was the latest then.")
 @click.option("--no-list", is_flag=True, help="Ask for objects alone, never for listings.")
-@click.option("--verbose", is_flag=True, help="Of an alias, all about its buckets.")
+@click.option("--verbose", "-v", is_flag=True, help="Of an alias, all about its buckets.")
 @click.option(
     "--jobs", type=click.IntRange(1, 64), default=JOBS, metavar="N", help="At a time. [4]"
 )
@@ -122,7 +122,9 @@ def stat(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  # n
     rules = enc_rules(app, options)
     if options["version_id"] and (options["versions"] or options["recursive"]):
         raise InputError("--version-id names a version of one object")
-    deep = options["recursive"] or options["versions"]
+    # what ends with a slash is asked for what is in it, as mc does
+    inside = any(target.key.endswith("/") for target in targets) and not options["no_list"]
+    deep = options["recursive"] or options["versions"] or inside
     everything = options["verbose"] or deep
     named = list(_named(app, buckets_of(app, targets), verbose=everything))
     if deep:
@@ -257,10 +259,11 @@ def _listed(client: S3, target: Target, options: dict[str, Any]) -> Iterator[Ent
     elif options["rewind"]:
         listed = as_of(client.list_versions(target.bucket, target.key), options["rewind"])
     else:
-        listed = client.list_objects(target.bucket, target.key)
+        delimiter = "" if options["recursive"] else "/"
+        listed = client.list_objects(target.bucket, target.key, delimiter=delimiter)
+    inside = options["recursive"] or target.key.endswith("/")
     for entry in listed:
-        below = options["recursive"] and is_below(entry.key, target.key)
-        if below or entry.key == target.key:
+        if entry.key == target.key or (inside and is_below(entry.key, target.key)):
             yield entry
 
 
@@ -268,6 +271,8 @@ def _named_entry(target: Target, entry: Entry) -> _Wanted | FolderStat:
     from mcpy.fleet.transfer.walk import relative_name
 
     name = relative_name(target, entry.key, contents=target.key.endswith("/"))
+    if entry.is_prefix:
+        return FolderStat(name)
     if entry.is_delete_marker:
         return FolderStat(name, entry)
     return _Wanted(Target(target.alias, target.bucket, entry.key), entry.version_id, name)

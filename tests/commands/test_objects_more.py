@@ -403,3 +403,42 @@ def test_an_object_that_another_server_gives_is_carried_over(mcpy: Mcpy, server:
     assert (put.content, put.headers["host"]) == (b"hello", "there.test")
     assert put.headers["x-amz-server-side-encryption"] == "AES256"
     assert (put.headers["x-amz-meta-owner"], put.headers["x-amz-tagging"]) == ("me", "a=b")
+
+
+def test_several_sources_go_into_a_folder_that_is_there(
+    mcpy: Mcpy, server: Server, hello: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "b").write_text("hello")
+    server.replies = [listing("logs/1"), ok(), head(), ok(), head()]
+    result = mcpy("cp", "--jobs", "1", str(hello), f"{tmp_path}/b", "play/enc-1/logs")
+    assert result.exit_code == 0
+    assert server.calls[1::2] == ["PUT /enc-1/logs/hello", "PUT /enc-1/logs/b"]
+
+
+def test_several_sources_do_not_fit_into_what_is_no_folder(
+    mcpy: Mcpy, server: Server, hello: Path
+) -> None:
+    server.replies = [listing()]
+    assert mcpy("cp", str(hello), str(hello), "play/enc-1/one") == (
+        2,
+        "",
+        "mcpy: error: several sources do not fit into `play/enc-1/one`\n"
+        "mcpy: hint: play/enc-1/one/\n",
+    )
+
+
+def test_stat_with_a_slash_asks_for_what_is_in_the_folder(mcpy: Mcpy, server: Server) -> None:
+    page = xml(
+        200,
+        "<ListBucketResult><Contents><Key>logs/1</Key></Contents>"
+        "<CommonPrefixes><Prefix>logs/old/</Prefix></CommonPrefixes></ListBucketResult>",
+    )
+    server.replies = [page, head()]
+    found = mcpy("--json", "stat", "--jobs", "1", "play/enc-1/logs/").objects
+    assert [(one["name"], one["type"]) for one in found] == [("1", "file"), ("old/", "folder")]
+
+
+@pytest.mark.parametrize("line", [["cat", "play/enc-1/a.zip"], ["cp", "play/enc-1/a.zip", "-"]])
+def test_nothing_looks_into_zip_archives(mcpy: Mcpy, server: Server, line: list[str]) -> None:
+    result = mcpy(*line, "--zip")
+    assert (result.exit_code, result.stdout, server.calls) == (7, "", [])
