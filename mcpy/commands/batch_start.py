@@ -126,8 +126,10 @@ def _reach(app: App, alias: str, job: Job) -> list[str]:
     s3 = app.s3(alias)
     if not s3.bucket_exists(job.bucket):
         raise NotFoundError(f"there is no bucket `{alias}/{job.bucket}`")
+    entries = s3.list_versions(job.bucket, job.prefix, metadata=True)
+    reserve_s = (app.deadline.timeout_s or 0.0) / 3  # for the request itself
     try:
-        found = keyrotate.survey(s3.list_versions(job.bucket, job.prefix, metadata=True))
+        found = keyrotate.survey(entries, stop=lambda: app.deadline.left_s() < reserve_s)
     except ApiError as e:
         app.out.warn(f"could not see what the job reaches: {e}")
         return []

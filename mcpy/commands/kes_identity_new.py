@@ -194,7 +194,7 @@ def _replace_both(*files: tuple[Path, bytes, int]) -> None:
             staged.append((Path(name), path))
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
-                os.fchmod(file.fileno(), mode)
+            Path(name).chmod(mode)
         for made, path in staged:
             made.replace(path)
     except OSError as e:

@@ -8,13 +8,12 @@ it touches the newest, and drops the tags of objects.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from mcpy.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from mcpy.api.s3xml import Entry
 
@@ -83,7 +82,7 @@ class Job:
 
 @dataclass
 class Survey:
-    """What is in a job's reach; ``left_after`` counts the versions of a listing left early."""
+    """What is in a job's reach; ``left_after`` is how many versions were seen of a listing left early."""
 
     encrypted: int = 0
     plain: int = 0
@@ -92,7 +91,7 @@ class Survey:
     sse_kms: int = 0
     tagged: int = 0
     revived: list[str] = field(default_factory=list)
-    left_after: int = 0
+    left_after: int | None = None
 
     def traps(self, job: Job) -> list[str]:
         """Return what the job would do that nobody asked for."""
@@ -121,7 +120,7 @@ class Survey:
             found.append(f"{self.sse_s3} SSE-S3 object(s) stay SSE-S3, under the default key")
         if self.unknown:
             found.append(f"the encryption of {self.unknown} object(s) cannot be seen")
-        if self.left_after:
+        if self.left_after is not None:
             found.append(f"only the first {self.left_after} versions were looked at")
         return found
 
@@ -150,10 +149,11 @@ def parse(document: object) -> Job | None:
     bucket = str(rules.get("bucket") or "")
     if not bucket or bucket == "BUCKET":
         raise InputError("`keyrotate.bucket` names no bucket")
+    prefix = rules.get("prefix") or ""
+    if not isinstance(prefix, str):
+        raise InputError("`keyrotate.prefix` is not a text")
     key = str(encryption.get("key") or "")
-    return Job(
-        bucket, str(rules.get("prefix") or ""), scheme, key, tuple(_traps(rules, encryption))
-    )
+    return Job(bucket, prefix, scheme, key, tuple(_traps(rules, encryption)))
 
 
 def _traps(rules: Mapping[str, Any], encryption: Mapping[str, Any]) -> list[str]:
@@ -180,21 +180,32 @@ def _unknown(rules: Mapping[str, Any], known: Mapping[str, Any], place: str) -> 
     return found
 
 
-def survey(entries: Iterable[Entry], *, limit: int = SURVEY_LIMIT) -> Survey:
-    """Count what a listing of all versions, with metadata, shows; newest versions come first."""
+def survey(
+    entries: Iterable[Entry],
+    *,
+    limit: int = SURVEY_LIMIT,
+    stop: Callable[[], bool] = lambda: False,
+) -> Survey:
+    """Count what a listing of all versions, with metadata, shows; newest versions come first.
+
+    Args:
+        entries: the listing, read as far as it is needed.
+        limit: how many versions to look at.
+        stop: whether there is no time for another one.
+    """
     found = Survey()
-    deleted: set[str] = set()
-    iterator = iter(entries)
-    for entry in islice(iterator, limit):
+    deleted = ""
+    for number, entry in enumerate(entries):
+        if number == limit or stop():
+            found.left_after = number
+            break
         if entry.is_delete_marker:
-            if entry.is_latest:
-                deleted = {entry.key}  # its versions follow at once
+            deleted = entry.key if entry.is_latest else deleted  # its versions follow at once
             continue
         _count(found, entry)
-        if entry.key in deleted and entry.encryption and entry.encryption.scheme:
-            deleted.clear()
+        if entry.key == deleted and entry.encryption and entry.encryption.scheme:
+            deleted = ""
             found.revived.append(entry.key)
-    found.left_after = 0 if next(iterator, None) is None else limit
     return found
 
 

@@ -197,6 +197,10 @@ def test_a_bucket_that_is_not_there_stops_a_job(mcpy: Mcpy, server: Server) -> N
     ("text", "words"),
     [
         ("hello", "the file describes no batch job"),
+        (
+            "keyrotate: {bucket: b, prefix: [a], encryption: {type: sse-s3}}",
+            "`keyrotate.prefix` is not a text",
+        ),
         ("keyrotate: 1", "`keyrotate` is not a mapping"),
         ("keyrotate: {bucket: b}", "`keyrotate.encryption.type` is ``, not sse-s3 or sse-kms"),
         (
@@ -353,6 +357,8 @@ def test_a_survey_says_when_it_was_left_early() -> None:
     job = keyrotate.Job("docs", "", "sse-s3", "")
     assert (found.encrypted, found.notes(job)) == (2, ["only the first 2 versions were looked at"])
     assert keyrotate.survey(entries, limit=3).notes(job) == []
+    out_of_time = keyrotate.survey(entries, stop=lambda: True)
+    assert out_of_time.notes(job) == ["only the first 0 versions were looked at"]
 
 
 def test_a_user_whose_secret_key_is_its_name_is_still_shown(mcpy: Mcpy, server: Server) -> None:

@@ -180,6 +180,18 @@ def test_an_imported_key_is_described_and_never_printed(mcpy: Mcpy, server: Serv
     assert asked(server) == {"key": KEY, "cipher": "ChaCha20"}
 
 
+@pytest.mark.parametrize("failure", [kes_error(403, "no"), httpx.ConnectError("refused")])
+def test_no_key_and_no_message_shows_in_debug_output_or_errors(
+    mcpy: Mcpy, server: Server, failure: httpx.Response | Exception
+) -> None:
+    mcpy.secrets |= {KEY, "hello world", PLAINTEXT}
+    for verb, text in (("import", KEY), ("encrypt", "hello world"), ("hmac", "hello world")):
+        server.replies = [failure]
+        result = mcpy("kes", "key", verb, "k", "-", "--debug", "--retries", "0", stdin=text)
+        assert result.exit_code in {4, 6}
+        assert result.stdout == ""
+
+
 def test_a_key_on_the_command_line_is_taken_with_a_warning(mcpy: Mcpy, server: Server) -> None:
     server.replies = [ok(), httpx.Response(200, json=INFO | {"algorithm": "AES256"})]
     assert mcpy("kes", "key", "import", "k", KEY) == (
