@@ -82,7 +82,7 @@ class Job:
 
 @dataclass
 class Survey:
-    """What is in a job's reach; ``left_after`` is how many versions were seen of a listing left early."""
+    """What is in a job's reach; of a listing left early, ``left_after`` versions were seen."""
 
     encrypted: int = 0
     plain: int = 0
