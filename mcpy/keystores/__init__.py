@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mcpy.kesconf.stores import FsStore, VaultStore
+from mcpy.kesconf.stores import AwsStore, FsStore, VaultStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,4 +39,8 @@ def open_store(file: KeystoreFile, env: Mapping[str, str], options: WebOptions) 
         from mcpy.keystores.vault import VaultKv
 
         return VaultKv(store, env, options)
-    raise UnsupportedError(f"keystores of the provider `{file.provider}` are not supported yet")
+    if isinstance(store, AwsStore):
+        from mcpy.keystores.aws import SecretsManager
+
+        return SecretsManager(store, options)
+    raise UnsupportedError(f"keystores of the provider `{file.provider}` are not supported yet: nothing was done")

@@ -1,0 +1,234 @@
+"""AWS Secrets Manager as KES uses it: one secret for each key, its name the key's, no prefix.
+
+KES reads the version staged AWSCURRENT. A lock makes a marker the current version and keeps the
+key's version alive by a stage of its own. Deletion with a recovery window is no lock: at its end
+the key is gone.
+
+Source: https://docs.aws.amazon.com/secretsmanager/latest/apireference/
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from mcpy.errors import ConfigError, UnreachableError
+from mcpy.keystores.base import (
+    LOCK_MARK,
+    Capabilities,
+    KeyExistsError,
+    KeyLockedError,
+    KeyMissingError,
+    KeystoreDeniedError,
+    KeystoreError,
+    State,
+    Step,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mcpy.kesconf.stores import AwsStore
+    from mcpy.keystores.web import WebOptions
+
+LOCKED_STAGE = "mcpy-locked"
+_CURRENT, _PREVIOUS = "AWSCURRENT", "AWSPREVIOUS"
+_MARKER = LOCK_MARK.decode() + "unlock-with-mcpy-keystore-unlock"
+_DENIED = {
+    "AccessDeniedException",
+    "ExpiredTokenException",
+    "IncompleteSignature",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "UnrecognizedClientException",
+}
+
+
+class SecretsManager:
+    """The secrets of one account and region; nothing is sent before the first call."""
+
+    provider = "aws"
+    capabilities = Capabilities(
+        lock="a marker in place of the current version",
+        erasure="the secret is deleted at once, without a recovery window: nothing restores it",
+        # a name that ends like the random tail of an ARN is ambiguous, and AWS advises against it
+        name=re.compile(r"[0-9A-Za-z_-]{1,80}"),
+    )
+
+    def __init__(self, store: AwsStore, options: WebOptions) -> None:
+        self._store = store
+        self._options = options
+        self._client: Any = None
+
+    @property
+    def where(self) -> str:
+        """Endpoint and region."""
+        return f"{self._store.endpoint} {self._store.region}"
+
+    def list(self) -> Iterator[str]:
+        """Yield the names of all secrets, foreign ones too."""
+        with self._failures():
+            pages = self._opened().get_paginator("list_secrets").paginate()
+            for page in pages:
+                yield from (str(secret["Name"]) for secret in page["SecretList"])
+
+    def read(self, name: str) -> bytes:
+        """Return the current version, of whichever kind."""
+        value = self._current(name)
+        if value.startswith(LOCK_MARK):
+            raise KeyLockedError(name)
+        return value
+
+    def create(self, name: str, value: bytes) -> None:
+        """Make a secret, encrypted by the KMS key of the config."""
+        extra = {"KmsKeyId": self._store.kms_key} if self._store.kms_key else {}
+        with self._failures(name):
+            self._opened().create_secret(Name=name, SecretString=value.decode(), **extra)
+
+    def delete(self, name: str) -> None:
+        """Delete the secret without a recovery window, as KES does."""
+        self._stages(name)  # AWS answers success for what is not there
+        with self._failures(name):
+            self._opened().delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+
+    def state(self, name: str) -> State:
+        """Return ``locked`` while the marker is the current version."""
+        return "locked" if self._current(name).startswith(LOCK_MARK) else "enabled"
+
+    def lock(self, name: str) -> None:
+        """Put a marker in the place of the key's version, and keep that by a stage of its own.
+
+        Between the two steps it is AWSPREVIOUS, which keeps it as well.
+        """
+        if self.state(name) == "locked":
+            return
+        key = self._staged(name, self._stages(name), _CURRENT)
+        with self._failures(name):
+            self._opened().put_secret_value(SecretId=name, SecretString=_MARKER)
+        self._move(name, LOCKED_STAGE, to=key, off=self._stages(name).get(LOCKED_STAGE))
+
+    def unlock(self, name: str) -> None:
+        """Make the key's version the current one again, and drop the stage that kept it."""
+        if self.state(name) == "enabled":
+            return
+        stages = self._stages(name)
+        key = self._staged(name, stages, LOCKED_STAGE, _PREVIOUS)
+        value = self._version(name, VersionId=key)
+        self._move(name, _CURRENT, to=key, off=stages[_CURRENT])
+        if self._current(name) != value:
+            # an emulator (moto) whose plain read does not follow the stage: write it anew
+            with self._failures(name):
+                self._opened().put_secret_value(SecretId=name, SecretString=value.decode())
+        if LOCKED_STAGE in self._stages(name):
+            self._move(name, LOCKED_STAGE, off=self._stages(name)[LOCKED_STAGE])
+
+    def inspect(self) -> Iterator[Step]:
+        """Yield nothing: listing tells as much."""
+        yield from ()
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._client:
+            self._client.close()
+            self._client = None
+
+    def _current(self, name: str) -> bytes:
+        return self._version(name)
+
+    def _version(self, name: str, **which: str) -> bytes:
+        with self._failures(name):
+            found = self._opened().get_secret_value(SecretId=name, **which)
+        text = found.get("SecretString")
+        return str(text).encode() if text is not None else bytes(found.get("SecretBinary", b""))
+
+    def _stages(self, name: str) -> dict[str, str]:
+        """Return the version of each stage."""
+        with self._failures(name):
+            found = self._opened().describe_secret(SecretId=name)
+        versions = found.get("VersionIdsToStages") or {}
+        return {stage: version for version, stages in versions.items() for stage in stages}
+
+    def _staged(self, name: str, stages: dict[str, str], *wanted: str) -> str:
+        found = next((stages[stage] for stage in wanted if stage in stages), None)
+        if found is None:
+            raise KeystoreError(f"the secret `{name}` has no version staged {wanted[0]}")
+        return found
+
+    def _move(
+        self, name: str, stage: str, *, to: str | None = None, off: str | None = None
+    ) -> None:
+        if to == off:
+            return
+        which = {"MoveToVersionId": to, "RemoveFromVersionId": off}
+        given = {parameter: version for parameter, version in which.items() if version}
+        with self._failures(name):
+            self._opened().update_secret_version_stage(SecretId=name, VersionStage=stage, **given)
+
+    def _opened(self) -> Any:  # noqa: ANN401 - botocore makes its clients at run time
+        if self._client is None:
+            try:
+                import botocore.session
+                from botocore.config import Config
+            except ImportError as e:
+                raise ConfigError(
+                    "AWS Secrets Manager needs botocore, which is not installed",
+                    hint="install mcpy-admin with the extra `aws`",
+                ) from e
+            store, options = self._store, self._options
+            session = botocore.session.get_session()
+            if store.access_key:
+                token = store.session_token or None
+                session.set_credentials(store.access_key, store.secret_key, token)
+            scheme = "" if "://" in store.endpoint else "https://"
+            self._client = session.create_client(
+                "secretsmanager",
+                region_name=store.region,
+                endpoint_url=f"{scheme}{store.endpoint}",
+                verify=False if options.insecure else str(options.ca) if options.ca else None,
+                config=Config(
+                    connect_timeout=10,
+                    read_timeout=options.timeout_s,
+                    retries={"mode": "standard", "total_max_attempts": options.retries + 1},
+                ),
+            )
+        return self._client
+
+    @contextmanager
+    def _failures(self, name: str = "") -> Iterator[None]:
+        """Raise botocore's failures as ours, AWS's words kept."""
+        try:
+            from botocore.exceptions import (
+                BotoCoreError,
+                ClientError,
+                HTTPClientError,
+                NoCredentialsError,
+            )
+            from botocore.exceptions import ConnectionError as BotoConnectionError
+        except ImportError:
+            yield  # the block raises ConfigError
+            return
+        try:
+            yield
+        except ClientError as e:
+            raise _refusal(e.response.get("Error", {}), name) from e
+        except NoCredentialsError as e:
+            raise ConfigError("no credentials for AWS: neither in the config nor here") from e
+        except (HTTPClientError, BotoConnectionError) as e:
+            raise UnreachableError(f"{self._store.endpoint}: {e}") from e
+        except BotoCoreError as e:
+            raise KeystoreError(f"AWS: {e}") from e
+
+
+def _refusal(error: dict[str, Any], name: str) -> Exception:
+    code, message = str(error.get("Code", "")), str(error.get("Message", "")).rstrip(".")
+    if code == "ResourceNotFoundException":
+        return KeyMissingError(name)
+    if code == "ResourceExistsException":
+        return KeyExistsError(name)
+    if code in _DENIED:
+        return KeystoreDeniedError(f"AWS: {code}: {message}")
+    hint = None
+    if code == "InvalidRequestException" and "delet" in message:
+        hint = f"before it is gone: aws secretsmanager restore-secret --secret-id {name}"
+    return KeystoreError(f"AWS: {code}: {message}", hint=hint)

@@ -1,0 +1,161 @@
+"""A small AWS Secrets Manager: secrets, versions and their stages as its API reference has them.
+
+In memory, on loopback; signatures are not checked. It shares nothing with the client under test.
+https://docs.aws.amazon.com/secretsmanager/latest/apireference/
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import uuid
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PAGE = 100
+
+
+class Refusal(Exception):  # noqa: N818 - an answer
+    """An error of the API."""
+
+
+@dataclass
+class Secret:
+    """One secret: values by version, and the version of each stage."""
+
+    values: dict[str, dict[str, Any]] = field(default_factory=dict)
+    stages: dict[str, str] = field(default_factory=dict)
+    deleted: bool = False
+    kms_key: str = ""
+
+    def put(self, value: dict[str, Any]) -> str:
+        version = str(uuid.uuid4())
+        self.values[version] = {k: v for k, v in value.items() if k.startswith("Secret")}
+        self.move("AWSCURRENT", version)
+        return version
+
+    def move(self, stage: str, version: str) -> None:
+        if stage == "AWSCURRENT" and stage in self.stages:
+            self.stages["AWSPREVIOUS"] = self.stages[stage]
+        self.stages[stage] = version
+
+
+@dataclass
+class SecretsManagerServer:
+    """The state of the server."""
+
+    secrets: dict[str, Secret] = field(default_factory=dict)
+    denied: set[str] = field(default_factory=set)
+    calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    def answer(self, action: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Return status and JSON for a call."""
+        self.calls.append((action, body))
+        if action in self.denied:
+            message = f"User is not authorized to perform: secretsmanager:{action}"
+            return 400, {"__type": "AccessDeniedException", "Message": message}
+        try:
+            return 200, getattr(self, f"_{action}")(body)
+        except Refusal as e:
+            return 400, {"__type": e.args[0], "Message": e.args[1]}
+
+    def _find(self, body: dict[str, Any], *, deleted: bool = False) -> Secret:
+        found = self.secrets.get(body["SecretId"])
+        if found is None:
+            raise Refusal("ResourceNotFoundException", "Secrets Manager can't find the secret.")
+        if found.deleted and not deleted:
+            words = "You can't perform this operation: the secret was marked for deletion."
+            raise Refusal("InvalidRequestException", words)
+        return found
+
+    def _CreateSecret(self, body: dict[str, Any]) -> dict[str, Any]:  # noqa: N802 - AWS's name
+        if body["Name"] in self.secrets:
+            if self.secrets[body["Name"]].deleted:
+                words = "a secret with this name is already scheduled for deletion."
+                raise Refusal("InvalidRequestException", words)
+            raise Refusal("ResourceExistsException", "the secret already exists.")
+        made = self.secrets[body["Name"]] = Secret(kms_key=body.get("KmsKeyId", ""))
+        return {"Name": body["Name"], "VersionId": made.put(body)}
+
+    def _GetSecretValue(self, body: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        found = self._find(body)
+        version = body.get("VersionId") or found.stages[body.get("VersionStage", "AWSCURRENT")]
+        return {"VersionId": version, **found.values[version]}
+
+    def _PutSecretValue(self, body: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        return {"VersionId": self._find(body).put(body)}
+
+    def _DescribeSecret(self, body: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        found = self._find(body, deleted=True)
+        versions: dict[str, list[str]] = {}
+        for stage, version in found.stages.items():
+            versions.setdefault(version, []).append(stage)
+        return {"VersionIdsToStages": versions}
+
+    def _UpdateSecretVersionStage(self, body: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        found, stage = self._find(body), body["VersionStage"]
+        if found.stages.get(stage) != body.get("RemoveFromVersionId"):
+            words = "RemoveFromVersionId must be the version the stage is attached to"
+            raise Refusal("InvalidParameterException", words)
+        if "MoveToVersionId" in body:
+            found.move(stage, body["MoveToVersionId"])
+        else:
+            del found.stages[stage]
+        return {}
+
+    def _DeleteSecret(self, body: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        if body.get("ForceDeleteWithoutRecovery"):
+            self.secrets.pop(body["SecretId"], None)
+        else:
+            self._find(body).deleted = True
+        return {}
+
+    def _ListSecrets(self, body: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        names = [name for name, secret in self.secrets.items() if not secret.deleted]
+        start = int(body.get("NextToken", 0))
+        page = {"SecretList": [{"Name": name} for name in names[start : start + PAGE]]}
+        more = len(names) > start + PAGE
+        return page | ({"NextToken": str(start + PAGE)} if more else {})
+
+
+@contextmanager
+def serving(state: SecretsManagerServer) -> Iterator[str]:
+    """Serve on a free port of loopback, and give the URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self._reply(200, b"{}")  # what a KES asks at its start
+
+        def do_POST(self) -> None:
+            raw = self.rfile.read(int(self.headers["Content-Length"]))
+            action = self.headers["X-Amz-Target"].partition(".")[2]
+            status, body = state.answer(action, json.loads(raw))
+            self._reply(status, json.dumps(body).encode())
+
+        def _reply(self, status: int, content: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", "application/x-amz-json-1.1")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *args: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,0 +1,172 @@
+"""AWS Secrets Manager: entries, locks by stages, refusals; against a small server of its API."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mcpy.errors import UnreachableError
+from mcpy.kesconf.stores import AwsStore
+from mcpy.keystores.aws import LOCKED_STAGE, SecretsManager
+from mcpy.keystores.base import (
+    KeyExistsError,
+    KeyLockedError,
+    KeyMissingError,
+    KeystoreDeniedError,
+    KeystoreError,
+)
+from mcpy.keystores.check import check
+from mcpy.keystores.entry import KeyEntry
+from mcpy.keystores.web import WebOptions
+from tests.keystores.secrets_manager_server import SecretsManagerServer, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytest.importorskip("botocore", reason="the extra `aws` is not installed")
+
+VALUE = KeyEntry.of(bytes(32), now_ns=1).encode()
+OPTIONS = WebOptions(retries=0, timeout_s=5)
+CONFIG = AwsStore("", "eu-west-1", "alias/throw-away", "AKIATHROWAWAY", "throw-away-secret")
+
+
+@pytest.fixture
+def server() -> SecretsManagerServer:
+    return SecretsManagerServer()
+
+
+@pytest.fixture
+def store(server: SecretsManagerServer, loopback: None) -> Iterator[SecretsManager]:  # noqa: ARG001 - allows sockets
+    """A keystore with the key ``k``."""
+    with serving(server) as url:
+        made = SecretsManager(replace(CONFIG, endpoint=url), OPTIONS)
+        made.create("k", VALUE)
+        yield made
+        made.close()
+
+
+def test_an_entry_is_a_secret_of_its_name_and_nothing_more(
+    store: SecretsManager, server: SecretsManagerServer
+) -> None:
+    action, body = server.calls[0]
+    assert (action, body.pop("ClientRequestToken") != "") == ("CreateSecret", True)
+    assert body == {"Name": "k", "SecretString": VALUE.decode(), "KmsKeyId": "alias/throw-away"}
+    assert store.read("k") == VALUE
+
+
+def test_an_entry_that_is_there_is_not_replaced(store: SecretsManager) -> None:
+    with pytest.raises(KeyExistsError):
+        store.create("k", b"other")
+    assert store.read("k") == VALUE
+
+
+def test_all_pages_are_listed(store: SecretsManager, server: SecretsManagerServer) -> None:
+    for i in range(250):
+        server.answer("CreateSecret", {"Name": f"b{i}", "SecretString": "x"})
+    assert len(set(store.list())) == 251
+
+
+def test_a_lock_keeps_the_keys_version_by_a_stage(
+    store: SecretsManager, server: SecretsManagerServer
+) -> None:
+    stages = server.secrets["k"].stages
+    before = stages["AWSCURRENT"]
+    store.lock("k")
+    store.lock("k")
+    assert (stages[LOCKED_STAGE], stages["AWSPREVIOUS"]) == (before, before)
+    assert stages["AWSCURRENT"] != before
+    with pytest.raises(KeyLockedError):
+        store.read("k")
+    with pytest.raises(KeyExistsError):
+        store.create("k", VALUE)
+    assert (store.state("k"), list(store.list())) == ("locked", ["k"])
+    assert "DeleteSecret" not in {action for action, _ in server.calls}
+
+
+def test_unlocking_makes_the_same_version_current_again(
+    store: SecretsManager, server: SecretsManagerServer
+) -> None:
+    before = server.secrets["k"].stages["AWSCURRENT"]
+    store.lock("k")
+    store.unlock("k")
+    store.unlock("k")
+    stages = server.secrets["k"].stages
+    assert (stages["AWSCURRENT"], LOCKED_STAGE in stages) == (before, False)
+    assert (store.read("k"), store.state("k")) == (VALUE, "enabled")
+
+
+def test_a_lock_that_was_cut_off_is_unlocked_by_the_former_version(
+    store: SecretsManager, server: SecretsManagerServer
+) -> None:
+    server.denied.add("UpdateSecretVersionStage")
+    with pytest.raises(KeystoreDeniedError):
+        store.lock("k")
+    assert store.state("k") == "locked"
+    server.denied.clear()
+    store.unlock("k")
+    assert store.read("k") == VALUE
+
+
+def test_a_binary_secret_is_read_too(store: SecretsManager, server: SecretsManagerServer) -> None:
+    import base64
+
+    secret = {"Name": "b", "SecretBinary": base64.b64encode(VALUE).decode()}
+    server.answer("CreateSecret", secret)
+    assert store.read("b") == VALUE
+
+
+@pytest.mark.parametrize("act", ["read", "delete", "state", "lock", "unlock"])
+def test_what_is_not_there_is_missing(store: SecretsManager, act: str) -> None:
+    with pytest.raises(KeyMissingError):
+        getattr(store, act)("none")
+
+
+def test_erasing_leaves_no_recovery_window(
+    store: SecretsManager, server: SecretsManagerServer
+) -> None:
+    store.lock("k")
+    store.delete("k")
+    assert server.calls[-1] == (
+        "DeleteSecret",
+        {"SecretId": "k", "ForceDeleteWithoutRecovery": True},
+    )
+    assert list(store.list()) == []
+
+
+def test_a_secret_to_be_deleted_is_a_failure_that_says_how_to_get_it_back(
+    store: SecretsManager, server: SecretsManagerServer
+) -> None:
+    server.answer("DeleteSecret", {"SecretId": "k", "RecoveryWindowInDays": 7})
+    with pytest.raises(KeystoreError, match="marked for deletion") as caught:
+        store.read("k")
+    assert caught.value.hint == (
+        "before it is gone: aws secretsmanager restore-secret --secret-id k"
+    )
+    with pytest.raises(KeystoreError, match="scheduled for deletion"):
+        store.create("k", VALUE)
+
+
+def test_a_check_tries_everything_and_leaves_nothing(store: SecretsManager) -> None:
+    names = ["list", "create", "read", "lock", "unlock", "delete"]
+    assert [(s.name, s.ok) for s in check(store)] == [(name, True) for name in names]
+    assert list(store.list()) == ["k"]
+
+
+def test_a_missing_permission_is_named_in_awss_words(
+    store: SecretsManager, server: SecretsManagerServer
+) -> None:
+    server.denied.add("PutSecretValue")
+    steps = {s.name: s for s in check(store)}
+    words = "AWS: AccessDeniedException: User is not authorized to perform: secretsmanager:"
+    assert (steps["lock"].ok, steps["lock"].words) == (False, f"{words}PutSecretValue")
+    assert steps["delete"].ok
+
+
+@pytest.mark.usefixtures("loopback")
+def test_nobody_there_is_unreachable() -> None:
+    store = SecretsManager(replace(CONFIG, endpoint="http://127.0.0.1:1"), OPTIONS)
+    with pytest.raises(UnreachableError, match="Could not connect"):
+        store.read("k")
+    store.close()
