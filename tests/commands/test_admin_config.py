@@ -266,3 +266,30 @@ def test_an_answer_sealed_for_another_key_is_refused(mcpy: Mcpy, server: Server)
         "mcpy: error: a sealed answer does not open: it was changed on the way, "
         "or sealed for another key\n",
     )
+
+
+def test_the_history_is_a_line_for_each_change(mcpy: Mcpy, server: Server) -> None:
+    change = {"restoreId": "id-1", "createTime": "2026-11-23T20:08:31Z", "data": "a b=1\n"}
+    server.replies = [sealed_text(json.dumps([change]))]
+    result = mcpy("admin", "config", "history", "play")
+    assert result == (0, "id-1\t2026-11-23T20:08:31Z\ta b=1\n", "")
+
+
+def test_a_history_of_nothing_prints_nothing(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [sealed_text("null")]
+    assert mcpy("admin", "config", "history", "play") == (0, "", "")
+
+
+def test_a_history_that_is_none_is_an_error(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [sealed_text("[1]")]
+    result = mcpy("admin", "config", "history", "play")
+    message = "mcpy: error: the server answered no history of its settings\n"
+    assert result == (1, "", message)
+
+
+def test_the_names_for_the_environment_are_asked_for(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [httpx.Response(200, json=KEYS)] * 2
+    assert mcpy("admin", "config", "set", "play", "scanner", "--env").exit_code == 0
+    assert mcpy("admin", "config", "reset", "play", "scanner:x", "--env").exit_code == 0
+    path = "GET /minio/admin/v3/help-config-kv"
+    assert server.calls == [f"{path}?env=&key=&subSys=scanner"] * 2

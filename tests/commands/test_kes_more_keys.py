@@ -237,6 +237,13 @@ def test_a_random_key_is_printed_when_secrets_are_asked_for(mcpy: Mcpy, server: 
     assert result.objects[0]["key"] == json.loads(server.requests[0].content)["key"]
 
 
+def test_a_key_made_for_another_cipher_is_an_error(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [ok(), httpx.Response(200, json=INFO)]
+    result = mcpy("kes", "key", "import", "k", "-", stdin=KEY)
+    message = "mcpy: error: the server made `k` for ChaCha20, not for AES256\n"
+    assert result == (1, "", message)
+
+
 def test_importing_over_a_key_is_refused_with_the_way_on(mcpy: Mcpy, server: Server) -> None:
     server.replies = [kes_error(400, "key already exists")]
     assert mcpy("kes", "key", "import", "k", "-", stdin=KEY) == (
