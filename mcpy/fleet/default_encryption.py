@@ -115,7 +115,7 @@ def count_objects(s3: S3, bucket: str) -> Existing:
     """Count the objects of ``bucket`` up to ``COUNT_LIMIT``."""
     count = 0
     for _ in s3.list_objects(bucket):
-        count += 1
-        if count >= COUNT_LIMIT:
+        if count == COUNT_LIMIT:
             return Existing(count, complete=False)
+        count += 1
     return Existing(count, complete=True)
