@@ -250,3 +250,42 @@ def test_json_of_set_has_the_fields_of_mc(mcpy: Mcpy, server: Server) -> None:
     assert recorded.keys() <= answer.keys()
     assert answer["encryption"] == {"algorithm": "sse-kms", "keyId": "tenant-a"}
     assert (answer["changed"], answer["existingObjects"]) == (True, 8)
+
+
+@pytest.mark.parametrize(
+    ("count", "words"), [(10_000, "\n10000 objects"), (10_001, "\nMore than 10000 objects")]
+)
+def test_counting_stops_where_it_would_take_long(
+    mcpy: Mcpy, server: Server, count: int, words: str
+) -> None:
+    objects = "<Contents><Key>k</Key></Contents>" * count
+    server.replies = [
+        minio("be-get-none"),
+        minio("kms-key-status-default"),
+        xml(200, f"<ListBucketResult>{objects}</ListBucketResult>"),
+        minio("be-put-sse-s3"),
+        minio("be-get-after-sse-s3"),
+    ]
+    result = mcpy("encrypt", "set", "sse-s3", "play/enc-1")
+    assert result.stdout.endswith(f"{words} that were there stay as they are.\n")
+
+
+def test_a_server_that_fails_to_try_the_key_is_a_failure(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [minio("be-get-none"), s3_error(500, "InternalError")]
+    server.afterwards = s3_error(500, "InternalError")
+    result = mcpy("encrypt", "set", "sse-s3", "play/enc-1")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert not [call for call in server.calls if call.startswith("PUT")]
+
+
+def test_another_s3_server_has_no_key_to_try(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [
+        minio("be-get-none"),
+        xml(200, NO_OBJECTS),  # it takes the KMS path for a bucket
+        xml(200, NO_OBJECTS),
+        minio("be-put-sse-s3"),
+        minio("be-get-after-sse-s3"),
+    ]
+    result = mcpy("encrypt", "set", "sse-s3", "play/enc-1")
+    assert result.exit_code == 0
+    assert "cannot be asked whether its key works: try an upload" in result.stderr

@@ -106,6 +106,50 @@ class TestInThisProcess:
         assert sandbox.env().items() <= (answer.get("env") or answer).items()
 
 
+class TestInTheBackground:
+    """``sandbox start --detach``: the alias ``play`` means what was started."""
+
+    @pytest.fixture
+    def folder(self, mcpy: Mcpy, tmp_path: Path) -> Iterator[str]:
+        mcpy.transport = None
+        folder = str(tmp_path / "box")
+        yield folder
+        mcpy("sandbox", "stop", "--dir", folder)
+
+    def test_it_writes_the_alias_and_serves(self, mcpy: Mcpy, folder: str) -> None:
+        mcpy.store.remove("play")
+        started = mcpy("--json", "sandbox", "start", "--detach", "--dir", folder)
+        assert (started.exit_code, started.stderr) == (0, "")
+        assert mcpy.store.get("play").url in started.stdout
+        assert mcpy("ls", "play") == (0, "", "")
+        assert mcpy("kes", "key", "create", "k", "--alias", "play").exit_code == 0
+
+    def test_it_may_speak_tls(self, mcpy: Mcpy, folder: str) -> None:
+        mcpy.store.remove("play")
+        assert mcpy("sandbox", "start", "-d", "--tls", "--dir", folder).exit_code == 0
+        assert mcpy.store.get("play").url.startswith("https://127.0.0.1:")
+        assert mcpy("ls", "play").exit_code == 0
+
+    def test_an_alias_of_somebody_s_server_stays(self, mcpy: Mcpy, folder: str) -> None:
+        result = mcpy("sandbox", "start", "--detach", "--dir", folder)
+        assert result.exit_code == 0
+        assert "the alias `play` is s3.test, and stays so" in result.stderr
+        assert mcpy.store.get("play").url == "http://s3.test:9000"
+
+    def test_stop_says_that_it_stopped(self, mcpy: Mcpy, folder: str) -> None:
+        assert mcpy("sandbox", "start", "--detach", "--dir", folder).exit_code == 0
+        stopped = mcpy("sandbox", "stop", "--dir", folder)
+        assert (stopped.exit_code, stopped.stderr) == (0, "")
+        assert folder in stopped.stdout
+        assert mcpy("sandbox", "status", "--dir", folder).exit_code == 5
+
+    def test_an_address_others_can_reach_is_refused(self, mcpy: Mcpy, folder: str) -> None:
+        result = mcpy("sandbox", "start", "-d", "--dir", folder, "--s3", "0.0.0.0:0")
+        assert result.exit_code != 0
+        assert result.stdout == ""
+        assert "can be reached by other machines" in result.stderr
+
+
 @pytest.mark.parametrize("command", ["status", "env"])
 def test_a_sandbox_that_does_not_run_is_not_found(
     mcpy: Mcpy, tmp_path: Path, command: str
