@@ -263,7 +263,8 @@ class HttpClient:
         request = client.build_request(
             call.method,
             self.base_url + call.target,
-            headers=dict(call.headers),
+            # metadata may be of any language; httpx alone would take ASCII only
+            headers=[(name.encode(), value.encode()) for name, value in call.headers.items()],
             content=call.content or None,
             extensions={"target": call.target.encode("ascii")},
         )

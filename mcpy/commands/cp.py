@@ -146,14 +146,14 @@ def cp(app: App, /, paths: tuple[str, ...], **options: Any) -> None:  # noqa: AN
 
 def _how(app: App, options: dict[str, Any]) -> How:
     from mcpy.fleet.transfer import Pace
-    from mcpy.fleet.transfer.attributes import parse_attributes, parse_retention
+    from mcpy.fleet.transfer.attributes import parse_attributes, parse_retention, parse_tags
 
     if options["in_zip"]:
         raise UnsupportedError("cp does not look into zip archives")
     if options["checksum"].upper() not in {"", "SHA256"}:
         raise UnsupportedError(f"checksums are SHA256, not {options['checksum']}")
     headers = parse_attributes(options["attr"])
-    headers |= {"x-amz-tagging": options["tags"]} if options["tags"] else {}
+    headers |= parse_tags(options["tags"])
     headers |= (
         {"x-amz-storage-class": options["storage_class"]} if options["storage_class"] else {}
     )
@@ -199,32 +199,66 @@ def _copy(app: App, sources: Sequence[End], target: End, how: How, *, jobs: int)
     from mcpy.fleet.parallel import Stop, each
 
     tally, started, stop = Tally(), time.monotonic(), Stop()
-
-    def report(job: Job, outcome: ObjectInfo | McpyError) -> None:
-        tally.count += 1
-        if isinstance(outcome, McpyError):
-            tally.failures.append(outcome)
-            if not _alone(how, sources):
-                app.out.error(_naming(outcome, job), kind="error")
-            return
-        tally.size += outcome.size
-        if target.text != STREAM:
-            app.out.done(Copied(job, outcome, tally.count, tally.size))
-
-    with app.out.progress(_label(sources), total=_total(sources)) as advance:
-        own = replace(how, pace=replace(how.pace, advance=advance, stop=stop))
-        each(
-            plan(app, sources, target, own),
-            lambda job: run(app, job, own),
-            report,
-            jobs=1 if _alone(how, sources) or target.text == STREAM else jobs,
-            stop=stop,
-            cut=app.cut,
-        )
+    report = _Report(app, tally, alone=_alone(how, sources), to_stdout=target.text == STREAM)
+    try:
+        with app.out.progress(_label(sources), total=_total(sources)) as advance:
+            report.bar, report.many = app.out.interactive, how.recursive
+            own = replace(how, pace=replace(how.pace, advance=advance, stop=stop))
+            each(
+                plan(app, sources, target, own),
+                lambda job: run(app, job, own),
+                report,
+                jobs=1 if report.alone or report.to_stdout else jobs,
+                stop=stop,
+                cut=app.cut,
+            )
+    finally:
+        report.finish()
     if tally.failures:
-        raise tally.failures[0] if _alone(how, sources) else sum_of(tally.failures, tally.count)
-    if target.text != STREAM and (app.out.json or tally.count > 1):
+        raise tally.failures[0] if report.alone else sum_of(tally.failures, tally.count)
+    if not report.to_stdout and (app.out.json or tally.count > 1):
         app.out.done(Summary(tally, time.monotonic() - started))
+
+
+@dataclass
+class _Report:
+    """Says what became of each job; while a bar is shown it waits, and of many tells the sum."""
+
+    app: App
+    tally: Tally
+    alone: bool
+    to_stdout: bool
+    bar: bool = False
+    many: bool = False
+    waiting: list[Copied | McpyError] = field(default_factory=list)
+
+    def __call__(self, job: Job, outcome: ObjectInfo | McpyError) -> None:
+        self.tally.count += 1
+        if isinstance(outcome, McpyError):
+            self.tally.failures.append(outcome)
+            self._later(outcome if self.alone else _naming(outcome, job))
+            return
+        self.tally.size += outcome.size
+        if not (self.bar and self.many):
+            self._later(Copied(job, outcome, self.tally.count, self.tally.size))
+
+    def _later(self, news: Copied | McpyError) -> None:
+        if self.bar:
+            self.waiting.append(news)
+        else:
+            self._say(news)
+
+    def finish(self) -> None:
+        """Say what waited for the bar to go."""
+        for news in self.waiting:
+            self._say(news)
+
+    def _say(self, news: Copied | McpyError) -> None:
+        if isinstance(news, Copied):
+            if not self.to_stdout:
+                self.app.out.done(news)
+        elif not self.alone:
+            self.app.out.error(news, kind="error")
 
 
 def _alone(how: How, sources: Sequence[End]) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from tests.running import Terminal
 from tests.stub import ok, s3_error, xml
 
 if TYPE_CHECKING:
@@ -442,3 +443,49 @@ def test_stat_with_a_slash_asks_for_what_is_in_the_folder(mcpy: Mcpy, server: Se
 def test_nothing_looks_into_zip_archives(mcpy: Mcpy, server: Server, line: list[str]) -> None:
     result = mcpy(*line, "--zip")
     assert (result.exit_code, result.stdout, server.calls) == (7, "", [])
+
+
+def test_on_a_terminal_the_news_waits_for_the_bar_to_go(
+    mcpy: Mcpy, server: Server, hello: Path
+) -> None:
+    server.replies = [ok(), head()]
+    stderr = Terminal()
+    result = mcpy("cp", str(hello), "play/enc-1/o", stderr=stderr)
+    assert (result.exit_code, result.stdout) == (0, f"`{hello}` -> `play/enc-1/o` (5 B)\n")
+    assert "hello" in stderr.getvalue()
+
+
+def test_on_a_terminal_many_copies_are_summed_up_and_failures_named(
+    mcpy: Mcpy, server: Server, tmp_path: Path
+) -> None:
+    (tmp_path / "tree").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / "tree" / name).write_text("hello")
+    server.replies = [ok(), head(), s3_error(403, "AccessDenied", "no")]
+    stderr = Terminal()
+    result = mcpy("cp", "--jobs", "1", "-r", f"{tmp_path}/tree/", "play/enc-1", stderr=stderr)
+    assert (result.exit_code, result.stdout) == (8, "")
+    assert f"{tmp_path}/tree/b: AccessDenied: no" in stderr.getvalue()
+
+
+def test_metadata_may_be_of_any_language(mcpy: Mcpy, server: Server, hello: Path) -> None:
+    server.replies = [ok(), head()]
+    assert mcpy("cp", "--attr", "k=grüße", str(hello), "play/enc-1/o").exit_code == 0
+    sent = dict(server.requests[0].headers.raw)
+    assert sent[b"x-amz-meta-k"] == "grüße".encode()
+
+
+@pytest.mark.parametrize(("text", "sent"), [("a=b c&d=", "a=b+c&d="), ("a=ü", "a=%C3%BC")])
+def test_tags_are_encoded(mcpy: Mcpy, server: Server, hello: Path, text: str, sent: str) -> None:
+    server.replies = [ok(), head()]
+    assert mcpy("cp", "--tags", text, str(hello), "play/enc-1/o").exit_code == 0
+    assert server.requests[0].headers["x-amz-tagging"] == sent
+
+
+def test_tags_of_another_form_are_refused(mcpy: Mcpy, server: Server, hello: Path) -> None:
+    assert mcpy("cp", "--tags", "bad", str(hello), "play/enc-1/o") == (
+        2,
+        "",
+        "mcpy: error: `bad` is not NAME=VALUE&NAME=VALUE\n",
+    )
+    assert server.calls == []

@@ -9,6 +9,7 @@ import os
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlencode
 
 from mcpy.errors import InputError
 
@@ -43,6 +44,21 @@ def parse_attributes(text: str) -> dict[str, str]:
             name = f"x-amz-meta-{name}"
         headers[name] = value
     return headers
+
+
+def parse_tags(text: str) -> dict[str, str]:
+    """Return the header of tags such as ``name=value&name=value``, each encoded once.
+
+    Raises:
+        InputError: it is of another form.
+    """
+    if not text:
+        return {}
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=True)
+    except ValueError as e:
+        raise InputError(f"`{text}` is not NAME=VALUE&NAME=VALUE") from e
+    return {"x-amz-tagging": urlencode(pairs)}
 
 
 def parse_retention(mode: str, duration: str, now: datetime | None = None) -> dict[str, str]:
