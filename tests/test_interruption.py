@@ -17,6 +17,7 @@ from tests.running import ACCESS_KEY, SECRET_KEY
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.usefixtures("loopback")
@@ -31,6 +32,14 @@ LISTING = f"<ListBucketResult>{ENTRIES}</ListBucketResult>".encode()
 def environment(folder: Path, port: int) -> dict[str, str]:
     url = f"http://{ACCESS_KEY}:{SECRET_KEY}@127.0.0.1:{port}"
     return {**os.environ, "MCPY_CONFIG_DIR": str(folder), "MC_HOST_play": url}
+
+
+@pytest.fixture(autouse=True)
+def _interrupts_are_heard() -> Iterator[None]:
+    # tests that a shell runs in its background ignore SIGINT, and so would what they start
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]])
