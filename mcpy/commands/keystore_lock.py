@@ -140,11 +140,7 @@ def erase(  # noqa: PLR0913 - options
     _warn(app, key, file.cache)
     _ask_twice(app, key, yes=yes, repeated=repeated, config=config)
     store.delete(key)
-    if key in set(store.list()):
-        raise McpyError(
-            f"{store.where} says it erased `{key}`, and lists it still",
-            hint=f"mcpy keystore check --config {config}",
-        )
+    _see_gone(app, store, key, config)
     if kes:
         _until(app, file.cache, lambda: _is_gone(kes, key))
     app.out.done(KeyActed(key, "erased", store.provider, file.cache.any_s, proven=prove))
@@ -170,6 +166,22 @@ def _ask_twice(app: App, key: str, *, yes: bool, repeated: str | None, config: P
         typed = click.prompt("Type its name to erase it", err=True, default="", show_default=False)
         if typed != key:
             raise Interrupted("nothing was done")
+
+
+def _see_gone(app: App, store: KeyStore, key: str, config: Path) -> None:
+    from mcpy.keystores.base import KeyMissingError, KeystoreError
+
+    try:
+        store.state(key)
+    except KeyMissingError:
+        return
+    except KeystoreError as e:  # such as a deletion that is still going on
+        app.out.warn(f"whether `{key}` is gone cannot be seen yet: {e}")
+        return
+    raise McpyError(
+        f"{store.where} says it erased `{key}`, and has it still",
+        hint=f"mcpy keystore check --config {config}",
+    )
 
 
 def _can_lock(store: KeyStore) -> None:

@@ -43,4 +43,6 @@ def open_store(file: KeystoreFile, env: Mapping[str, str], options: WebOptions) 
         from mcpy.keystores.aws import SecretsManager
 
         return SecretsManager(store, options)
-    raise UnsupportedError(f"keystores of the provider `{file.provider}` are not supported yet: nothing was done")
+    raise UnsupportedError(
+        f"keystores of the provider `{file.provider}` are not supported yet: nothing was done"
+    )

@@ -229,6 +229,6 @@ def _refusal(error: dict[str, Any], name: str) -> Exception:
     if code in _DENIED:
         return KeystoreDeniedError(f"AWS: {code}: {message}")
     hint = None
-    if code == "InvalidRequestException" and "delet" in message:
+    if code == "InvalidRequestException" and "deletion" in message:
         hint = f"before it is gone: aws secretsmanager restore-secret --secret-id {name}"
     return KeystoreError(f"AWS: {code}: {message}", hint=hint)

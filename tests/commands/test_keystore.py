@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import base64
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
 from mcpy.keystores.entry import KeyEntry, decode
 from mcpy.keystores.seal import unseal
+from tests.keystores.real_kes import real_kes
 from tests.running import Mcpy, Terminal
 from tests.stub import Server, kes_error
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -219,3 +220,25 @@ def test_a_config_that_names_no_usable_keystore_is_refused(
     result = mcpy("keystore", "ls", "--config", str(path))
     assert (result.exit_code, result.stdout) == (code, "")
     assert message in result.stderr
+
+
+@pytest.mark.peers
+def test_a_real_kes_uses_what_mcpy_copied_and_feels_its_locks(mcpy: Mcpy, tmp_path: Path) -> None:
+    source = configured(tmp_path, "source")
+    for i, cipher in enumerate(("AES256", "ChaCha20")):
+        value = KeyEntry.of(bytes([i]) * 32, cipher).encode()  # type: ignore[arg-type]
+        (tmp_path / "source" / cipher).write_bytes(value)
+    with real_kes(mcpy, tmp_path, "fs", "--path", str(tmp_path / "keys")) as file:
+        config = ("--config", str(file))
+        copied = mcpy("keystore", "copy", "--from", source, "--to", str(file), "--prove")
+        assert (copied.exit_code, copied.stdout[:13]) == (0, "2 keys copied")
+        assert mcpy("kes", "key", "create", "by-kes").exit_code == 0
+        assert mcpy("keystore", "check", *config).exit_code == 0
+        locked = mcpy("keystore", "lock", "by-kes", *config, "--yes", "--prove")
+        assert locked.stdout == "`by-kes` locked at fs (proven through KES).\n"
+        refused = mcpy("kes", "key", "create", "by-kes")
+        assert (refused.exit_code, "already exists" in refused.stderr) == (1, True)
+        assert mcpy("keystore", "unlock", "by-kes", *config, "--prove").exit_code == 0
+        erase = ("--yes", "--confirm", "by-kes", "--prove")
+        assert mcpy("keystore", "erase", "by-kes", *config, *erase).exit_code == 0
+        assert mcpy("kes", "key", "ls").stdout.split() == ["AES256", "ChaCha20"]

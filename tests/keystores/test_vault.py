@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import time
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,9 +20,11 @@ from mcpy.keystores.check import check
 from mcpy.keystores.entry import KeyEntry
 from mcpy.keystores.vault import VaultKv
 from mcpy.keystores.web import WebOptions
+from tests.keystores.real_kes import real_kes
 from tests.keystores.vault_server import Vault, serving
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from collections.abc import Iterator
 
     from tests.running import Mcpy
@@ -222,42 +219,13 @@ def test_nobody_there_is_unreachable() -> None:
 
 @pytest.fixture
 def kes_on_vault(url: str, tmp_path: Path, mcpy: Mcpy) -> Iterator[Path]:
-    """A real KES whose keystore is KV v2; gives its config file, the environment is set."""
-    if not os.environ.get("MCPY_PEERS_BIN"):
-        pytest.skip("MCPY_PEERS_BIN names no folder with the real kes")
-    kes = str(Path(os.environ["MCPY_PEERS_BIN"], "kes"))
-    for name in ("private", "root"):
-        command = [kes, "identity", "new", "--key", f"{name}.key", "--cert", f"{name}.crt"]
-        subprocess.run([*command, "--ip", "127.0.0.1"], cwd=tmp_path, check=True)
-    (tmp_path / "public.crt").write_bytes((tmp_path / "private.crt").read_bytes())
-    admin = mcpy("kes", "identity", "of", str(tmp_path / "root.crt")).stdout.strip()
-    file = tmp_path / "kes.yml"
-    args = ["kes", "config", "new", "vault", "--endpoint", url, "--engine", "kv2"]
-    mcpy(*args, "--admin", admin, "--minio", "a" * 64, "--out", str(file))
-    file.write_text(file.read_text().replace("any: 5m0s", "any: 2s").replace("20s", "1s"))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    """A real KES whose keystore is KV v2; gives its config file."""
     mcpy.env |= {
         "KES_VAULT_APPROLE_ID": "role",
         "KES_VAULT_APPROLE_SECRET": "throw-away-secret-id",
-        "KES_SERVER": f"https://127.0.0.1:{port}",
-        "KES_CLIENT_KEY": str(tmp_path / "root.key"),
-        "KES_CLIENT_CERT": str(tmp_path / "root.crt"),
-        "MCPY_INSECURE": "1",
     }
-    mcpy.transport = None
-    command = [kes, "server", "--config", str(file), "--addr", f"127.0.0.1:{port}"]
-    server = subprocess.Popen(command, cwd=tmp_path, env=mcpy.env, stdout=subprocess.DEVNULL)
-    try:
-        for _ in range(100):
-            if mcpy("kes", "key", "ls", "--retries", "0").exit_code == 0:
-                break
-            time.sleep(0.1)
+    with real_kes(mcpy, tmp_path, "vault", "--endpoint", url, "--engine", "kv2") as file:
         yield file
-    finally:
-        server.terminate()
-        server.wait()
 
 
 @pytest.mark.peers
