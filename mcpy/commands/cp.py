@@ -180,13 +180,9 @@ def _how(app: App, options: dict[str, Any]) -> How:
 
 
 def _check_rules(how: How, sources: Sequence[End], target: End) -> None:
-    """Refuse encryption rules that cover neither end, or that only a file would have."""
+    """Refuse encryption rules that cover neither end."""
     from mcpy.cli.ends import single_target
 
-    if how.rules.by_prefix and not isinstance(target.place, Target):
-        named = [rule for rule in how.rules.by_prefix.values() if not rule.customer]
-        if named:
-            raise InputError("a file on this machine cannot be encrypted by a server")
     ends = [end.place for end in sources]
     if not how.recursive:
         ends += [single_target(end, target, several=False) for end in sources]

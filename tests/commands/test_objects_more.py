@@ -489,3 +489,24 @@ def test_tags_of_another_form_are_refused(mcpy: Mcpy, server: Server, hello: Pat
         "mcpy: error: `bad` is not NAME=VALUE&NAME=VALUE\n",
     )
     assert server.calls == []
+
+
+def test_an_encryption_that_covers_only_the_source_does_not_hinder_a_download(
+    mcpy: Mcpy, server: Server, tmp_path: Path
+) -> None:
+    server.replies = [
+        httpx.Response(200, headers={"content-length": "5", "etag": HELLO_MD5}, text="hello")
+    ]
+    env = {"MC_ENC_S3": "play/enc-1"}
+    assert mcpy("cp", "play/enc-1/o", f"{tmp_path}/o", env=env).exit_code == 0
+    assert (tmp_path / "o").read_text() == "hello"
+    # SSE-S3 headers on a GET would be refused
+    assert "x-amz-server-side-encryption" not in server.requests[0].headers
+
+
+def test_a_file_is_not_encrypted_by_a_rule_for_another_place(
+    mcpy: Mcpy, server: Server, tmp_path: Path
+) -> None:
+    result = mcpy("cp", "--enc-s3", "play/other", "play/enc-1/o", f"{tmp_path}/o")
+    assert (result.exit_code, result.stdout, server.calls) == (2, "", [])
+    assert "`play/other` covers none of the targets" in result.stderr

@@ -230,3 +230,12 @@ def test_a_locked_object_that_stays_says_why(mcpy: Mcpy, server: Server) -> None
     result = mcpy("rm", "--vid", "v1", "play/enc-1/x")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "ObjectLocked: Object is WORM protected" in result.stderr
+
+
+def test_a_whole_server_is_emptied_only_when_asked_three_times(mcpy: Mcpy, server: Server) -> None:
+    listed = "<Bucket><Name>app-1</Name></Bucket><Bucket><Name>app-2</Name></Bucket>"
+    buckets = f"<ListAllMyBucketsResult><Buckets>{listed}</Buckets></ListAllMyBucketsResult>"
+    server.replies = [xml(200, buckets), listing("a"), listing("b"), deleted("a"), deleted("b")]
+    result = mcpy("rm", "-r", "--force", "--dangerous", "play")
+    assert result == (0, "Removed `play/app-1/a`.\nRemoved `play/app-2/b`.\n", "")
+    assert server.calls[3:] == ["POST /app-1?delete=", "POST /app-2?delete="]
