@@ -117,7 +117,8 @@ def _vault_engine(subject: Subject, at: Node) -> Iterator[Finding]:
     elif version == "v2":
         yield info(
             at.at("version"),
-            "on a v1 engine this seems to work, and deleting answers success and keeps the key",
+            "on a v1 engine this seems to work, and deleting answers success and keeps the key; "
+            "until there is a first key KES cannot list (502)",
             "mcpy keystore check --config FILE asks the server",
         )
     if engine and (engine.strip("/") != engine or engine.endswith(("/data", "/metadata"))):

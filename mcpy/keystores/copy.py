@@ -100,9 +100,13 @@ def copy(
     *,
     prove: Prove | None = None,
 ) -> Iterator[Copied]:
-    """Copy keys one by one; one that fails does not stop the rest."""
+    """Copy keys one by one; one that fails does not stop the rest.
+
+    The journal is believed only where the target has the name still.
+    """
+    done = journal.done & set(target.list()) if journal.done else set()
     for name in names:
-        if name in journal.done:
+        if name in done:
             yield Copied(name, "done")
             continue
         try:

@@ -99,6 +99,16 @@ def test_a_journal_holds_names_and_no_key_and_a_copy_goes_on_from_it(
     assert not path.exists()
 
 
+def test_a_journal_is_not_believed_about_a_key_that_is_gone(
+    stores: Stores, journal: Journal
+) -> None:
+    source, target = stores
+    list(copy(source, target, ["a", "b"], journal))
+    target.delete("a")
+    outcomes = [r.outcome for r in copy(source, target, ["a", "b"], journal)]
+    assert (outcomes, target.read("a")) == (["copied", "done"], source.read("a"))
+
+
 def test_a_proof_that_fails_is_a_failure_of_that_key(stores: Stores, journal: Journal) -> None:
     def prove(name: str, message: bytes, ciphertext: bytes) -> None:
         assert len(ciphertext) == len(message) + 44

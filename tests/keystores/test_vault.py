@@ -24,8 +24,8 @@ from tests.keystores.real_kes import real_kes
 from tests.keystores.vault_server import Vault, serving
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.running import Mcpy
 
