@@ -129,13 +129,13 @@ def erase(  # noqa: PLR0913 - options
 ) -> None:
     """Destroy a key for ever. Whatever it encrypted can never be read again, by anybody.
 
-    Asks twice. `mcpy encrypt impact KEY ALIAS...` says beforehand what would be lost.
+    Asks twice. What the key encrypted is not looked for: know it before.
     """
     _check_repeated(key, yes=yes, repeated=repeated, config=config)
     store, file = open_keystore(app, config)
     kes = connect(app, access, endless=True) if prove else None
     store.state(key)  # a key that is not there is an error before anybody is asked
-    app.out.warn(f"see first what is lost: mcpy encrypt impact {key} ALIAS...")
+    app.out.warn(f"every object under `{key}` is lost with it, and none is looked for here")
     app.out.warn(f"at {store.where}: {store.capabilities.erasure}")
     _warn(app, key, file.cache)
     _ask_twice(app, key, yes=yes, repeated=repeated, config=config)
