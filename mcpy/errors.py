@@ -3,9 +3,11 @@
     McpyError                     1   failed
     ├── InputError                2   the command line asks for something that cannot be
     ├── FindingError              3   a check found what it looks for
-    ├── NoAliasError              5   no such alias
     ├── ConfigError               1   the config file or the environment is unusable
+    │   └── NoAliasError          5   no such alias
+    ├── NotFoundError             5   something that had to be there
     ├── UnreachableError          6   no answer: refused, cut off, not trusted
+    │   ├── NotReachedError       6   not even a connection
     │   └── DeadlineError         6   no answer in time
     ├── ProtocolError             1   an answer that is not the protocol's
     │   └── IntegrityError        1   bytes that are not what was sent
@@ -110,6 +112,10 @@ class UnreachableError(McpyError):
     """No answer from a server."""
 
     code = ExitCode.UNREACHABLE
+
+
+class NotReachedError(UnreachableError):
+    """No connection was made, so nothing was asked for."""
 
 
 class DeadlineError(UnreachableError):

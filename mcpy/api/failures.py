@@ -8,7 +8,13 @@ from urllib.parse import urlsplit
 import httpcore
 import httpx
 
-from mcpy.errors import ConfigError, McpyError, ProtocolError, UnreachableError
+from mcpy.errors import (
+    ConfigError,
+    McpyError,
+    NotReachedError,
+    ProtocolError,
+    UnreachableError,
+)
 
 BROKEN = (
     httpcore.NetworkError,
@@ -28,7 +34,7 @@ def translate(error: Exception, base_url: str) -> McpyError:
     if isinstance(reason, ssl.SSLError):
         return _tls_problem(where, reason)
     if isinstance(error, (httpcore.ConnectError, httpx.ConnectError)):
-        return UnreachableError(f"cannot connect to {where}: {_plain(reason)}")
+        return NotReachedError(f"cannot connect to {where}: {_plain(reason)}")
     if isinstance(error, (httpcore.ProxyError, httpx.ProxyError)):
         return UnreachableError(f"the proxy refused the way to {where}: {error}")
     if isinstance(error, (httpcore.RemoteProtocolError, httpx.RemoteProtocolError)):
@@ -62,7 +68,7 @@ def _plain(error: BaseException) -> str:
 
 def _tls_problem(where: str, error: ssl.SSLError) -> McpyError:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return UnreachableError(
+        return NotReachedError(
             f"the certificate of {where} is not trusted: {error.verify_message.rstrip('.')}",
             hint="--ca FILE to trust its issuer, or --insecure to trust anyone",
         )

@@ -27,7 +27,7 @@ from mcpy.api.kes_types import (
 )
 from mcpy.api.refusals import kes_refusal
 from mcpy.api.sigv4 import uri_encode
-from mcpy.errors import ConfigError, ProtocolError, UnreachableError
+from mcpy.errors import ConfigError, NotReachedError, ProtocolError, UnreachableError
 from mcpy.models import KeyName
 
 if TYPE_CHECKING:
@@ -258,14 +258,15 @@ class Kes:
 
         content = b"" if body is None else json.dumps(body).encode()
         call = Call(method, path, content=content, repeatable=_is_repeatable(path))
-        for client in list(self._clients):
+        for _ in self._clients[1:]:
             try:
-                return client.request(call)
-            except UnreachableError:
-                if client is self._clients[-1] or not call.may_repeat(None):
+                return self._clients[0].request(call)
+            except UnreachableError as e:
+                # a server that was never reached did nothing that could be done twice
+                if not (call.may_repeat(None) or isinstance(e, NotReachedError)):
                     raise
                 self._clients.append(self._clients.pop(0))
-        raise AssertionError("the last server answers or raises")
+        return self._clients[0].request(call)
 
 
 def _is_repeatable(path: str) -> bool:

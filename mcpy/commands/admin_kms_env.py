@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
@@ -14,7 +15,14 @@ from mcpy.cli.base import Command
 from mcpy.cli.kes_access import KesOptions, connect, resolve
 from mcpy.cli.output import MASK
 from mcpy.cli.params import ALIAS, KEY
-from mcpy.errors import ConfigError, KesError, NotFoundError, UnreachableError
+from mcpy.errors import (
+    ConfigError,
+    KesError,
+    McpyError,
+    NotFoundError,
+    UnreachableError,
+    exit_code,
+)
 
 if TYPE_CHECKING:
     from mcpy.cli.app import App
@@ -60,7 +68,7 @@ class Environment:
 @click.option("--server", metavar="URL", help="The KES, where it is not the alias's.")
 @click.option("--cert", metavar="FILE", help="The server's client certificate.")
 @click.option("--key-file", metavar="FILE", help="Its private key.")
-@click.option("--no-check", is_flag=True, help="Do not ask the KES whether the key is there.")
+@click.option("--no-check", is_flag=True, help="Do not try the key at the KES first.")
 @pass_app
 def env(app: App, /, alias: str, key: str, file: Path | None, **options: Any) -> None:  # noqa: ANN401
     """Print the settings that make the server use KES, or write them.
@@ -78,7 +86,11 @@ def env(app: App, /, alias: str, key: str, file: Path | None, **options: Any) ->
     )
     variables = _variables(resolve(app, access), key)
     if not options["no_check"]:
-        _check(app, access, key)
+        _check(app, access, key, writing=file is not None)
+    if not options["cert"] and not options["key_file"]:
+        app.out.note(
+            "the server is given the identity you use: --cert and --key-file give its own"
+        )
     if file is None:
         shown = variables if app.settings.show_secrets else _masked(app, variables)
         app.out.emit(Environment(shown, export=options["export"]))
@@ -87,7 +99,24 @@ def env(app: App, /, alias: str, key: str, file: Path | None, **options: Any) ->
 
     changed = envfile.write(file, variables)
     app.out.done(Environment(_masked(app, variables), file, changed))
-    app.out.note(f"next: mcpy admin service restart {alias}")
+    app.out.note(f"next: {_next_step(app, alias)}")
+
+
+def _next_step(app: App, alias: str) -> str:
+    """Say how the server takes the settings: only some read a file when restarted by the API."""
+    from mcpy.fleet.restart import look
+
+    restart = f"mcpy admin service restart {alias}"
+    try:
+        _, nodes = look(app.admin(alias), time.monotonic)
+    except McpyError:
+        return restart  # down, or nobody's business: it may be started with them
+    if nodes and not all(node.env_file for node in nodes.values()):
+        return (
+            f"restart the service unit or container of `{alias}`: it was started without "
+            "MINIO_CONFIG_ENV_FILE, so the API's restart keeps its old settings"
+        )
+    return restart
 
 
 def _variables(profile: KesProfile, key: str) -> dict[str, str]:
@@ -118,16 +147,44 @@ def _masked(app: App, variables: dict[str, str]) -> dict[str, str]:
     return variables
 
 
-def _check(app: App, access: KesOptions, key: str) -> None:
-    """Refuse a key that is not there: MinIO would make one silently, typing error and all."""
+def _check(app: App, access: KesOptions, key: str, *, writing: bool) -> None:
+    """Do with the key what MinIO does at its start, as the identity it will have.
+
+    Raises:
+        NotFoundError: the key is not there; MinIO would make one silently, typing error and all.
+        McpyError: it cannot be used, and the server would not start; a warning when only printing.
+    """
+    client = connect(app, access)
     try:
-        connect(app, access).describe_key(key)
+        made = client.generate_key(key)
+        client.decrypt(key, made.ciphertext)
     except KesError as e:
         if e.status == 404:
             raise NotFoundError(
-                f"KES has no key `{key}`, and MinIO would make it at its next start",
-                hint=f"mcpy kes key create {key}",
+                f"KES at {client.where} has no key `{key}`, and MinIO would make it at its start",
+                hint=_create_hint(access, key),
             ) from e
-        app.out.warn(f"could not check that the key `{key}` is there: {e}")
+        _doubt(
+            app,
+            f"KES at {client.where} does not let the server use `{key}`: {e}",
+            e,
+            writing=writing,
+        )
     except UnreachableError as e:
-        app.out.warn(f"could not check that the key `{key}` is there: {e}")
+        _doubt(
+            app, f"the server could not reach its KES with these settings: {e}", e, writing=writing
+        )
+
+
+def _create_hint(access: KesOptions, key: str) -> str:
+    place = f" --alias {access.alias}" if access.alias else ""
+    return f"mcpy kes key create{place} {key}"
+
+
+def _doubt(app: App, message: str, error: McpyError, *, writing: bool) -> None:
+    if not writing:
+        app.out.warn(message)
+        return
+    refused = McpyError(message, hint=error.hint or "--no-check writes the settings all the same")
+    refused.code = exit_code(error)
+    raise refused from error

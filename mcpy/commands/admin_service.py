@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -67,10 +68,11 @@ class RestartDone:
 
 
 def _node(node: Node) -> dict[str, Any]:
-    from mcpy.fleet.restart import boot_time
+    from mcpy.fleet.restart import start_time
 
     state = "online" if node.online else "offline"
-    return {"endpoint": node.endpoint, "state": state, "started": boot_time(node)}
+    started = start_time(node, time.time())
+    return {"endpoint": node.endpoint, "state": state, "started": started}
 
 
 @click.group(cls=Group)
@@ -96,6 +98,11 @@ def restart(app: App, alias: str, *, force: bool) -> None:
         deployment = Deployment(app.admin(alias), app.s3(alias), app.deadline, say)
         done = restart_deployment(deployment, force=force)
     app.out.done(RestartDone(alias, done))
+    if not all(node.env_file for node in done.nodes):
+        app.out.note(
+            f"`{alias}` has its settings from its service manager (MINIO_CONFIG_ENV_FILE is not "
+            "set): changes to them need a restart of the service unit or container"
+        )
     failed = [node.host for node in done.results if node.error]
     if failed:
         raise PartialError(f"no proof of a restart of {', '.join(failed)}")

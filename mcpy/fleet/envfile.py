@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_ASSIGNMENT = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=")
+_ASSIGNMENT = re.compile(r"(\s*(?:export\s+)?)([A-Za-z_][A-Za-z0-9_]*)\s*=.*?(\r?)", re.DOTALL)
 # two identities of one KES client, or a built-in key beside a KES, end the server at start
 _RIVALS = {
     "MINIO_KMS_KES_API_KEY": ("MINIO_KMS_KES_KEY_FILE", "MINIO_KMS_KES_CERT_FILE"),
@@ -47,30 +47,37 @@ def merged(text: str, variables: Mapping[str, str]) -> str:
     Raises:
         InputError: another variable would contradict them.
     """
-    lines = text.splitlines()
+    lines = text.split("\n")
+    if not lines[-1]:
+        lines.pop()
+    names = [_name(found) for found in lines]
     for name in variables:
         for rival in _RIVALS.get(name, ()):
-            if any(_name(found) == rival for found in lines) and rival not in variables:
+            if rival in names and rival not in variables:
                 raise InputError(
                     f"the file sets {rival}, and {name} beside it would end the server",
                     hint=f"remove {rival} from the file first",
                 )
-    missing = dict(variables)
-    out = []
-    for found in lines:
-        name = _name(found)
-        if name in variables:
-            if name in missing:
-                out.append(line(name, missing.pop(name)))
-        else:
-            out.append(found)
-    out += [line(name, value) for name, value in missing.items()]
+    out = [
+        _replaced(found, variables[name]) if name in variables else found
+        for i, (found, name) in enumerate(zip(lines, names, strict=True))
+        if name not in variables or name not in names[:i]
+    ]
+    out += [line(name, value) for name, value in variables.items() if name not in names]
     return "\n".join(out) + "\n"
 
 
 def _name(text: str) -> str:
-    match = _ASSIGNMENT.match(text)
-    return match[1] if match else ""
+    match = _ASSIGNMENT.fullmatch(text)
+    return match[2] if match else ""
+
+
+def _replaced(text: str, value: str) -> str:
+    """Return the assignment with another value; its ``export`` and line end stay."""
+    match = _ASSIGNMENT.fullmatch(text)
+    if match is None:
+        raise AssertionError("only an assignment has a name")
+    return f"{match[1]}{line(match[2], value)}{match[3]}"
 
 
 def write(path: Path, variables: Mapping[str, str]) -> bool:
@@ -82,7 +89,7 @@ def write(path: Path, variables: Mapping[str, str]) -> bool:
         ConfigError: it cannot be read or written.
     """
     try:
-        before = path.read_text("utf-8") if path.exists() else ""
+        before = path.read_bytes().decode() if path.exists() else ""
         after = merged(before, variables)
         if after == before:
             return False

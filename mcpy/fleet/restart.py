@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mcpy.errors import (
     ApiError,
     DeadlineError,
     McpyError,
+    NotFoundError,
+    ProtocolError,
     S3Error,
     UnreachableError,
     UnsupportedError,
@@ -30,29 +32,37 @@ if TYPE_CHECKING:
 
 POLL_S = 0.25
 PATIENCE_S = 5.0
-# uptime comes in whole seconds: a start is told from the one before it only when they lie apart
-MARGIN_S = 1.5
 YOUNGEST_S = 3
+ENV_FILE_VARIABLE = "MINIO_CONFIG_ENV_FILE"
 
 
 @dataclass(frozen=True)
 class Node:
     """One server of a deployment at one moment.
 
+    Uptime comes in whole seconds and an answer takes its time, so a node's start is known as an
+    interval on the monotonic clock of this machine.
+
     Attributes:
-        boot_s: when it started, on the wall clock of this machine, within a second.
-        allocated: bytes its runtime ever allocated; only a new process has less.
+        born_after_s: it started later than this.
+        born_before_s: it started no later than this.
+        allocated: bytes its runtime ever allocated, only a new process has less; 0 for unknown.
+        env_file: the file it reads its settings from at each start, or ``""``.
     """
 
     endpoint: str
     online: bool
     uptime_s: int
-    boot_s: float
-    allocated: int
+    born_after_s: float
+    born_before_s: float
+    allocated: int = 0
+    env_file: str = ""
 
     def reborn_since(self, earlier: Node) -> bool:
-        """Whether this is a later process than ``earlier``."""
-        return self.boot_s > earlier.boot_s + MARGIN_S or self.allocated < earlier.allocated
+        """Whether this is surely a later process than ``earlier``."""
+        if self.born_after_s >= earlier.born_before_s:
+            return True
+        return 0 < self.allocated < earlier.allocated
 
 
 @dataclass(frozen=True)
@@ -79,25 +89,41 @@ class Deployment:
     deadline: Deadline
     say: Callable[[str], None] = lambda _: None
     sleep: Callable[[float], None] = time.sleep
-    now: Callable[[], float] = time.time
+    now: Callable[[], float] = time.monotonic
 
 
-def nodes_of(info: Mapping[str, Any], now_s: float) -> dict[str, Node]:
-    """Return the nodes in an answer of ``MinioAdmin.info``, by endpoint."""
+def look(admin: MinioAdmin, now: Callable[[], float]) -> tuple[str, dict[str, Node]]:
+    """Return the deployment's mode and its nodes by endpoint; raises as ``MinioAdmin.info``."""
+    asked_s = now()
+    info = admin.info()
+    return str(info["mode"]), nodes_of(info, asked_s, now())
+
+
+def nodes_of(info: Mapping[str, Any], asked_s: float, answered_s: float) -> dict[str, Node]:
+    """Return the nodes in an answer of ``MinioAdmin.info`` that was under way between two moments.
+
+    Raises:
+        ProtocolError: a node has no endpoint, or an uptime that is no number.
+    """
     nodes = {}
     for server in info.get("servers") or []:
-        uptime_s = int(server.get("uptime", 0))
-        nodes[server["endpoint"]] = Node(
-            endpoint=str(server["endpoint"]),
-            online=server.get("state") == "online",
-            uptime_s=uptime_s,
-            boot_s=now_s - uptime_s,
-            allocated=int((server.get("mem_stats") or {}).get("TotalAlloc", 0)),
-        )
+        try:
+            uptime_s = int(server.get("uptime", 0))
+            nodes[str(server["endpoint"])] = Node(
+                endpoint=str(server["endpoint"]),
+                online=server.get("state") == "online",
+                uptime_s=uptime_s,
+                born_after_s=asked_s - uptime_s - 1,
+                born_before_s=answered_s - uptime_s,
+                allocated=int((server.get("mem_stats") or {}).get("TotalAlloc", 0)),
+                env_file=str((server.get("minio_env_vars") or {}).get(ENV_FILE_VARIABLE, "")),
+            )
+        except (AttributeError, KeyError, TypeError, ValueError) as e:
+            raise ProtocolError("a node in the server's information is malformed") from e
     return nodes
 
 
-def check_kms(admin: MinioAdmin) -> str | None:
+def check_kms(admin: MinioAdmin) -> McpyError | None:
     """Return why a restart would end the server, or None when its KMS answers or it has none.
 
     MinIO exits at start when its KMS does not answer, and makes the default key anew when it is
@@ -110,10 +136,23 @@ def check_kms(admin: MinioAdmin) -> str | None:
         return None
     except ApiError as e:
         # being forbidden to look says nothing about the KMS
-        return None if e.status == 403 else str(e)
+        return None if e.status == 403 else _fatal(admin, str(e))
     if status.works:
         return None
-    return f"its key `{status.key_id}` does not work: {status.problem}"
+    if status.missing:
+        return NotFoundError(
+            f"{admin.http.where} would make its missing key `{status.key_id}` anew at its start, "
+            "and what the old one encrypted would stay unreadable",
+            hint=f"mcpy kes key import {status.key_id}, from a backup",
+        )
+    return _fatal(admin, f"its key `{status.key_id}` does not work: {status.problem}")
+
+
+def _fatal(admin: MinioAdmin, problem: str) -> McpyError:
+    return UnreachableError(
+        f"a restart would end {admin.http.where}: {problem.rstrip('.')}",
+        hint=f"mcpy admin kms key status {admin.alias}",
+    )
 
 
 def restart(deployment: Deployment, *, force: bool = False) -> Restarted:
@@ -127,7 +166,7 @@ def restart(deployment: Deployment, *, force: bool = False) -> Restarted:
         McpyError: nothing was restarted, because the server would not come back.
         DeadlineError: it was asked to restart, and not proven to have done so in time.
     """
-    before = nodes_of(deployment.admin.info(), deployment.now())
+    _, before = look(deployment.admin, deployment.now)
     if not force:
         _refuse_if_fatal(deployment, before)
     _let_age(deployment, before)
@@ -141,17 +180,14 @@ def restart(deployment: Deployment, *, force: bool = False) -> Restarted:
 def _refuse_if_fatal(deployment: Deployment, before: Mapping[str, Node]) -> None:
     deployment.say("asking its KMS")
     problem = check_kms(deployment.admin)
-    where = deployment.admin.http.where
     if problem:
-        raise UnreachableError(
-            f"a restart would end {where}: {problem.rstrip('.')}",
-            hint=f"mcpy admin kms key status {deployment.admin.alias}, or --force",
-        )
+        raise problem
+    where = deployment.admin.http.where
     offline = [node.endpoint for node in before.values() if not node.online]
     if offline:
         raise UnreachableError(
             f"{', '.join(offline)} cannot be reached by {where}, so its restart cannot be proven",
-            hint="--force restarts the others",
+            hint=f"mcpy admin service restart --force {deployment.admin.alias}",
         )
 
 
@@ -179,9 +215,9 @@ def _await_rebirth(
     deployment: Deployment, before: Mapping[str, Node], *, lenient: bool
 ) -> list[Node]:
     wanted = {name for name, node in before.items() if node.online or not lenient}
-    waiting = sorted(wanted)
+    waiting, ended = sorted(wanted), False
     while deployment.deadline.left_s() > 0:
-        nodes = _look(deployment)
+        nodes, ended = _after(deployment)
         reborn = {
             name
             for name in wanted & nodes.keys()
@@ -192,17 +228,20 @@ def _await_rebirth(
             return [nodes[name] for name in sorted(nodes)]
         deployment.say(f"{len(reborn)} of {len(wanted)} nodes are back")
         deployment.sleep(POLL_S)
-    raise _unproven(deployment, f"{', '.join(waiting)} did not come back")
+    what = "nothing listens there any more" if ended else f"{', '.join(waiting)} did not come back"
+    raise _unproven(deployment, what, ended=ended)
 
 
-def _look(deployment: Deployment) -> dict[str, Node]:
-    """Return the nodes, or nothing while the deployment is down or starting."""
+def _after(deployment: Deployment) -> tuple[dict[str, Node], bool]:
+    """Return the nodes, or none while it is down or starting, and whether nothing listens."""
     try:
         with deployment.admin.http.patience(PATIENCE_S):
-            info = deployment.admin.info()
-    except (UnreachableError, ApiError):
-        return {}
-    return nodes_of(info, deployment.now()) if info["mode"] == "online" else {}
+            mode, nodes = look(deployment.admin, deployment.now)
+    except UnreachableError as e:
+        return {}, "connection refused" in e.message
+    except ApiError:
+        return {}, False
+    return nodes if mode == "online" else {}, False
 
 
 def _await_s3(deployment: Deployment) -> None:
@@ -215,7 +254,7 @@ def _await_s3(deployment: Deployment) -> None:
 
 
 def answers_s3(s3: S3, *, within_s: float = PATIENCE_S) -> bool:
-    """Whether a signed S3 call is answered in time; a frozen server takes it and is silent."""
+    """Whether a signed S3 call is answered in time."""
     try:
         with s3.http.patience(within_s):
             s3.list_buckets()
@@ -226,17 +265,17 @@ def answers_s3(s3: S3, *, within_s: float = PATIENCE_S) -> bool:
     return True
 
 
-def _unproven(deployment: Deployment, what: str) -> McpyError:
-    where = deployment.admin.http.where
-    limit = deployment.deadline.timeout_s
+def _unproven(deployment: Deployment, what: str, *, ended: bool = False) -> McpyError:
+    where, limit_s = deployment.admin.http.where, deployment.deadline.timeout_s
+    hint = f"mcpy ready {deployment.admin.alias}"
+    if ended:
+        hint = "read the server's log: it ended, and its host has to start it again"
     return DeadlineError(
-        f"{where} was asked to restart, but {what} within {limit:g} s",
-        hint=f"look into its log; mcpy ready {deployment.admin.alias} waits for it",
+        f"{where} was asked to restart, but {what} after {limit_s:g} s", hint=hint
     )
 
 
-def boot_time(node: Node) -> str:
-    """Return when a node started, RFC 3339 in UTC."""
-    from datetime import UTC
-
-    return datetime.fromtimestamp(node.boot_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def start_time(node: Node, now_s: float) -> str:
+    """Return when a node started, RFC 3339 in UTC, given the wall clock."""
+    moment = datetime.fromtimestamp(now_s - node.uptime_s, UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

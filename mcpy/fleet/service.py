@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from mcpy.errors import ApiError, DeadlineError, UnreachableError
-from mcpy.fleet.restart import POLL_S, answers_s3, nodes_of
+from mcpy.fleet.restart import POLL_S, answers_s3, look
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,31 +22,40 @@ FROZEN_AFTER_S = 1.5
 def stop(
     admin: MinioAdmin, deadline: Deadline, *, sleep: Callable[[float], None] = time.sleep
 ) -> None:
-    """Stop every node, and return when it no longer answers, or is a new process.
+    """Stop every node, and return when none listens, or each is a new process.
 
     Raises:
         DeadlineError: it still answers as before.
     """
-    before = nodes_of(admin.info(), time.time())
+    _, before = look(admin, time.monotonic)
     admin.service("stop")
     while deadline.left_s() > 0:
         sleep(POLL_S)
         try:
             with admin.http.patience(2):
-                after = nodes_of(admin.info(), time.time())
+                _, after = look(admin, time.monotonic)
         except DeadlineError:
-            continue
-        except (UnreachableError, ApiError):
+            continue  # silence is no proof
+        except UnreachableError:
             return
-        if any(after[n].reborn_since(before[n]) for n in before.keys() & after.keys()):
+        except ApiError:
+            continue
+        if after and all(after[n].reborn_since(before[n]) for n in before.keys() & after.keys()):
             return  # its service manager started it again
     raise DeadlineError(f"{admin.http.where} was asked to stop, and still answers")
 
 
 def freeze(admin: MinioAdmin, s3: S3) -> bool:
-    """Freeze every node; return whether S3 is silent afterwards."""
+    """Freeze every node; return whether S3 takes a call and is silent afterwards."""
     admin.service("freeze")
-    return not answers_s3(s3, within_s=FROZEN_AFTER_S)
+    try:
+        with s3.http.patience(FROZEN_AFTER_S):
+            s3.list_buckets()
+    except DeadlineError:
+        return True
+    except ApiError:
+        return False
+    return False
 
 
 def unfreeze(admin: MinioAdmin, s3: S3) -> bool:

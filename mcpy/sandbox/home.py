@@ -156,9 +156,10 @@ class Home:
         write_private(self.kes_yml, text.encode())
 
     def environment(self) -> dict[str, str]:
-        """Return the variables of the S3 server's environment file."""
+        """Return the variables of the S3 server: those of its file, and which file that is."""
         try:
-            return read_environment(self.env_file)
+            found = read_environment(self.env_file)
+            return found | {"MINIO_CONFIG_ENV_FILE": str(self.env_file)}
         except OSError as e:
             raise ConfigError(f"cannot read {self.env_file}: {e.strerror}") from e
 

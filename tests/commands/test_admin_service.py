@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 
 def node(uptime: int, state: str = "online") -> httpx.Response:
-    servers = [{"endpoint": "node0:9000", "state": state, "uptime": uptime}]
+    env = {"MINIO_CONFIG_ENV_FILE": "/etc/default/minio"}
+    servers = [{"endpoint": "node0:9000", "state": state, "uptime": uptime, "minio_env_vars": env}]
     return httpx.Response(200, json={"mode": "online", "servers": servers})
 
 
@@ -61,8 +62,28 @@ def test_restart_is_refused_while_the_kms_is_down(mcpy: Mcpy, server: Server) ->
     result = mcpy("admin", "service", "restart", "play")
     assert (result.exit_code, result.stdout) == (6, "")
     assert result.stderr.startswith("mcpy: error: a restart would end s3.test:9000: ")
-    assert result.stderr.endswith("mcpy: hint: mcpy admin kms key status play, or --force\n")
+    assert result.stderr.endswith("mcpy: hint: mcpy admin kms key status play\n")
     assert not [call for call in server.calls if call.startswith("POST")]
+
+
+def test_a_server_that_reads_no_file_is_said_to_keep_its_settings(
+    mcpy: Mcpy, server: Server
+) -> None:
+    def bare(uptime: int) -> httpx.Response:
+        servers = [{"endpoint": "node0:9000", "state": "online", "uptime": uptime}]
+        return httpx.Response(200, json={"mode": "online", "servers": servers})
+
+    server.replies = [
+        bare(60),
+        minio("kms-key-status-default"),
+        minio("service-v2-restart"),
+        bare(0),
+        minio("health-cluster"),
+        minio("after-unfreeze-list"),
+    ]
+    result = mcpy("admin", "service", "restart", "play")
+    assert result.exit_code == 0
+    assert "MINIO_CONFIG_ENV_FILE is not set" in result.stderr
 
 
 def test_force_sends_it_all_the_same(mcpy: Mcpy, server: Server) -> None:

@@ -39,11 +39,17 @@ def test_a_line_break_cannot_be_written(value: str) -> None:
 
 def test_a_variable_changes_where_it_stands() -> None:
     text = "# the KES\nA=1\n\nexport B=2\nC=3\n"
-    assert envfile.merged(text, {"B": "9", "D": "4"}) == "# the KES\nA=1\n\nB=9\nC=3\nD=4\n"
+    assert envfile.merged(text, {"B": "9", "D": "4"}) == (
+        "# the KES\nA=1\n\nexport B=9\nC=3\nD=4\n"
+    )
 
 
 def test_a_variable_that_stands_twice_stands_once_afterwards() -> None:
     assert envfile.merged("A=1\nB=2\nA=3\n", {"A": "9"}) == "A=9\nB=2\n"
+
+
+def test_line_ends_stay_what_they_are() -> None:
+    assert envfile.merged("A=1\r\nB=2\r\n", {"A": "9"}) == "A=9\r\nB=2\r\n"
 
 
 def test_a_commented_variable_is_a_comment() -> None:

@@ -11,7 +11,13 @@ import pytest
 from mcpy.api.http import Deadline, HttpOptions
 from mcpy.api.madmin import MinioAdmin
 from mcpy.api.s3 import S3
-from mcpy.errors import DeadlineError, McpyError, UnreachableError
+from mcpy.errors import (
+    DeadlineError,
+    McpyError,
+    NotFoundError,
+    ProtocolError,
+    UnreachableError,
+)
 from mcpy.fleet.restart import Deployment, Restarted, nodes_of, restart
 from mcpy.models import Alias
 from tests.recordings import minio
@@ -184,18 +190,57 @@ def test_a_node_that_never_comes_back_is_named(server: Server, clock: Clock) -> 
     deployment = Deployment(*clients, Deadline(0.2), sleep=clock.sleep, now=clock)
     server.replies = [info(60), kms_works(), took()]
     server.afterwards = DOWN
-    with pytest.raises(DeadlineError, match=r"node0:9000 did not come back within 0\.2 s") as e:
+    with pytest.raises(DeadlineError, match=r"node0:9000 did not come back after 0\.2 s") as e:
         restart(deployment)
     assert e.value.code == 6
-    assert e.value.hint == "look into its log; mcpy ready play waits for it"
+    assert e.value.hint == "mcpy ready play"
 
 
-@pytest.mark.parametrize("recording", ["kesdown-key-status", "kms-key-status-missing"])
+def test_a_server_that_ended_is_not_waited_for_by_ready(server: Server, clock: Clock) -> None:
+    options = HttpOptions(transport=server, retries=0)
+    clients = MinioAdmin(ALIAS, options), S3(ALIAS, options)
+    deployment = Deployment(*clients, Deadline(0.2), sleep=clock.sleep, now=clock)
+    server.replies = [info(60), kms_works(), took()]
+    server.afterwards = httpx.ConnectError("connection refused")
+    with pytest.raises(DeadlineError, match="nothing listens there any more") as e:
+        restart(deployment)
+    assert "its host has to start it again" in str(e.value.hint)
+
+
+def test_a_slow_answer_of_the_old_process_is_no_proof() -> None:
+    found = json.loads(info(60).text)
+    (before,) = nodes_of(found, 1000.0, 1000.1).values()
+    # the same uptime 5 s later, because the answer took 5 s
+    (after,) = nodes_of(found, 1000.2, 1005.2).values()
+    assert not after.reborn_since(before)
+
+
+def test_a_runtime_that_does_not_tell_its_allocations_proves_nothing() -> None:
+    (before,) = nodes_of(json.loads(info(60, allocated=5).text), 1000.0, 1000.1).values()
+    (after,) = nodes_of(json.loads(info(60, allocated=0).text), 1000.2, 1000.3).values()
+    assert not after.reborn_since(before)
+
+
+@pytest.mark.parametrize("server", [5, {}, {"endpoint": "a", "uptime": "abc"}])
+def test_a_malformed_node_is_a_protocol_error(server: object) -> None:
+    with pytest.raises(ProtocolError, match="malformed"):
+        nodes_of({"servers": [server]}, 0, 0)
+
+
 def test_a_restart_that_would_end_the_server_is_refused(
-    deployment: Deployment, server: Server, recording: str
+    deployment: Deployment, server: Server
 ) -> None:
-    server.replies = [info(60), minio(recording)]
+    server.replies = [info(60), minio("kesdown-key-status")]
     with pytest.raises(UnreachableError, match=r"a restart would end s3\.test:9000: its key"):
+        restart(deployment)
+    assert posts(server) == 0
+
+
+def test_a_restart_that_would_make_a_lost_key_anew_is_refused(
+    deployment: Deployment, server: Server
+) -> None:
+    server.replies = [info(60), minio("kms-key-status-missing")]
+    with pytest.raises(NotFoundError, match="would make its missing key"):
         restart(deployment)
     assert posts(server) == 0
 
@@ -249,5 +294,5 @@ def test_being_refused_ends_it(deployment: Deployment, server: Server) -> None:
 
 def test_an_uptime_that_is_left_out_is_none_at_all() -> None:
     found = json.loads(minio("admin-info-after-restart-1").text)
-    (node,) = nodes_of(found, 1000.0).values()
-    assert (node.uptime_s, node.boot_s) == (0, 1000.0)
+    (node,) = nodes_of(found, 999.5, 1000.0).values()
+    assert (node.uptime_s, node.born_after_s, node.born_before_s) == (0, 998.5, 1000.0)
