@@ -84,22 +84,32 @@ def run(
     transport: httpx.BaseTransport | None = None,
 ) -> int:
     """Run one command line and return its exit code; the streams default to the process's own."""
-    environ = os.environ if environ is None else environ
     settings = Settings(json=_asks_for_json(args))
     out = Output(settings, stdout, stderr)
-    app: App | None = None
     try:
-        settings.__dict__.update(vars(from_environment(environ)))
-        settings.json |= _asks_for_json(args)
-        app = App(environ, settings, out=out, stdin=stdin, transport=transport)
-        return _invoke(args, app)
-    except McpyError as error:
-        out.error(error)
-        return exit_code(error)
-    finally:
-        if app:
+        app = _app(args, os.environ if environ is None else environ, out, stdin, transport)
+        try:
+            code = _invoke(args, app)
+        finally:
             app.close()
         out.flush()
+    except McpyError as error:
+        out.error(error)
+        code = exit_code(error)
+    return code
+
+
+def _app(
+    args: Sequence[str],
+    environ: Mapping[str, str],
+    out: Output,
+    stdin: TextIO | None,
+    transport: httpx.BaseTransport | None,
+) -> App:
+    settings = out.settings
+    settings.__dict__.update(vars(from_environment(environ)))
+    settings.json |= _asks_for_json(args)
+    return App(environ, settings, out=out, stdin=stdin, transport=transport)
 
 
 def _asks_for_json(args: Sequence[str]) -> bool:

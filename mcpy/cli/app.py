@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import sys
 from functools import cached_property
@@ -50,7 +51,7 @@ class App:
         self.environ = environ
         self.settings = settings or Settings()
         self.out = out or Output(self.settings)
-        self.stdin = stdin or sys.stdin
+        self.stdin = stdin or sys.stdin or io.StringIO()  # None when the process has none
         self._transport = transport
         self._closing: list[Callable[[], None]] = []
         self._s3: dict[str, S3] = {}

@@ -11,14 +11,16 @@ import json
 import os
 import re
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
+
+from mcpy.errors import McpyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from mcpy.cli.options import Settings
-    from mcpy.errors import McpyError
 
 MASK = "*REDACTED*"
 _SHORTEST_SECRET = 6
@@ -50,8 +52,9 @@ class Output:
         self, settings: Settings, stdout: TextIO | None = None, stderr: TextIO | None = None
     ) -> None:
         self.settings = settings
-        self.stdout = stdout or sys.stdout
-        self.stderr = stderr or sys.stderr
+        # a process may be started with its streams closed: Python has None for them then
+        self.stdout = stdout or sys.stdout or _nowhere()
+        self.stderr = stderr or sys.stderr or _nowhere()
         self.reader_left = False
         self._secrets: set[str] = set()
 
@@ -77,7 +80,8 @@ class Output:
 
     def hide(self, *secrets: str) -> None:
         """Mask ``secrets`` in everything written from now on."""
-        self._secrets.update(s for s in secrets if len(s) >= _SHORTEST_SECRET)
+        long = [secret for secret in secrets if len(secret) >= _SHORTEST_SECRET]
+        self._secrets.update(long, (json.dumps(secret)[1:-1] for secret in long))
 
     def reveal(self) -> None:
         """Print secrets after all: the command's purpose, or the user's wish."""
@@ -85,7 +89,7 @@ class Output:
 
     def emit(self, result: Result) -> None:
         """Write data somebody asked for."""
-        self._out(_json_line(result.data()) if self.json else result.text())
+        self._out(_json_line(result.data()) if self.json else printable(result.text()))
 
     def done(self, result: Result) -> None:
         """Write the news that a change was made and verified."""
@@ -103,16 +107,16 @@ class Output:
     def note(self, text: str) -> None:
         """Tell a person what is going on; silent in JSON and with ``--quiet``."""
         if not (self.json or self.settings.quiet):
-            self._err(f"mcpy: {text}")
+            self._err(f"mcpy: {printable(text)}")
 
     def warn(self, text: str) -> None:
         """Say what a careful operator should know, whatever the format."""
-        self._err(f"mcpy: {self._paint('warning:', _YELLOW)} {text}")
+        self._err(f"mcpy: {self._paint('warning:', _YELLOW)} {printable(text)}")
 
     def debug(self, text: str) -> None:
         """Write a line of ``--debug``."""
         if self.settings.debug:
-            self._err(f"mcpy: debug: {text}")
+            self._err(f"mcpy: debug: {printable(text)}")
 
     def error(self, error: McpyError, *, kind: str = "fatal") -> None:
         """Report a failure: a line and a hint, or mc's error object on stdout with ``--json``."""
@@ -121,6 +125,7 @@ class Output:
             if error.hint:
                 document["hint"] = error.hint
             self._out(_json_line({"status": "error", "error": document}))
+            self.flush()
             return
         message = " ".join(error.message.split())
         self._err(f"mcpy: {self._paint('error:', _RED)} {printable(message)}")
@@ -162,18 +167,23 @@ class Output:
 
     def _err(self, text: str) -> None:
         self.flush()
-        self.stderr.write(self._masked(text) + "\n")
-        self.stderr.flush()
+        with suppress(OSError):  # there is nobody left to tell
+            self.stderr.write(self._masked(text) + "\n")
+            self.stderr.flush()
 
     def _guard(self, write: Callable[[], object]) -> None:
+        """Write unless the reader left; raise McpyError when the stream takes no more."""
         if self.reader_left:
             return
         try:
             write()
-        except BrokenPipeError:
+        except OSError as e:
             self.reader_left = True
             # Python flushes stdout again at exit, and would complain then
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self.stdout.fileno())
+            with suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self.stdout.fileno())
+            if not isinstance(e, BrokenPipeError):
+                raise McpyError(f"cannot write to stdout: {(e.strerror or str(e)).lower()}") from e
 
     def _masked(self, text: str) -> str:
         for secret in self._secrets:
@@ -182,6 +192,10 @@ class Output:
 
     def _paint(self, word: str, code: str) -> str:
         return f"{code}{word}{_PLAIN}" if self.color else word
+
+
+def _nowhere() -> TextIO:
+    return Path(os.devnull).open("w", encoding="utf-8")
 
 
 def _json_line(data: dict[str, Any] | list[Any]) -> str:
