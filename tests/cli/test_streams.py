@@ -8,7 +8,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -31,10 +31,12 @@ class Named:
         return self.name
 
 
-def mcpy(*args: str, folder: Path, **streams: Any) -> subprocess.CompletedProcess[bytes]:
+def mcpy(*args: str, folder: Path, stdout: IO[bytes]) -> subprocess.CompletedProcess[bytes]:
     environ = {**os.environ, "MCPY_CONFIG_DIR": str(folder), "MC_HOST_a": "http://a:secret12@h:1"}
     command = [sys.executable, "-m", "mcpy", *args]
-    return subprocess.run(command, env=environ, check=False, timeout=30, **streams)
+    return subprocess.run(
+        command, env=environ, check=False, timeout=30, stdout=stdout, stderr=subprocess.PIPE
+    )
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="this system has no /dev/full")
