@@ -85,6 +85,8 @@ def env(app: App, /, alias: str, key: str, file: Path | None, **options: Any) ->
         alias=alias if app.alias(alias).kes else None,
     )
     variables = _variables(resolve(app, access), key)
+    if app.settings.insecure and "MINIO_KMS_KES_CAPATH" not in variables:
+        app.out.warn("a MinIO server trusts no unknown certificate: name KES's in MCPY_KES_CA")
     if not options["no_check"]:
         _check(app, access, key, writing=file is not None)
     if not options["cert"] and not options["key_file"]:
