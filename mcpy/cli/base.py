@@ -45,7 +45,11 @@ class Command(_WithGlobalOptions):
 
 
 class Group(_WithGlobalOptions, click.Group):
-    """A group of commands; ``lazy`` maps names to ``(module, attribute, one-line help)``."""
+    """A group of commands.
+
+    ``lazy`` maps names to ``(module, attribute, one-line help)``, ``short`` mc's short names to
+    the names that are listed.
+    """
 
     command_class = Command
 
@@ -53,10 +57,12 @@ class Group(_WithGlobalOptions, click.Group):
         self,
         *args: Any,  # noqa: ANN401 - passed on to click
         lazy: Mapping[str, tuple[str, str, str]] | None = None,
+        short: Mapping[str, str] | None = None,
         **kwargs: Any,  # noqa: ANN401 - passed on to click
     ) -> None:
         super().__init__(*args, **kwargs)
         self.lazy = dict(lazy or {})
+        self.short = dict(short or {})
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return every name in the order given, imported or not."""
@@ -64,11 +70,26 @@ class Group(_WithGlobalOptions, click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the command, importing it when it is lazy."""
+        cmd_name = self.short.get(cmd_name, cmd_name)
         if cmd_name not in self.lazy:
             return super().get_command(ctx, cmd_name)
         module, attribute, _ = self.lazy[cmd_name]
         command: click.Command = getattr(import_module(module), attribute)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command; for one that is not there, say which is spelled alike."""
+        name = args[0]
+        if not name.startswith("-") and not self.get_command(ctx, name):
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, self.list_commands(ctx), n=1)
+            ctx.fail(
+                f"No such command {name!r}." + (f" Did you mean {near[0]!r}?" if near else "")
+            )
+        return super().resolve_command(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands, then the options."""

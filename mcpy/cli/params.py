@@ -30,6 +30,29 @@ class Parsed(click.ParamType, Generic[T]):  # type: ignore[type-arg]  # generic 
         return self.parse(value) if isinstance(value, str) else value
 
 
+class ParsedTarget(Parsed[Target]):
+    """A target; an alias that nobody set goes before what is wrong behind it."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Target:  # noqa: ANN401 - click's
+        """Return the target; a hint is the whole command where it is known."""
+        try:
+            return super().convert(value, param, ctx)
+        except InputError as e:
+            alias = str(value).partition("/")[0]
+            if ctx and ctx.obj and _is_alias_name(alias):
+                ctx.obj.store.get(alias)
+            if ctx and e.hint and "[" not in e.hint:
+                e.hint = f"{ctx.command_path} {e.hint}"
+            raise
+
+
+def _is_alias_name(text: str) -> bool:
+    try:
+        return bool(check_alias_name(text))
+    except InputError:
+        return False
+
+
 def parse_duration(text: str) -> float:
     """Return seconds, more than none, from ``30``, ``30s``, ``2m``, ``500ms`` or ``1h``."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h|)", text.strip())
@@ -121,11 +144,11 @@ def parse_moment(text: str) -> datetime:
 DURATION = Parsed("DURATION", parse_duration)
 RESOLVE = Parsed("HOST[:PORT]=ADDRESS", parse_resolve)
 HEADER = Parsed("NAME:VALUE", parse_header)
-TARGET = Parsed("TARGET", Target.parse)
-BUCKET = Parsed("TARGET", parse_bucket_target)
-OBJECT = Parsed("TARGET", parse_object_target)
-TARGETS = Parsed("TARGET", parse_targets)
-BUCKETS = Parsed("TARGET", parse_buckets)
+TARGET = ParsedTarget("TARGET", Target.parse)
+BUCKET = ParsedTarget("TARGET", parse_bucket_target)
+OBJECT = ParsedTarget("TARGET", parse_object_target)
+TARGETS = ParsedTarget("TARGET", parse_targets)
+BUCKETS = ParsedTarget("TARGET", parse_buckets)
 AGE = Parsed("AGE", parse_age)
 MOMENT = Parsed("MOMENT", parse_moment)
 ALIAS = Parsed("ALIAS", check_alias_name)

@@ -62,9 +62,15 @@ class Shown:
         return value if self.secrets or not value else MASK
 
 
-@click.group(cls=Group)
+_SHORT = {"s": "set", "ls": "list", "rm": "remove", "i": "import", "e": "export"}
+
+
+@click.group(cls=Group, short=_SHORT)
 def alias() -> None:
-    """Name servers and keep their credentials."""
+    """Name servers and keep their credentials.
+
+    mc's short names work too: s, ls, rm, i and e.
+    """
 
 
 def _source_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -54,6 +54,7 @@ class JobCancelled:
 
 @click.group(
     cls=Group,
+    short={"ls": "list"},
     lazy={
         "generate": (
             "mcpy.commands.batch_start",

@@ -20,26 +20,38 @@ if TYPE_CHECKING:
     from mcpy.models import Scheme, Target
 
 
+def _scheme(encryption: BucketEncryption) -> str:
+    names: dict[str, str] = {algorithm: scheme for scheme, algorithm in ALGORITHMS.items()}
+    return names.get(encryption.algorithm, encryption.algorithm)
+
+
+def _fields(encryption: BucketEncryption) -> dict[str, str]:
+    found = {"algorithm": _scheme(encryption)}
+    return found | ({"keyId": encryption.key} if encryption.key_id else {})
+
+
+def _words(encryption: BucketEncryption) -> str:
+    return _scheme(encryption) + (f" with key `{encryption.key}`" if encryption.key_id else "")
+
+
 @dataclass(frozen=True)
 class EncryptionSet:
     """What ``encrypt set`` did."""
 
     target: Target
-    scheme: Scheme
     outcome: DefaultSet
 
     def data(self) -> dict[str, Any]:
         """Return mc's fields, the key, and what stays as it is."""
-        encryption: dict[str, str] = {"algorithm": self.scheme}
-        if self.outcome.encryption.key_id:
-            encryption["keyId"] = self.outcome.encryption.key
         found: dict[str, Any] = {
             "op": "set",
             "status": "success",
             "url": str(self.target),
-            "encryption": encryption,
+            "encryption": _fields(self.outcome.encryption),
             "changed": self.outcome.changed,
         }
+        if self.outcome.previous:
+            found["previous"] = _fields(self.outcome.previous)
         if self.outcome.existing:
             found["existingObjects"] = self.outcome.existing.count
             found["existingObjectsComplete"] = self.outcome.existing.complete
@@ -47,12 +59,12 @@ class EncryptionSet:
 
     def text(self) -> str:
         """Return one line, and one for the objects that stay as they are."""
-        key = (
-            f" with key `{self.outcome.encryption.key}`" if self.outcome.encryption.key_id else ""
-        )
+        wanted = _words(self.outcome.encryption)
         if not self.outcome.changed:
-            return f"`{self.target}` encrypts new objects by {self.scheme}{key} already."
-        line = f"`{self.target}` encrypts new objects by {self.scheme}{key} from now on."
+            return f"`{self.target}` encrypts new objects by {wanted} already."
+        before = self.outcome.previous
+        instead = f", and no longer by {_words(before)}" if before else ""
+        line = f"`{self.target}` encrypts new objects by {wanted} from now on{instead}."
         existing = self.outcome.existing
         if not existing or not existing.count:
             return line
@@ -80,11 +92,7 @@ class EncryptionInfo:
 
     def text(self) -> str:
         """Return one line."""
-        scheme = {"AES256": "sse-s3", "aws:kms": "sse-kms"}.get(
-            self.encryption.algorithm, self.encryption.algorithm
-        )
-        key = f" with key `{self.encryption.key}`" if self.encryption.key_id else ""
-        return f"`{self.target}` encrypts new objects by {scheme}{key}."
+        return f"`{self.target}` encrypts new objects by {_words(self.encryption)}."
 
 
 @dataclass(frozen=True)
@@ -133,9 +141,10 @@ def set_(app: App, scheme: Scheme, arguments: tuple[str, ...], *, jobs: int) -> 
     counted: they stay as they are.
     """
     wanted, names = _wanted(scheme, arguments)
-    targets = [_bucket_only(BUCKETS.parse(name), f"set {scheme} {wanted.key}") for name in names]
+    words = " ".join(filter(None, ("set", scheme, wanted.key)))
+    targets = [_bucket_only(_target(name, words), words) for name in names]
     buckets = buckets_of(app, targets)
-    for_each(app, buckets, lambda target: _set(app, target, scheme, wanted), jobs=jobs)
+    for_each(app, buckets, lambda target: _set(app, target, wanted), jobs=jobs)
 
 
 @encrypt.command("info")
@@ -178,20 +187,28 @@ def _bucket_only(target: Target, verb: str) -> Target:
     if not target.key.strip("/"):
         return type(target)(target.alias, target.bucket)
     bucket = f"{target.alias}/{target.bucket}"
+    message = f"a default encryption is a bucket's, and `{target}` lies in `{bucket}`"
     raise InputError(
-        f"a default encryption is a bucket's, and `{target}` is a prefix in `{bucket}`",
-        hint=f"mcpy encrypt {' '.join(verb.split())} {bucket} for the bucket; "
-        f"mcpy cp --enc-s3 {target} FILE {target} for one upload",
+        message, hint=f"mcpy stat {target}" if verb == "info" else f"mcpy encrypt {verb} {bucket}"
     )
 
 
-def _set(app: App, target: Target, scheme: Scheme, wanted: BucketEncryption) -> EncryptionSet:
+def _target(name: str, words: str) -> Target:
+    try:
+        return BUCKETS.convert(name, None, click.get_current_context())
+    except InputError as e:
+        if e.hint:  # the context knows the command, and not the words before the target
+            e.hint = e.hint.replace("mcpy encrypt set", f"mcpy encrypt {words}", 1)
+        raise
+
+
+def _set(app: App, target: Target, wanted: BucketEncryption) -> EncryptionSet:
     from mcpy.fleet.default_encryption import set_default
 
     outcome = set_default(app.s3(target.alias), app.admin(target.alias), target.bucket, wanted)
     if not outcome.key_checked:
         app.out.warn(f"`{target.alias}` cannot be asked whether its key works: try an upload")
-    return EncryptionSet(target, scheme, outcome)
+    return EncryptionSet(target, outcome)
 
 
 def _info(app: App, target: Target) -> EncryptionInfo:

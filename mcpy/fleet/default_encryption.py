@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mcpy.errors import ApiError, McpyError, NotFoundError, ProtocolError, S3Error
+from mcpy.models import bare_key_id
 
 if TYPE_CHECKING:
     from mcpy.api.madmin import MinioAdmin
@@ -33,6 +34,7 @@ class DefaultSet:
 
     Attributes:
         changed: False when it was so already.
+        previous: the other default that it replaced, if there was one.
         existing: objects that were there before and stay as they are.
         key_checked: whether the key was proven to work first.
     """
@@ -41,6 +43,7 @@ class DefaultSet:
     changed: bool
     existing: Existing | None
     key_checked: bool
+    previous: BucketEncryption | None = None
 
 
 class KeyBrokenError(McpyError):
@@ -64,7 +67,8 @@ def set_default(s3: S3, admin: MinioAdmin, bucket: str, wanted: BucketEncryption
     if stored is None or not stored.same_as(wanted):
         shown = stored.algorithm if stored else "none"
         raise ProtocolError(f"the server took the encryption of `{bucket}` but shows {shown}")
-    return DefaultSet(stored, changed=True, existing=existing, key_checked=checked)
+    previous = current if current and current.algorithm else None
+    return DefaultSet(stored, True, existing, checked, previous)
 
 
 def clear_default(s3: S3, bucket: str) -> bool:
@@ -98,9 +102,15 @@ def check_key(admin: MinioAdmin, key: str) -> bool:
         return _not_askable(e)
     if status.works:
         return True
-    message = f"the key `{status.key_id}` does not work, and uploads would fail: {status.problem}"
+    name = bare_key_id(status.key_id)
     if status.missing:
-        raise NotFoundError(message, hint=f"mcpy kes key create {status.key_id}")
+        raise NotFoundError(
+            f"the KMS has no key `{name}`, and uploads would fail; objects that were encrypted "
+            "with it stay unreadable under a new key of the same name",
+            hint=f"mcpy kes key import {name} @BACKUP; "
+            f"mcpy kes key create {name} only if nothing was ever encrypted with it",
+        )
+    message = f"the key `{name}` does not work, and uploads would fail: {status.problem}"
     raise KeyBrokenError(message, hint=f"mcpy admin kms key status {admin.alias} {key}".rstrip())
 
 

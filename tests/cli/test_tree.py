@@ -91,7 +91,19 @@ def test_the_lazy_help_of_a_group_is_true_of_its_commands(path: tuple[str, ...])
 def test_an_unknown_command_is_a_usage_error(mcpy: Mcpy) -> None:
     result = mcpy("encript")
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr.startswith("mcpy: error: no such command 'encript'")
+    assert result.stderr == (
+        "mcpy: error: no such command 'encript'. Did you mean 'encrypt'?\n"
+        "mcpy: hint: mcpy --help\n"
+    )
+
+
+def test_a_command_that_is_like_no_other_is_answered_with_the_help(mcpy: Mcpy) -> None:
+    result = mcpy("encrypt", "xyzzy")
+    assert result == (
+        2,
+        "",
+        "mcpy: error: no such command 'xyzzy'\nmcpy: hint: mcpy encrypt --help\n",
+    )
 
 
 def test_a_group_without_a_command_shows_its_help(mcpy: Mcpy) -> None:

@@ -88,3 +88,21 @@ def test_import_without_a_name_says_how(mcpy: Mcpy) -> None:
     result = mcpy("alias", "import")
     assert (result.exit_code, result.stdout) == (2, "")
     assert "mcpy: hint: mcpy alias import ALIAS FILE\n" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["rm", "remove"])
+def test_the_short_names_of_mc_work(mcpy: Mcpy, name: str) -> None:
+    assert mcpy("alias", name, "play") == (0, "Removed `play`.\n", "")
+
+
+@pytest.mark.parametrize(
+    ("short", "name"),
+    [("s", "set"), ("ls", "list"), ("rm", "remove"), ("i", "import"), ("e", "export")],
+)
+def test_each_short_name_is_its_command(
+    mcpy: Mcpy, capsys: pytest.CaptureFixture[str], short: str, name: str
+) -> None:
+    assert mcpy("alias", short, "--help").exit_code == 0
+    shown = capsys.readouterr().out.partition("\n")[2]
+    assert mcpy("alias", name, "--help").exit_code == 0
+    assert shown == capsys.readouterr().out.partition("\n")[2]

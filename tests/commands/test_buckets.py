@@ -89,11 +89,18 @@ def test_a_prefix_is_no_bucket(mcpy: Mcpy, command: str) -> None:
     )
 
 
+@pytest.mark.parametrize("command", ["mb", "ls", "stat", "encrypt info"])
+def test_an_unknown_alias_goes_before_what_is_wrong_behind_it(mcpy: Mcpy, command: str) -> None:
+    result = mcpy(*command.split(), "ghost/x")
+    assert (result.exit_code, result.stdout) == (5, "")
+    assert result.stderr.startswith("mcpy: error: no alias `ghost`\n")
+
+
 def test_an_alias_is_no_bucket(mcpy: Mcpy) -> None:
     assert mcpy("mb", "play") == (
         2,
         "",
-        "mcpy: error: `play` names no bucket\nmcpy: hint: play/BUCKET\n",
+        "mcpy: error: `play` names no bucket\nmcpy: hint: mcpy mb play/BUCKET\n",
     )
 
 

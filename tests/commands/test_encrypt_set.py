@@ -102,9 +102,10 @@ def test_set_refuses_a_key_that_is_not_there(mcpy: Mcpy, server: Server) -> None
     assert mcpy("encrypt", "set", "sse-kms", "nokey", "play/enc-1") == (
         5,
         "",
-        "mcpy: error: the key `nokey` does not work, and uploads would fail: "
-        "key with given key ID does not exist\n"
-        "mcpy: hint: mcpy kes key create nokey\n",
+        "mcpy: error: the KMS has no key `nokey`, and uploads would fail; objects that were "
+        "encrypted with it stay unreadable under a new key of the same name\n"
+        "mcpy: hint: mcpy kes key import nokey @BACKUP; "
+        "mcpy kes key create nokey only if nothing was ever encrypted with it\n",
     )
 
 
@@ -179,7 +180,7 @@ def test_a_change_that_became_another_one_is_an_error(mcpy: Mcpy, server: Server
         (["set", "sse-s3", "play/enc-1/logs"], "mcpy encrypt set sse-s3 play/enc-1"),
         (["set", "sse-kms", "k", "play/enc-1/logs"], "mcpy encrypt set sse-kms k play/enc-1"),
         (["clear", "play/enc-1/logs"], "mcpy encrypt clear play/enc-1"),
-        (["info", "play/enc-1/logs"], "mcpy encrypt info play/enc-1"),
+        (["info", "play/enc-1/logs"], "mcpy stat play/enc-1/logs"),
     ],
 )
 def test_a_prefix_is_refused_with_the_command_that_was_meant(
@@ -189,11 +190,48 @@ def test_a_prefix_is_refused_with_the_command_that_was_meant(
     assert result == (
         2,
         "",
-        "mcpy: error: a default encryption is a bucket's, and `play/enc-1/logs` is a prefix in "
-        "`play/enc-1`\n"
-        f"mcpy: hint: {hint} for the bucket; "
-        "mcpy cp --enc-s3 play/enc-1/logs FILE play/enc-1/logs for one upload\n",
+        "mcpy: error: a default encryption is a bucket's, and `play/enc-1/logs` lies in "
+        f"`play/enc-1`\nmcpy: hint: {hint}\n",
     )
+
+
+@pytest.mark.parametrize("words", ["set sse-s3", "set sse-kms tenant-a", "info", "clear"])
+def test_an_alias_alone_is_answered_with_the_whole_command(mcpy: Mcpy, words: str) -> None:
+    assert mcpy("encrypt", *words.split(), "play") == (
+        2,
+        "",
+        f"mcpy: error: `play` names no bucket\nmcpy: hint: mcpy encrypt {words} play/BUCKET\n",
+    )
+
+
+def test_set_says_which_other_default_it_replaced(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [
+        minio("be-get-after-sse-kms"),
+        minio("kms-key-status-default"),
+        xml(200, NO_OBJECTS),
+        minio("be-put-sse-s3"),
+        minio("be-get-after-sse-s3"),
+    ]
+    assert mcpy("encrypt", "set", "sse-s3", "play/enc-1") == (
+        0,
+        "`play/enc-1` encrypts new objects by sse-s3 from now on, "
+        "and no longer by sse-kms with key `tenant-a`.\n",
+        "",
+    )
+
+
+def test_json_of_set_has_the_default_that_was_replaced(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [
+        minio("be-get-after-sse-kms"),
+        minio("kms-key-status-default"),
+        xml(200, NO_OBJECTS),
+        minio("be-put-sse-s3"),
+        minio("be-get-after-sse-s3"),
+    ]
+    result = mcpy("--json", "encrypt", "set", "sse-s3", "play/enc-1")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.objects[0]["encryption"] == {"algorithm": "sse-s3"}
+    assert result.objects[0]["previous"] == {"algorithm": "sse-kms", "keyId": "tenant-a"}
 
 
 def test_a_slash_after_the_bucket_is_no_prefix(mcpy: Mcpy, server: Server) -> None:

@@ -64,7 +64,7 @@ def test_a_pattern_with_a_prefix_is_refused_where_only_a_bucket_makes_sense(
 ) -> None:
     result = mcpy("encrypt", "clear", "play/*/logs")
     assert (result.exit_code, result.stdout, server.calls) == (2, "", [])
-    assert "`play/*/logs` is a prefix in `play/*`" in result.stderr
+    assert "`play/*/logs` lies in `play/*`" in result.stderr
 
 
 def test_a_new_bucket_has_no_pattern_for_a_name(mcpy: Mcpy, server: Server) -> None:

@@ -157,7 +157,7 @@ def test_cat_of_a_bucket_is_a_usage_error(mcpy: Mcpy) -> None:
     assert mcpy("cat", "play/mix") == (
         2,
         "",
-        "mcpy: error: `play/mix` names no object\nmcpy: hint: play/mix/OBJECT\n",
+        "mcpy: error: `play/mix` names no object\nmcpy: hint: mcpy cat play/mix/OBJECT\n",
     )
 
 
