@@ -8,7 +8,7 @@ import io
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from mcpy.sandbox.kms import DataKey, KmsProblem, StaticKms
@@ -89,8 +89,32 @@ class ManyKeys:
         self.calls.append(f"decrypt {key}")
         return self._key(key).decrypt(key, ciphertext, context)
 
-    def __getattr__(self, name: str) -> object:
-        return getattr(self.known["my-key"], name)
+    def create(self, key: str) -> None:
+        """Refuse: these keys were given."""
+        self.known["my-key"].create(key)
+
+    def keys(self, prefix: str) -> list[str]:
+        """Return the names of the keys."""
+        return [name for name in self.known if name.startswith(prefix)]
+
+    def status(self) -> dict[str, bool]:
+        """Return what answers."""
+        return self.known["my-key"].status()
+
+    def version(self) -> str:
+        """Return a version."""
+        return self.known["my-key"].version()
+
+    def apis(self) -> list[dict[str, Any]]:
+        """Return what can be asked."""
+        return self.known["my-key"].apis()
+
+    def describe(self, key: str) -> dict[str, Any]:
+        """Return what is known of a key."""
+        return self._key(key).describe(key)
+
+    def close(self) -> None:
+        """Close nothing: there are no connections."""
 
 
 class Answer(NamedTuple):

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import click
 
 from mcpy.cli.app import pass_app
 from mcpy.cli.base import Group
-from mcpy.errors import ConfigError, NoAliasError, NotFoundError
-from mcpy.models import Alias, KesProfile
+from mcpy.commands.sandbox_alias import ALIAS, take_alias, warn_of_alias
+from mcpy.errors import ConfigError, NotFoundError
+from mcpy.models import check_alias_name
 
 if TYPE_CHECKING:
     from mcpy.cli.app import App
     from mcpy.sandbox.home import Home, State
 
-ALIAS = "play"
-# MinIO's public sandbox, which every config of mc names, is no more
-GONE = "play.min.io"
 _NEEDED = ("cheroot", "OpenSSL", "yaml")
 
 _dir_option = click.option(
@@ -50,12 +47,14 @@ class Running:
             "pid": state.pid,
             "started": state.started,
             "dir": str(self.folder),
+            "alias": state.alias,
         }
 
     def text(self) -> str:
         """Return one fact a line."""
+        alias = f"alias {self.state.alias}" if self.state.alias else "no alias"
         rows = [
-            ("S3", f"{self.state.s3_url} (alias {ALIAS})"),
+            ("S3", f"{self.state.s3_url} ({alias})"),
             ("KES", self.state.kes_url),
             ("process", f"{self.state.pid}, since {self.state.started}"),
             ("folder", str(self.folder)),
@@ -128,27 +127,50 @@ def sandbox() -> None:
     help="A KES configuration (keystore fs) to serve instead of its own.",
 )
 @click.option("--allow-remote", is_flag=True, help="Take addresses other machines can reach.")
+@click.option(
+    "--alias",
+    metavar="NAME",
+    help="The alias to write; by default the one it had last, or `play`.",
+)
 @pass_app
-def start(app: App, /, folder: Path | None, detach: bool, **options: Any) -> None:  # noqa: ANN401
+def start(
+    app: App,
+    /,
+    folder: Path | None,
+    detach: bool,
+    alias: str | None,
+    **options: Any,  # noqa: ANN401
+) -> None:
     """Start a sandbox; port 0 takes the port it had last, or any.
+
+    An alias of anything but a sandbox is never replaced.
 
     The S3 server has no KMS at first, as a new MinIO has none: make a key, write the
     MINIO_KMS_KES_* settings into DIR/minio.env with `mcpy admin kms env`, restart the service.
     """
     _check_packages()
-    from mcpy.sandbox import daemon
-
+    name = check_alias_name(alias) if alias is not None else None
     home = _home(folder)
     if detach:
-        words = ["--config-dir", str(app.store.folder), *_arguments(options)]
-        state = daemon.detach(home.path, words)
-        _write_alias(app, home, state)
-        app.out.emit(Running(home.path, state))
-        app.out.note(f'next: eval "$(mcpy sandbox env{_dir_argument(folder)})"')
+        _start_detached(app, home, name, options)
         return
+    from mcpy.sandbox import daemon
     from mcpy.sandbox.play import Sandbox
 
-    daemon.run_foreground(Sandbox(home.path, **options), lambda _: _announce(app, home))
+    daemon.run_foreground(Sandbox(home.path, **options), lambda _: _announce(app, home, name))
+
+
+def _start_detached(app: App, home: Home, name: str | None, options: dict[str, Any]) -> None:
+    from mcpy.sandbox import daemon
+
+    last = home.read_state()
+    words = ["--config-dir", str(app.store.folder), *_arguments({**options, "alias": name})]
+    state = daemon.detach(home.path, words)
+    if not state.alias:
+        # the other process wrote none, and could tell nobody why
+        warn_of_alias(app, home, name or (last.alias if last else "") or ALIAS)
+    app.out.emit(Running(home.path, state))
+    app.out.note(f'next: eval "$(mcpy sandbox env{home.option})"')
 
 
 @sandbox.command("stop")
@@ -177,7 +199,7 @@ def status(app: App, folder: Path | None) -> None:
 def env(app: App, folder: Path | None) -> None:
     """Print the environment that makes `mcpy kes` and `kes` talk to it, as shell exports.
 
-    Its S3 server is the alias `play`, written when it started.
+    Its S3 server is an alias, written when it started: `mcpy sandbox status` names it.
     """
     home = _home(folder)
     app.out.emit(Variables(_variables(home, _state(home))))
@@ -195,14 +217,17 @@ def _state(home: Home) -> State:
     state = daemon.status(home.path)
     if state is None:
         raise NotFoundError(
-            f"no sandbox is running in {home.path}", hint="mcpy sandbox start --detach"
+            f"no sandbox is running in {home.path}",
+            hint=f"mcpy sandbox start --detach{home.option}",
         )
     return state
 
 
-def _announce(app: App, home: Home) -> None:
+def _announce(app: App, home: Home, name: str | None) -> None:
     state = _state(home)
-    _write_alias(app, home, state)
+    taken = take_alias(app, home, state, name or state.alias or ALIAS)
+    state = replace(state, alias=taken)
+    home.write_state(state)
     app.out.emit(Running(home.path, state))
     app.out.note("Ctrl-C stops it")
     app.out.flush()
@@ -217,42 +242,6 @@ def _variables(home: Home, state: State) -> dict[str, str]:
     }
 
 
-def _write_alias(app: App, home: Home, state: State) -> None:
-    """Make the alias ``play`` mean this sandbox, unless it is somebody's server elsewhere."""
-    try:
-        found = app.store.get(ALIAS)
-    except NoAliasError:
-        found = None
-    host = urlsplit(found.url).hostname if found else None
-    if host and host != GONE and not _is_loopback(host):
-        app.out.warn(f"the alias `{ALIAS}` is {host}, and stays so: the sandbox has no alias")
-        return
-    app.store.put(_alias(app, home, state))
-
-
-def _is_loopback(host: str) -> bool:
-    return host in {"localhost", "::1"} or host.startswith("127.")
-
-
-def _alias(app: App, home: Home, state: State) -> Alias:
-    environment = home.environment()
-    ca = str(home.certs / "ca.crt")
-    return Alias(
-        name=ALIAS,
-        url=state.s3_url,
-        access_key=environment.get("MINIO_ROOT_USER", ""),
-        secret_key=environment.get("MINIO_ROOT_PASSWORD", ""),
-        ca=ca if state.s3_url.startswith("https:") else "",
-        kes=KesProfile(
-            server=state.kes_url,
-            client_cert=str(home.certs / "root.cert"),
-            client_key=str(home.certs / "root.key"),
-            ca=ca,
-        ),
-        source=str(app.store.path),
-    )
-
-
 def _arguments(options: dict[str, Any]) -> list[str]:
     """Return the options of ``start`` as they would be typed."""
     words = []
@@ -265,10 +254,6 @@ def _arguments(options: dict[str, Any]) -> list[str]:
     return words
 
 
-def _dir_argument(folder: Path | None) -> str:
-    return f" --dir {quote(str(folder))}" if folder else ""
-
-
 def _check_packages() -> None:
     from importlib.util import find_spec
 
@@ -276,5 +261,5 @@ def _check_packages() -> None:
     if missing:
         raise ConfigError(
             f"the sandbox needs packages that are not installed ({', '.join(missing)})",
-            hint="pip install 'mcpy-admin[sandbox]'",
+            hint="pip install '.[sandbox]' where mcpy's source is, or the packages by name",
         )

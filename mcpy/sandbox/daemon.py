@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
-from mcpy.errors import ConfigError, UnreachableError
-from mcpy.sandbox.home import Home, Lock, State, default_dir
+from mcpy.errors import ConfigError, ExitCode, InputError, McpyError, UnreachableError
+from mcpy.sandbox.claim import Claim
+from mcpy.sandbox.home import Home, State, default_dir, running_already
+from mcpy.sandbox.lock import Lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,6 +26,7 @@ if TYPE_CHECKING:
 
 _START_S = 15.0
 _STOP_S = 10.0
+_ERRORS = {ExitCode.USAGE: InputError, ExitCode.UNREACHABLE: UnreachableError}
 _OUTPUT_VARIABLES = {"MCPY_JSON", "MC_JSON", "MCPY_QUIET", "MC_QUIET"}
 
 
@@ -52,45 +58,79 @@ def detach(dir: Path | None = None, options: Sequence[str] = ()) -> State:  # no
     ``options`` are further options of ``mcpy sandbox start``.
 
     Raises:
-        ConfigError: it ended instead; the message is the last line of its log.
+        McpyError: it ended instead, for this reason; a folder it was given for nothing is gone.
     """
     home = Home((dir or default_dir()).absolute())
     if status(home.path) is not None:
-        raise ConfigError(
-            f"a sandbox is running in {home.path} already", hint="mcpy sandbox status"
-        )
-    home.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "mcpy", "sandbox", "start", "--dir", str(home.path)]
-    descriptor = os.open(home.log_file, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+        raise running_already(home)
+    claim = Claim(home.path)
+    claim.take()
+    with tempfile.TemporaryFile("a+b") as answer:
+        child = _launch(home, options, answer)
+        try:
+            return _await_ready(home, child, answer)
+        except McpyError as e:
+            # with an error that says nothing, the log is all there is to look at
+            if e.hint != _see_log(home) and not Lock(home).is_held():
+                claim.undo()
+            raise
+
+
+def _launch(home: Home, options: Sequence[str], answer: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Start the process; its result or error comes as JSON in ``answer``."""
+    command = [sys.executable, "-m", "mcpy", "--json", "sandbox", "start", "--dir", str(home.path)]
+    try:
+        descriptor = os.open(home.log_file, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+    except OSError as e:
+        raise ConfigError(f"cannot write {home.log_file}: {e.strerror}") from e
     with os.fdopen(descriptor, "ab") as log:
-        child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        return subprocess.Popen(  # noqa: S603 - our own interpreter and module
             [*command, *options],
             stdin=subprocess.DEVNULL,
-            stdout=log,
+            stdout=answer,
             stderr=log,
             start_new_session=True,
             env={n: v for n, v in os.environ.items() if n not in _OUTPUT_VARIABLES},
         )
-    return _await_ready(home, child)
 
 
-def _await_ready(home: Home, child: subprocess.Popen[bytes]) -> State:
+def _await_ready(home: Home, child: subprocess.Popen[bytes], answer: IO[bytes]) -> State:
     end = time.monotonic() + _START_S
-    while time.monotonic() < end:
-        state = status(home.path)
+    while child.poll() is None and time.monotonic() < end:
+        # it answers once it serves and its alias is written
+        state = status(home.path) if _read(answer) else None
         if state is not None and state.pid == child.pid:
             # running on: it is the init process's child from here
             child.returncode = 0
             return state
-        if child.poll() is not None:
-            break
         time.sleep(0.02)
-    else:
+    if child.returncode is None:
         child.terminate()
         child.wait()
-    raise ConfigError(
-        f"the sandbox did not start: {home.last_words()}", hint=f"see {home.log_file}"
+    raise _error_in(_read(answer), child.returncode) or ConfigError(
+        f"the sandbox did not start: {home.last_words()}", hint=_see_log(home)
     )
+
+
+def _read(answer: IO[bytes]) -> bytes:
+    answer.seek(0)
+    text = answer.read()
+    return text if text.endswith(b"\n") else b""
+
+
+def _error_in(answer: bytes, exit_code: int) -> McpyError | None:
+    """Return the error a process ended with, as its own command line would have raised it."""
+    try:
+        error = json.loads(answer.splitlines()[-1])["error"]
+        message, hint = str(error["message"]), error.get("hint")
+    except (ValueError, LookupError, TypeError):
+        return None
+    kind = next((kind for code, kind in _ERRORS.items() if code == exit_code), ConfigError)
+    return kind(message, hint=hint)
+
+
+def _see_log(home: Home) -> str:
+    return f"see {home.log_file}"
 
 
 def status(dir: Path | None = None) -> State | None:  # noqa: A002 - as above
@@ -115,7 +155,8 @@ def stop(dir: Path | None = None) -> bool:  # noqa: A002 - as above
     state = status(path)
     if state is None:
         return False
-    os.kill(state.pid, signal.SIGTERM)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(state.pid, signal.SIGTERM)
     end = time.monotonic() + _STOP_S
     while Lock(Home(path)).is_held():
         if time.monotonic() > end:

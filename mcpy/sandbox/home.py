@@ -1,18 +1,18 @@
 """The folder a sandbox lives in: what is where, who may be in it, what it says of itself.
 
+sandbox.json  whose folder this is (see claim.py), written first
 certs/      ca.crt, server.key server.crt, root.key root.cert, minio.key minio.cert
 keys/       the KES's keystore, one file for each key
 data/       buckets and objects
 minio.env   the S3 server's environment: its root credentials, later MINIO_KMS_KES_*
 kes.yml     the KES's configuration
-state.json  process, addresses, start; the lock beside it says whether that is true
+state.json  process, addresses, start, alias; the lock beside it says whether that is true
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import os
 import secrets
 import shlex
 import uuid
@@ -77,12 +77,21 @@ class State:
         s3_url: address of the S3 and admin API.
         kes_url: address of the KES.
         started: RFC 3339.
+        alias: the alias that means it, empty for none.
     """
 
     pid: int
     s3_url: str
     kes_url: str
     started: str
+    alias: str = ""
+
+
+def running_already(home: Home) -> ConfigError:
+    """Return the error of a second sandbox in one folder."""
+    return ConfigError(
+        f"a sandbox is running in {home.path} already", hint=f"mcpy sandbox status{home.option}"
+    )
 
 
 @dataclass(frozen=True)
@@ -90,6 +99,15 @@ class Home:
     """One sandbox's folder."""
 
     path: Path
+
+    @property
+    def option(self) -> str:
+        """`` --dir FOLDER`` for a command line, empty for the folder that needs no naming."""
+        return (
+            ""
+            if self.path == default_dir().absolute()
+            else f" --dir {shlex.quote(str(self.path))}"
+        )
 
     @property
     def certs(self) -> Path:
@@ -197,63 +215,6 @@ class Home:
             if not (self.certs / f"{name}.cert").exists():
                 pair, _ = certs.client(name)
                 pair.save(self.certs / f"{name}.key", self.certs / f"{name}.cert")
-
-
-class Lock:
-    """The right to be the sandbox of a folder; the system takes it back when a process dies."""
-
-    def __init__(self, home: Home) -> None:
-        self._path = home.path / ".lock"
-        self._descriptor: int | None = None
-
-    def acquire(self) -> bool:
-        """Take the lock; tell whether that worked."""
-        descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600)
-        if not _lock(descriptor):
-            os.close(descriptor)
-            return False
-        self._descriptor = descriptor
-        return True
-
-    def release(self) -> None:
-        """Give the lock back."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
-
-    def is_held(self) -> bool:
-        """Tell whether any process, this one too, holds the lock."""
-        if self._descriptor is not None:
-            return True
-        if not self._path.exists():
-            return False
-        free = self.acquire()
-        self.release()
-        return not free
-
-
-def _lock(descriptor: int) -> bool:
-    try:
-        import fcntl
-    except ImportError:
-        return _lock_on_windows(descriptor)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
-def _lock_on_windows(descriptor: int) -> bool:
-    import importlib
-
-    # by name: type checkers elsewhere do not know this module
-    msvcrt = importlib.import_module("msvcrt")
-    try:
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-    except OSError:
-        return False
-    return True
 
 
 def read_environment(path: Path) -> dict[str, str]:

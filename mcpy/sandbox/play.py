@@ -10,13 +10,15 @@ import os
 import shutil
 import tempfile
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from mcpy.errors import ConfigError, InputError, UnreachableError
-from mcpy.sandbox import certs
-from mcpy.sandbox.home import Home, Lock, State
+from mcpy.sandbox import certs, claim
+from mcpy.sandbox.home import Home, State, running_already
+from mcpy.sandbox.lock import Lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,6 +62,7 @@ class Sandbox:
         self.home = Home((dir or Path(tempfile.mkdtemp(prefix="mcpy-sandbox-"))).absolute())
         self._tls = tls
         self._kes_config = kes_config
+        self._claim = claim.Claim(self.home.path)
         self._lock = Lock(self.home)
         self._log = _Log(self.home)
         self._kes: KesService | None = None
@@ -73,15 +76,17 @@ class Sandbox:
                 another sandbox's.
             UnreachableError: an address cannot be listened on.
         """
-        self.home.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._claim.take()
         if not self._lock.acquire():
-            raise ConfigError(
-                f"a sandbox is running in {self.home.path} already", hint="mcpy sandbox status"
-            )
+            raise running_already(self.home)
         try:
             self._start()
-        except BaseException:
+        except BaseException as e:
             self.stop()
+            self._claim.undo()
+            if isinstance(e, OSError):
+                message = f"cannot use {e.filename or self.home.path}: {e.strerror or e}"
+                raise ConfigError(message) from e
             raise
         return self
 
@@ -92,7 +97,7 @@ class Sandbox:
                 service.stop()
         last = self.home.read_state()
         if last is not None and self._kes is not None:
-            self.home.write_state(State(0, last.s3_url, last.kes_url, last.started))
+            self.home.write_state(replace(last, pid=0))
         self._s3 = self._kes = None
         self._log.close()
         self._lock.release()
@@ -187,6 +192,7 @@ class Sandbox:
         from mcpy.sandbox.kes.service import KesService
         from mcpy.sandbox.s3_service import S3Service
 
+        claim.follow_move(self.home)
         self.home.furnish()
         last = self.home.read_state()
         s3, kes = self._remembered(last)
@@ -199,7 +205,8 @@ class Sandbox:
             lambda port: S3Service(self.home, (s3[0], port), self._log, tls=self._tls), s3[1]
         )
         started = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        self.home.write_state(State(os.getpid(), self.s3_url, self.kes_url, started))
+        alias = last.alias if last else ""
+        self.home.write_state(State(os.getpid(), self.s3_url, self.kes_url, started, alias))
 
     def _remembered(self, last: State | None) -> list[tuple[str, tuple[int, ...]]]:
         """Return hosts and the ports to try: the last one first, so that URLs stay true."""

@@ -7,6 +7,7 @@ import os
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +16,6 @@ from mcpy.sandbox.play import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.running import Mcpy
 
@@ -133,7 +133,9 @@ class TestInTheBackground:
     def test_an_alias_of_somebody_s_server_stays(self, mcpy: Mcpy, folder: str) -> None:
         result = mcpy("sandbox", "start", "--detach", "--dir", folder)
         assert result.exit_code == 0
-        assert "the alias `play` is s3.test, and stays so" in result.stderr
+        assert "the alias `play` is s3.test:9000, and stays so" in result.stderr
+        assert "--alias NAME" in result.stderr
+        assert "(no alias)" in result.stdout
         assert mcpy.store.get("play").url == "http://s3.test:9000"
 
     def test_stop_says_that_it_stopped(self, mcpy: Mcpy, folder: str) -> None:
@@ -145,9 +147,10 @@ class TestInTheBackground:
 
     def test_an_address_others_can_reach_is_refused(self, mcpy: Mcpy, folder: str) -> None:
         result = mcpy("sandbox", "start", "-d", "--dir", folder, "--s3", "0.0.0.0:0")
-        assert result.exit_code != 0
-        assert result.stdout == ""
-        assert "can be reached by other machines" in result.stderr
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "error: `0.0.0.0` can be reached by other machines" in result.stderr
+        assert "hint: --allow-remote if you mean it" in result.stderr
+        assert not Path(folder).exists()
 
 
 @pytest.mark.parametrize("command", ["status", "env"])
@@ -159,7 +162,7 @@ def test_a_sandbox_that_does_not_run_is_not_found(
         5,
         "",
         f"mcpy: error: no sandbox is running in {tmp_path / 'box'}\n"
-        "mcpy: hint: mcpy sandbox start --detach\n",
+        f"mcpy: hint: mcpy sandbox start --detach --dir {tmp_path / 'box'}\n",
     )
 
 
@@ -192,9 +195,9 @@ def test_what_was_stored_survives_a_stop_and_a_start(started: Shell) -> None:
 
 def test_a_second_one_in_the_same_folder_is_refused(started: Shell) -> None:
     code, stdout, stderr = started("sandbox", "start", "--detach", "--dir", "box")
-    assert code != 0
-    assert stdout == ""
+    assert (code, stdout) == (1, "")
     assert "running in" in stderr
+    assert f"hint: mcpy sandbox status --dir {started.home / 'box'}" in stderr
 
 
 def test_stopping_what_does_not_run_is_said(shell: Shell) -> None:

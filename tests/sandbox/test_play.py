@@ -21,7 +21,8 @@ import pytest
 
 from mcpy.errors import ConfigError, InputError, UnreachableError
 from mcpy.sandbox import certs, daemon
-from mcpy.sandbox.home import Home, Lock, State, read_environment
+from mcpy.sandbox.home import Home, State, read_environment
+from mcpy.sandbox.lock import Lock
 from mcpy.sandbox.play import Sandbox
 from mcpy.sandbox.s3_service import S3Service
 

@@ -112,7 +112,7 @@ def test_the_sandbox_answers_what_was_recorded(server: str, tmp_path: Path) -> N
         seen = (answer.status, shown(answer.headers, wanted), same(answer.text))
         expected = (record["status"], shown(wanted, wanted), same(record["answer"]))
         if record["method"] == "HEAD":
-            seen, expected = seen[:2], expected[:2]
+            seen, expected = (*seen[:2], ""), (*expected[:2], "")
         if seen != expected:
             wrong.append(f"{record['name']}: {seen} is not {expected}")
     replay.server.close()
