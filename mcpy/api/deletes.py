@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from mcpy.api.s3 import S3
 
 MAX_KEYS = 1000
-# XML 1.0 cannot hold these, whatever their escape
-_UNWRITABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+# XML 1.0 cannot hold these, whatever their escape; a carriage return it reads as another name
+_UNWRITABLE = re.compile(r"[\x00-\x08\x0b-\x1f\ufffe\uffff]")
 
 
 def delete_objects(

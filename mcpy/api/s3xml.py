@@ -12,7 +12,7 @@ from mcpy.errors import ProtocolError, S3Error, UnsupportedError
 from mcpy.models import BucketEncryption, ObjectEncryption
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 _SSE = "X-Amz-Server-Side-Encryption"
@@ -167,31 +167,49 @@ def _sub(parent: ET.Element, tag: str) -> ET.Element:
 def objects_page(body: bytes, where: str) -> Page:
     """Read ListBucketResult (version 2)."""
     root = parse(body, root="ListBucketResult", where=where)
-    entries = [_object(e) for e in root if local_name(e) == "Contents"]
-    entries += _prefixes(root)
+    name = _names(root)
+    entries = [_object(e, name) for e in root if local_name(e) == "Contents"]
+    entries += _prefixes(root, name)
     token = text(root, "NextContinuationToken")
-    more = text(root, "IsTruncated") == "true" and token
-    return Page(entries, {"continuation-token": token} if more else {})
+    return Page(entries, _next(root, {"continuation-token": token}, where))
 
 
 def versions_page(body: bytes, where: str) -> Page:
     """Read ListVersionsResult: versions and delete markers in the server's order."""
     root = parse(body, root="ListVersionsResult", where=where)
-    entries = [_object(e) for e in root if local_name(e) in {"Version", "DeleteMarker"}]
-    entries += _prefixes(root)
-    if text(root, "IsTruncated") != "true":
-        return Page(entries, {})
+    name = _names(root)
+    entries = [_object(e, name) for e in root if local_name(e) in {"Version", "DeleteMarker"}]
+    entries += _prefixes(root, name)
     markers = {
-        "key-marker": unquote_plus(text(root, "NextKeyMarker")),
+        "key-marker": name(text(root, "NextKeyMarker")),
         "version-id-marker": text(root, "NextVersionIdMarker"),
     }
-    return Page(entries, {name: value for name, value in markers.items() if value})
+    return Page(entries, _next(root, markers, where))
 
 
-def _object(element: ET.Element) -> Entry:
+def _names(root: ET.Element) -> Callable[[str], str]:
+    """Return how to read the names in a listing: not every server encodes them when asked to."""
+    return unquote_plus if text(root, "EncodingType").lower() == "url" else str
+
+
+def _next(root: ET.Element, markers: dict[str, str], where: str) -> dict[str, str]:
+    """Return where the next page begins, empty after the last.
+
+    Raises:
+        ProtocolError: there is one, and the server does not say where it begins.
+    """
+    if text(root, "IsTruncated") != "true":
+        return {}
+    given = {name: value for name, value in markers.items() if value}
+    if not given:
+        raise ProtocolError(f"a listing of {where} is truncated and does not say where to go on")
+    return given
+
+
+def _object(element: ET.Element, name: Callable[[str], str]) -> Entry:
     size = text(element, "Size")
     return Entry(
-        key=unquote_plus(text(element, "Key")),
+        key=name(text(element, "Key")),
         size=int(size) if size.isdigit() else 0,
         etag=text(element, "ETag").strip('"'),
         last_modified=text(element, "LastModified"),
@@ -215,32 +233,31 @@ def _encryption(metadata: ET.Element | None) -> ObjectEncryption | None:
     )
 
 
-def _prefixes(root: ET.Element) -> Iterator[Entry]:
+def _prefixes(root: ET.Element, name: Callable[[str], str]) -> Iterator[Entry]:
     for element in root:
         if local_name(element) == "CommonPrefixes":
-            yield Entry(key=unquote_plus(text(element, "Prefix")), is_prefix=True)
+            yield Entry(key=name(text(element, "Prefix")), is_prefix=True)
 
 
 def uploads_page(body: bytes, where: str) -> Page:
     """Read ListMultipartUploadsResult; an entry's ``version_id`` is the upload's name."""
     root = parse(body, root="ListMultipartUploadsResult", where=where)
+    name = _names(root)
     entries = [
         Entry(
-            key=unquote_plus(text(element, "Key")),
+            key=name(text(element, "Key")),
             last_modified=text(element, "Initiated"),
             version_id=text(element, "UploadId"),
         )
         for element in root
         if local_name(element) == "Upload"
     ]
-    entries += _prefixes(root)
-    if text(root, "IsTruncated") != "true":
-        return Page(entries, {})
+    entries += _prefixes(root, name)
     markers = {
-        "key-marker": unquote_plus(text(root, "NextKeyMarker")),
+        "key-marker": name(text(root, "NextKeyMarker")),
         "upload-id-marker": text(root, "NextUploadIdMarker"),
     }
-    return Page(entries, {name: value for name, value in markers.items() if value})
+    return Page(entries, _next(root, markers, where))
 
 
 def deletions(root: ET.Element) -> dict[tuple[str, str], Deletion | S3Error]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from mcpy.api import s3xml
 from mcpy.errors import ProtocolError, UnsupportedError
 from mcpy.models import BucketEncryption
 from tests.recordings import minio
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def test_a_listing_with_metadata_tells_how_each_object_is_encrypted() -> None:
@@ -55,7 +60,8 @@ def test_versions_and_delete_markers_are_told_apart() -> None:
 
 def test_a_page_of_versions_tells_where_the_next_begins() -> None:
     body = (
-        b"<ListVersionsResult><IsTruncated>true</IsTruncated><NextKeyMarker>a+b</NextKeyMarker>"
+        b"<ListVersionsResult><EncodingType>url</EncodingType><IsTruncated>true</IsTruncated>"
+        b"<NextKeyMarker>a+b</NextKeyMarker>"
         b"<NextVersionIdMarker>v1</NextVersionIdMarker></ListVersionsResult>"
     )
     page = s3xml.versions_page(body, "here")
@@ -111,3 +117,40 @@ def test_a_changed_configuration_keeps_what_it_does_not_know() -> None:
 def test_another_document_is_no_listing(body: bytes) -> None:
     with pytest.raises(ProtocolError, match="here answered"):
         s3xml.objects_page(body, "here")
+
+
+@pytest.mark.parametrize(
+    ("root", "read"),
+    [
+        ("ListBucketResult", s3xml.objects_page),
+        ("ListVersionsResult", s3xml.versions_page),
+        ("ListMultipartUploadsResult", s3xml.uploads_page),
+    ],
+)
+def test_a_page_that_is_not_the_last_says_where_the_next_begins(
+    root: str, read: Callable[[bytes, str], s3xml.Page]
+) -> None:
+    # as one answers that knows only the first version of listings
+    more = "<IsTruncated>true</IsTruncated><Marker/><NextMarker>k</NextMarker>"
+    with pytest.raises(ProtocolError, match="of here is truncated and does not say where"):
+        read(f"<{root}>{more}</{root}>".encode(), "here")
+
+
+@pytest.mark.parametrize(("encoding", "key"), [("url", "a bA"), ("", "a+b%41")])
+def test_names_are_decoded_where_the_server_says_it_encoded_them(encoding: str, key: str) -> None:
+    named = f"<EncodingType>{encoding}</EncodingType>"
+    entry = "<Key>a+b%41</Key><VersionId>v</VersionId><UploadId>v</UploadId>"
+    more = (
+        "<CommonPrefixes><Prefix>a+b%41</Prefix></CommonPrefixes><IsTruncated>true</IsTruncated>"
+        "<NextKeyMarker>a+b%41</NextKeyMarker>"
+    )
+    versions = f"<ListVersionsResult>{named}<Version>{entry}</Version>{more}</ListVersionsResult>"
+    page = s3xml.versions_page(versions.encode(), "here")
+    assert [found.key for found in page.entries] == [key, key]
+    assert page.markers == {"key-marker": key}
+    uploads = versions.replace("ListVersions", "ListMultipartUploads").replace(
+        "Version>", "Upload>"
+    )
+    page = s3xml.uploads_page(uploads.encode(), "here")
+    assert [found.key for found in page.entries] == [key, key]
+    assert page.markers == {"key-marker": key}

@@ -63,7 +63,9 @@ def test_a_server_that_repeats_a_page_is_not_read_for_ever(mcpy: Mcpy, server: S
 
 
 def test_keys_are_decoded_and_control_characters_are_shown(mcpy: Mcpy, server: Server) -> None:
-    server.replies = [xml(200, PAGE.format("a+b%1B%5B31m%0Ac", ""))]
+    server.replies = [
+        xml(200, PAGE.format("a+b%1B%5B31m%0Ac", "<EncodingType>url</EncodingType>"))
+    ]
     result = mcpy("ls", "play/mix")
     assert result.stdout.endswith(" a b\\x1b[31m\nc\n") or result.stdout.endswith("\\nc\n")
     assert "\x1b" not in result.stdout

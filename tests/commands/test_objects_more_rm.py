@@ -31,12 +31,15 @@ VERSIONS = xml(
 )
 
 
-def listing(*keys: str, date: str = "2026-11-23T12:00:00.000Z") -> httpx.Response:
+def listing(
+    *keys: str, date: str = "2026-11-23T12:00:00.000Z", encoding: str = "url"
+) -> httpx.Response:
     entries = "".join(
         f"<Contents><Key>{key}</Key><Size>5</Size><LastModified>{date}</LastModified></Contents>"
         for key in keys
     )
-    return xml(200, f"<ListBucketResult>{entries}</ListBucketResult>")
+    named = f"<EncodingType>{encoding}</EncodingType>" if encoding else ""
+    return xml(200, f"<ListBucketResult>{named}{entries}</ListBucketResult>")
 
 
 def deleted(*keys: str, **refused: str) -> httpx.Response:
@@ -78,10 +81,20 @@ def test_what_the_server_does_not_mention_is_not_taken_for_gone(
     assert "the server did not say what became of `b`" in result.stderr
 
 
-def test_a_name_that_xml_cannot_hold_goes_by_itself(mcpy: Mcpy, server: Server) -> None:
-    server.replies = [listing("a", "b%01c"), deleted("a"), ok()]
+@pytest.mark.parametrize("character", ["%01", "%0D"])
+def test_a_name_that_xml_cannot_hold_goes_by_itself(
+    mcpy: Mcpy, server: Server, character: str
+) -> None:
+    server.replies = [listing("a", f"b{character}c"), deleted("a"), ok()]
     assert mcpy("rm", "-r", "--force", "play/enc-1").exit_code == 0
-    assert server.calls[1:] == ["POST /enc-1?delete=", "DELETE /enc-1/b%01c"]
+    assert server.calls[1:] == ["POST /enc-1?delete=", f"DELETE /enc-1/b{character}c"]
+    assert b"<Key>b" not in server.requests[1].content
+
+
+def test_names_a_server_did_not_encode_are_taken_as_they_are(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [listing("a+b%41", encoding=""), deleted("a+b%41")]
+    assert mcpy("rm", "-r", "--force", "play/enc-1").exit_code == 0
+    assert b"<Key>a+b%41</Key>" in server.requests[1].content
 
 
 def test_more_than_a_thousand_go_in_batches(mcpy: Mcpy, server: Server) -> None:
