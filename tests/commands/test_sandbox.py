@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from mcpy.models import Alias
 from mcpy.sandbox.play import Sandbox
 
 if TYPE_CHECKING:
@@ -137,6 +139,105 @@ class TestInTheBackground:
         assert "--alias NAME" in result.stderr
         assert "(no alias)" in result.stdout
         assert mcpy.store.get("play").url == "http://s3.test:9000"
+
+    def test_an_alias_of_a_server_on_this_machine_stays_too(self, mcpy: Mcpy, folder: str) -> None:
+        theirs = Alias("play", "http://127.0.0.1:9000", "admin", "throw-away")
+        mcpy.store.put(theirs)
+        result = mcpy("--json", "sandbox", "start", "--detach", "--dir", folder)
+        assert result.exit_code == 0
+        assert "the alias `play` is 127.0.0.1:9000, and stays so" in result.stderr
+        assert result.objects[0]["alias"] == ""
+        assert mcpy.store.get("play").secret_key == "throw-away"
+
+    def test_mc_s_public_sandbox_that_is_gone_makes_room(self, mcpy: Mcpy, folder: str) -> None:
+        mcpy.store.put(Alias("play", "https://play.min.io", "Q", "throw-away"))
+        result = mcpy("--json", "sandbox", "start", "--detach", "--dir", folder)
+        assert (result.exit_code, result.stderr) == (0, "")
+        assert mcpy.store.get("play").url == result.objects[0]["s3"]
+
+    def test_an_alias_of_the_environment_is_said_to_hide_it(self, mcpy: Mcpy, folder: str) -> None:
+        env = {"MC_HOST_play": "http://a:throw-away@h.test:9000"}
+        result = mcpy("sandbox", "start", "--detach", "--dir", folder, env=env)
+        assert result.exit_code == 0
+        assert "the alias `play` is set by MC_HOST_play, and stays so" in result.stderr
+
+    def test_it_keeps_the_alias_it_was_given(self, mcpy: Mcpy, folder: str) -> None:
+        begun = mcpy("sandbox", "start", "-d", "--dir", folder, "--alias", "mine")
+        assert begun.exit_code == 0
+        assert "warning" not in begun.stderr
+        assert "(alias mine)" in mcpy("sandbox", "status", "--dir", folder).stdout
+        assert mcpy("sandbox", "stop", "--dir", folder).exit_code == 0
+        assert "mine" in {alias.name for alias in mcpy.store.all()}
+        assert "(alias mine)" in mcpy("sandbox", "start", "-d", "--dir", folder).stdout
+        assert mcpy("ls", "mine").exit_code == 0
+        assert mcpy.store.get("play").url == "http://s3.test:9000"
+
+    def test_a_name_no_alias_can_have_is_refused(self, mcpy: Mcpy, folder: str) -> None:
+        result = mcpy("sandbox", "start", "-d", "--dir", folder, "--alias", "9")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "`9` is not an alias name" in result.stderr
+        assert not Path(folder).exists()
+
+    def test_a_sandbox_that_runs_keeps_its_alias(
+        self, mcpy: Mcpy, folder: str, tmp_path: Path
+    ) -> None:
+        mcpy.store.remove("play")
+        mcpy("sandbox", "start", "-d", "--dir", folder)
+        first, second = mcpy.store.get("play").url, str(tmp_path / "second")
+        result = mcpy("sandbox", "start", "-d", "--dir", second)
+        assert mcpy("sandbox", "stop", "--dir", second).exit_code == 0
+        assert f"is the sandbox running in {folder}, and stays so" in result.stderr
+        assert mcpy.store.get("play").url == first
+        # and one that does not run lets it go
+        assert mcpy("sandbox", "stop", "--dir", folder).exit_code == 0
+        result = mcpy("sandbox", "start", "-d", "--dir", second)
+        assert mcpy("sandbox", "stop", "--dir", second).exit_code == 0
+        assert "(alias play)" in result.stdout
+
+    def test_the_alias_of_a_sandbox_that_was_removed_is_free(
+        self, mcpy: Mcpy, folder: str
+    ) -> None:
+        mcpy.store.remove("play")
+        mcpy("sandbox", "start", "-d", "--dir", folder)
+        mcpy("sandbox", "stop", "--dir", folder)
+        shutil.rmtree(folder)
+        result = mcpy("sandbox", "start", "-d", "--dir", folder + "2")
+        assert mcpy("sandbox", "stop", "--dir", folder + "2").exit_code == 0
+        assert "(alias play)" in result.stdout
+
+    def test_a_port_that_is_taken_is_the_error_and_leaves_no_folder(
+        self, mcpy: Mcpy, folder: str
+    ) -> None:
+        with Sandbox() as other:
+            address = other.s3_url.removeprefix("http://")
+            result = mcpy("sandbox", "start", "-d", "--dir", folder, "--s3", address)
+        assert (result.exit_code, result.stdout) == (6, "")
+        assert result.stderr.startswith("mcpy: error: cannot listen on port")
+        assert not Path(folder).exists()
+
+    def test_a_folder_of_something_else_is_refused(self, mcpy: Mcpy, folder: str) -> None:
+        Path(folder).mkdir()
+        Path(folder, "minio.env").write_text("MINIO_ROOT_USER=admin\n")
+        for detach in (["--detach"], []):
+            assert mcpy("sandbox", "start", *detach, "--dir", folder) == (
+                1,
+                "",
+                f"mcpy: error: {folder} is not empty and not a sandbox's: it was left as it is\n"
+                "mcpy: hint: mcpy sandbox start --dir AN_EMPTY_FOLDER\n",
+            )
+        assert [path.name for path in Path(folder).iterdir()] == ["minio.env"]
+
+    @pytest.mark.parametrize("detach", [["--detach"], []])
+    def test_a_folder_that_cannot_be_made_is_one_line(
+        self, mcpy: Mcpy, tmp_path: Path, detach: list[str]
+    ) -> None:
+        (tmp_path / "file").write_text("x")
+        place = tmp_path / "file" / "box"
+        assert mcpy("sandbox", "start", *detach, "--dir", str(place)) == (
+            1,
+            "",
+            f"mcpy: error: cannot use {place} for a sandbox: Not a directory\n",
+        )
 
     def test_stop_says_that_it_stopped(self, mcpy: Mcpy, folder: str) -> None:
         assert mcpy("sandbox", "start", "--detach", "--dir", folder).exit_code == 0
