@@ -64,4 +64,4 @@ def kes_error(status: int, message: str) -> httpx.Response:
 def ok(**headers: str) -> httpx.Response:
     """Return a 200 without a body; underscores of header names become hyphens."""
     names = {name.replace("_", "-"): value for name, value in headers.items()}
-    return httpx.Response(200, headers=names)
+    return httpx.Response(200, headers={"content-length": "0", **names})

@@ -98,7 +98,7 @@ class S3(S3Buckets):
             repeatable=False,
             transfer=True,
         )
-        return info_of(key, self.send(call).headers)
+        return info_of(key, self.send(call).headers, sized=False)
 
     @contextmanager
     def get_object(

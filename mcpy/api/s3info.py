@@ -110,14 +110,16 @@ def version_query(version_id: str) -> list[tuple[str, str]]:
     return [("versionId", version_id)] if version_id else []
 
 
-def info_of(key: str, headers: Mapping[str, str]) -> ObjectInfo:
+def info_of(key: str, headers: Mapping[str, str], *, sized: bool = True) -> ObjectInfo:
     """Read what the headers of an answer say of ``key``.
 
+    An answer to PUT is not ``sized``: its length is its own.
+
     Raises:
-        ProtocolError: a length or a date is malformed.
+        ProtocolError: a length or a date is malformed, or there is no length.
     """
     try:
-        size = int(_whole_size(headers))
+        size = int(_whole_size(headers)) if sized else 0
         moment = (
             parsedate_to_datetime(headers["last-modified"]) if "last-modified" in headers else None
         )
@@ -138,7 +140,12 @@ def info_of(key: str, headers: Mapping[str, str]) -> ObjectInfo:
 
 def _whole_size(headers: Mapping[str, str]) -> str:
     _, slash, total = headers.get("content-range", "").rpartition("/")
-    return total if slash else headers.get("content-length", "0")
+    if slash:
+        return total
+    if "content-length" not in headers:
+        # zero would make an empty file of an object that came in chunks
+        raise ProtocolError("an answer without Content-Length does not tell an object's size")
+    return headers["content-length"]
 
 
 def _checksums(headers: Mapping[str, str]) -> dict[str, str]:

@@ -181,10 +181,9 @@ def _bucket_alone(client: S3, target: Target) -> FolderStat:
 
 
 def _head(client: S3, target: Target, version_id: str, rules: EncRules) -> ObjectInfo:
-    from mcpy.api.s3info import ASK_CHECKSUM, customer_headers
+    from mcpy.fleet.transfer import Place
 
-    headers = {**ASK_CHECKSUM, **customer_headers(rules.key(target))}
-    return client.head_object(target.bucket, target.key, version_id=version_id, headers=headers)
+    return Place(client, target, version_id, rules.key(target)).head(checksums=True)
 
 
 def _is_folder(client: S3, target: Target) -> bool:

@@ -267,3 +267,44 @@ def test_quiet_shows_no_progress_even_on_a_terminal(
 ) -> None:
     server.replies = [ok(), stored()]
     assert mcpy("cp", "-q", str(file), "play/enc-1/o", stderr=Terminal()) == (0, "", "")
+
+
+@pytest.mark.parametrize("goal", ["o", "-"])
+def test_an_object_whose_size_nobody_tells_is_not_taken_for_empty(
+    mcpy: Mcpy, server: Server, tmp_path: Path, goal: str
+) -> None:
+    chunked = {"transfer-encoding": "chunked", "etag": f'"{MD5}"'}
+    server.replies = [httpx.Response(200, headers=chunked, stream=httpx.ByteStream(TEXT))]
+    target = goal if goal == "-" else str(tmp_path / goal)
+    result = mcpy("cp", "play/enc-1/o", target)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "does not tell an object's size" in result.stderr
+    assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "form", "taken"),
+    [
+        ("--enc-s3", "PREFIX", "`FILE`"),
+        ("--enc-kms", "PREFIX=KEY", "`FILE`"),
+        ("--enc-c", "PREFIX=KEY", "the path behind it"),
+    ],
+)
+def test_an_option_that_took_the_source_says_so(
+    mcpy: Mcpy, option: str, form: str, taken: str
+) -> None:
+    assert mcpy("cp", option, "FILE", "play/enc-1/FILE") == (
+        2,
+        "",
+        f"mcpy: error: {option} takes a PREFIX: it took {taken}, and cp has one path left\n"
+        f"mcpy: hint: mcpy cp {option} {form} SOURCE... TARGET\n",
+    )
+
+
+def test_two_files_are_answered_with_what_an_object_looks_like(mcpy: Mcpy) -> None:
+    assert mcpy("cp", "one", "two") == (
+        2,
+        "",
+        "mcpy: error: no alias is named: both ends are files on this machine\n"
+        "mcpy: hint: mcpy cp SOURCE... ALIAS/BUCKET/OBJECT\n",
+    )

@@ -162,7 +162,7 @@ def test_cat_of_a_bucket_is_a_usage_error(mcpy: Mcpy) -> None:
 
 
 def test_a_key_with_dot_segments_goes_out_as_it_is(mcpy: Mcpy, server: Server) -> None:
-    server.replies = [httpx.Response(200, content=b"")]
+    server.replies = [ok()]
     assert mcpy("cat", "play/mix/a/../b c").exit_code == 0
     assert server.calls == ["GET /mix/a/../b%20c"]
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from tests.running import Terminal
+from mcpy.models import Alias
+from tests.running import ACCESS_KEY, SECRET_KEY, Terminal
 from tests.stub import ok, s3_error, xml
 
 if TYPE_CHECKING:
@@ -95,6 +96,29 @@ def test_a_key_file_that_is_missing_or_too_short_is_named(
     assert "does not hold an SSE-C key of 32 bytes" in short.stderr
     assert "too-short-a-key" not in short.stderr
     assert "the environment has no NONE" in unset.stderr
+
+
+@pytest.mark.parametrize(
+    "host", ["s3.test", "localhost.evil.example", "127.evil.example", "127.0.0.1.evil.example"]
+)
+def test_no_command_sends_an_sse_c_key_over_plain_http_to_another_host(
+    mcpy: Mcpy, server: Server, host: str
+) -> None:
+    mcpy.store.put(Alias("far", f"http://{host}:9000", ACCESS_KEY, SECRET_KEY))
+    for line in (["stat"], ["stat", "-r"], ["cat"]):
+        server.afterwards = listing("o")
+        result = mcpy(*line, "--enc-c", f"far/enc-1={RAW}", "far/enc-1/o")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "not sent over plain http to `far`" in result.stderr
+    assert not [call for call in server.calls if "list-type" not in call]
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "[::1]"])
+def test_an_sse_c_key_may_go_to_this_machine(mcpy: Mcpy, server: Server, host: str) -> None:
+    mcpy.store.put(Alias("near", f"http://{host}:9000", ACCESS_KEY, SECRET_KEY))
+    server.replies = [ok()]
+    assert mcpy("stat", "--enc-c", f"near/enc-1={RAW}", "near/enc-1/o").exit_code == 0
+    assert server.requests[0].headers["x-amz-server-side-encryption-customer-algorithm"]
 
 
 def test_an_sse_c_key_is_not_sent_in_the_clear(mcpy: Mcpy, server: Server, hello: Path) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
 
 from mcpy.api.s3info import ASK_CHECKSUM, customer_headers, sse_headers
 from mcpy.errors import InputError, IntegrityError, NotFoundError, S3Error, UnreachableError
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     from mcpy.models import CustomerKey, ObjectEncryption, Target
 
 CHUNK_BYTES = 1024 * 1024
-_LOOPBACK = ("http://127.", "http://localhost", "http://[::1]")
 _PASSING = {408, 429, 500, 502, 503, 504}
 _REFUSED_UNDONE = {429, 503}
 R = TypeVar("R")
@@ -39,9 +40,9 @@ class Place:
         """Bucket and key."""
         return self.target.bucket, self.target.key
 
-    def head(self) -> ObjectInfo:
-        """Return what the server says of the object."""
-        headers = self._key_headers()
+    def head(self, *, checksums: bool = False) -> ObjectInfo:
+        """Return what the server says of the object, and with ``checksums`` of its bytes."""
+        headers = {**(ASK_CHECKSUM if checksums else {}), **self._key_headers()}
         return self.s3.head_object(*self.at, version_id=self.version_id, headers=headers)
 
     @contextmanager
@@ -125,12 +126,21 @@ def require_private(s3: S3, target: Target) -> None:
     Raises:
         InputError: the alias is plain http on another machine.
     """
-    url = s3.http.base_url
-    if url.startswith("http:") and not url.startswith(_LOOPBACK):
+    parts = urlsplit(s3.http.base_url)
+    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
         raise InputError(
             f"an SSE-C key is not sent over plain http to `{target.alias}`",
             hint="set the alias to an https URL",
         )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:  # a name, which may begin like an address
+        return False
 
 
 def request_headers(place: Place, encryption: ObjectEncryption | None) -> dict[str, str]:
