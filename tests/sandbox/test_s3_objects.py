@@ -444,3 +444,27 @@ def test_a_policy_can_let_everybody_list_and_write(s3: Server) -> None:
     assert anonymous(s3, "GET", "/bkt", "prefix=out") == 403
     assert anonymous(s3, "GET", "/bkt", "policy=&prefix=in") == 403
     assert s3("GET", "/bkt/in1").body == b"x"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/minio/x", 404, "NoSuchBucket"),
+        ("GET", "/minio/", 404, "NoSuchBucket"),
+        ("GET", "/minio", 403, "AllAccessDisabled"),
+        ("PUT", "/minio/x", 403, "AllAccessDisabled"),
+        ("DELETE", "/minio/x", 403, "AllAccessDisabled"),
+        ("GET", "/.minio.sys/x", 403, "AllAccessDisabled"),
+    ],
+)
+def test_names_the_server_keeps_for_itself_are_answered_as_measured(
+    s3: Server, method: str, path: str, status: int, code: str
+) -> None:
+    answer = s3(method, path)
+    assert (answer.status, answer.code) == (status, code)
+
+
+def test_a_form_for_an_object_is_not_allowed(s3: Server) -> None:
+    headers = {"content-type": "multipart/form-data; boundary=XX"}
+    answer = s3("POST", "/bkt/k", headers=headers, body="--XX--\r\n")
+    assert (answer.status, answer.code) == (405, "MethodNotAllowed")

@@ -132,7 +132,9 @@ def _check(request: Request, bucket: str) -> None:
     values = (value for name, value in request.query if name != "delimiter")
     if names.has_bad_component(request.path) or any(map(names.has_bad_component, values)):
         raise _unrouted("XMinioInvalidResourceName")
-    if bucket in names.RESERVED:
+    # the real server has more to be read below /minio/, and looks for a bucket at last
+    read = request.method == "GET" and request.path.startswith("/minio/")
+    if bucket in names.RESERVED and not read:
         raise S3Problem.of("AllAccessDisabled")
     if bucket and not names.valid_bucket(bucket):
         raise S3Problem.of("InvalidBucketName")

@@ -17,6 +17,7 @@ from mcpy.sandbox.s3 import (
     listing,
     multipart,
     objects,
+    postpolicy,
     reading,
     settings,
     uploads,
@@ -168,5 +169,6 @@ def find_handler(request: Request, bucket: str, key: str) -> Handler:
     for route in table.get(request.method, ()):
         if route.fits(request, params):
             return route.handler
-    problem = S3Problem.of("UnsupportedCall", method=request.method, path=request.path)
-    raise problem
+    if postpolicy.is_form(request):
+        raise S3Problem.of("MethodNotAllowed")
+    raise S3Problem.of("UnsupportedCall", method=request.method, path=request.path)
