@@ -1,4 +1,4 @@
-"""The alias store: ``config.toml``, the ``MC_HOST_*`` environment, and mc's ``config.json``.
+"""The alias store: ``config.toml`` and the ``MC_HOST_*`` environment.
 
 Rules: the file is 0600 and its folder 0700 from the first byte; it is replaced atomically, under a
 lock, so parallel writers lose nothing; tables and keys that mcpy does not know are kept.
@@ -6,7 +6,6 @@ lock, so parallel writers lose nothing; tables and keys that mcpy does not know 
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import tempfile
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from mcpy.errors import ConfigError, InputError, NoAliasError
-from mcpy.models import Alias, KesProfile, check_alias_name
+from mcpy.models import Alias, KesProfile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,6 +27,7 @@ FILE_NAME = "config.toml"
 LOCK_TIMEOUT_S = 10
 HOST_PREFIXES = ("MCPY_HOST_", "MC_HOST_")
 _HOST = re.compile(r"(https?)://(?:(.*)@)?([^@/?#]+)/?", re.IGNORECASE)
+_HOST_NAME = re.compile(r"(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?")
 _FIELDS = ("url", "access_key", "secret_key", "session_token", "path", "api", "region", "ca")
 _KES_FIELDS = ("server", "client_cert", "client_key", "api_key", "ca")
 
@@ -47,7 +47,8 @@ def check_url(url: str) -> str:
     """
     try:
         parts = urlsplit(url)
-        valid = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+        valid = parts.scheme in {"http", "https"} and parts.port != 0
+        valid = valid and _is_host(parts.hostname or "")
     except ValueError:
         valid, parts = False, urlsplit("")
     if not valid or parts.path not in {"", "/"} or parts.query or parts.fragment:
@@ -55,6 +56,15 @@ def check_url(url: str) -> str:
     if "@" in parts.netloc:
         raise InputError("the URL must not hold credentials: they have arguments of their own")
     return f"{parts.scheme}://{parts.netloc}"
+
+
+def _is_host(name: str) -> bool:
+    """Whether a name server or a socket could know ``name``; may raise ValueError for "no"."""
+    if not name.isascii():
+        import idna  # what httpx turns the name into ASCII with
+
+        name = idna.encode(name).decode()
+    return bool(_HOST_NAME.fullmatch(name)) or ":" in name  # an IPv6 address was in brackets
 
 
 def parse_host(name: str, value: str, *, variable: str) -> Alias:
@@ -76,14 +86,26 @@ def parse_host(name: str, value: str, *, variable: str) -> Alias:
     if variable.startswith("MCPY_"):
         fields = [unquote(part) for part in fields]
     access, secret, token = (*fields, "", "", "")[:3]
+    if credentials is not None and not (access and secret):
+        raise ConfigError(
+            f"{variable} holds an empty access key or secret key: is a variable unset?",
+            hint=f"{scheme.lower()}://HOST in {variable} for no credentials",
+        )
     return Alias(
         name=name,
-        url=check_url(f"{scheme.lower()}://{host}"),
+        url=_checked(f"{scheme.lower()}://{host}", variable),
         access_key=access,
         secret_key=secret,
         session_token=token,
         source=variable,
     )
+
+
+def _checked(url: str, source: str) -> str:
+    try:
+        return check_url(url)
+    except InputError as e:
+        raise ConfigError(f"{source}: {e}") from e
 
 
 @dataclass(frozen=True)
@@ -124,10 +146,12 @@ class AliasStore:
         return [found[name] for name in sorted(found)]
 
     def put(self, alias: Alias) -> None:
-        """Write one alias; an alias that is there keeps the keys mcpy does not know."""
+        """Write one alias; one that is there keeps its KES, and the keys mcpy does not know."""
         with self._writing() as document:
             aliases = document["aliases"] = self._aliases(document)
             table = aliases.setdefault(alias.name, {})
+            if table.get("url") != alias.url:
+                table.pop("kes", None)  # it belongs to the server that had the name before
             table.update({key: getattr(alias, key) for key in _FIELDS})
             if alias.kes:
                 known = table.get("kes")
@@ -240,10 +264,7 @@ def _alias(name: str, table: Mapping[str, Any], source: str) -> Alias:
     if not table.get("url"):
         raise ConfigError(f"{source}: aliases.{name} has no url")
     fields = {key: table[key] for key in _FIELDS if key in table}
-    try:
-        fields["url"] = check_url(fields["url"])
-    except InputError as e:
-        raise ConfigError(f"{source}: aliases.{name}: {e}") from e
+    fields["url"] = _checked(fields["url"], f"{source}: aliases.{name}")
     return Alias(name=name, kes=_kes_profile(table), source=source, **fields)
 
 
@@ -257,44 +278,3 @@ def _kes_profile(table: Mapping[str, Any]) -> KesProfile | None:
 def _drop_empty(table: dict[str, Any]) -> None:
     for key in [key for key, value in table.items() if value == ""]:
         del table[key]
-
-
-def read_mc_config(path: Path) -> list[Alias]:
-    """Return the aliases of an mc ``config.json``.
-
-    Raises:
-        ConfigError: it cannot be read, or is not mc's version 10.
-    """
-    try:
-        document = json.loads(path.read_bytes())
-        aliases = document["aliases"] if document["version"] == "10" else None
-    except OSError as e:
-        raise ConfigError(f"cannot read {path}: {e.strerror}") from e
-    except (ValueError, KeyError, TypeError) as e:
-        raise ConfigError(f"{path} is not a config file of mc") from e
-    if not isinstance(aliases, dict):
-        raise ConfigError(f"{path} is a config file of mc in a version other than 10")
-    return [mc_alias(name, table, source=str(path)) for name, table in sorted(aliases.items())]
-
-
-def mc_alias(name: str, table: object, *, source: str) -> Alias:
-    """Read one alias as mc writes it: ``url, accessKey, secretKey, sessionToken, api, path``.
-
-    Raises:
-        ConfigError: it is not such a table.
-    """
-    if not isinstance(table, dict) or not isinstance(table.get("url"), str):
-        raise ConfigError(f"{source}: `{name}` is not an alias as mc writes it")
-    try:
-        return Alias(
-            name=check_alias_name(name),
-            url=check_url(table["url"]),
-            access_key=str(table.get("accessKey") or ""),
-            secret_key=str(table.get("secretKey") or ""),
-            session_token=str(table.get("sessionToken") or ""),
-            api=str(table.get("api") or "s3v4"),
-            path=str(table.get("path") or "auto"),
-            source=source,
-        )
-    except InputError as e:
-        raise ConfigError(f"{source}: `{name}`: {e}") from e

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mcpy.config import AliasStore, parse_host, read_mc_config
+from mcpy.config import AliasStore, parse_host
 from mcpy.errors import McpyError
+from mcpy.mcconfig import read_mc_config
 from mcpy.models import Alias, KesProfile
 from tests.running import SECRET_KEY
 
@@ -101,7 +102,13 @@ def mc_file(tmp_path: Path, document: object) -> Path:
 def test_every_alias_of_mc_is_imported(mcpy: Mcpy, tmp_path: Path) -> None:
     aliases = {
         "one": {"url": "http://one.test", "accessKey": "ak12", "secretKey": "hush-hush"},
-        "two": {"url": "https://two.test/", "sessionToken": "hush-token", "path": "on"},
+        "two": {
+            "url": "https://two.test/",
+            "accessKey": "ak34",
+            "secretKey": "hush-hush",
+            "sessionToken": "hush-token",
+            "path": "on",
+        },
     }
     mcpy.secrets |= {"hush-hush", "hush-token"}
     file = mc_file(tmp_path, {"version": "10", "aliases": aliases})
@@ -140,3 +147,74 @@ def test_a_config_of_mc_that_is_not_there_is_named(mcpy: Mcpy, tmp_path: Path) -
     result = mcpy("alias", "import", "--from-mc", str(tmp_path / "none.json"))
     assert (result.exit_code, result.stdout) == (1, "")
     assert "none.json: No such file or directory" in result.stderr
+
+
+def test_what_mc_made_by_itself_is_left_out_and_named(mcpy: Mcpy, tmp_path: Path) -> None:
+    aliases = {
+        "gcs": {"url": "https://g.test", "accessKey": "YOUR-ACCESS-KEY-HERE", "secretKey": "YOUR"},
+        "local": {"url": "http://localhost:9000", "accessKey": "", "secretKey": ""},
+        "mine": {"url": "http://m.test", "accessKey": "ak12", "secretKey": "hush-hush"},
+        "public": {"url": "https://play.min.io", "accessKey": "any", "secretKey": "hush-hush"},
+    }
+    mcpy.secrets.add("hush-hush")
+    file = mc_file(tmp_path, {"version": "10", "aliases": aliases})
+    assert mcpy("alias", "import", "--from-mc", str(file)) == (
+        0,
+        "Imported `mine`.\n",
+        "mcpy: warning: `gcs` is left out: its keys are placeholders\n"
+        "mcpy: warning: `local` is left out: it has no credentials\n"
+        "mcpy: warning: `public` is left out: it is the public test server\n",
+    )
+    assert {alias.name for alias in mcpy.store.all()} == {"mine", "play"}
+
+
+OTHERS = {
+    "one": {"url": "http://one.test", "accessKey": "ak12", "secretKey": "hush-hush"},
+    "play": {"url": "http://other.test", "accessKey": "ak12", "secretKey": "hush-hush"},
+}
+
+
+def test_an_alias_of_another_server_is_not_replaced(mcpy: Mcpy, tmp_path: Path) -> None:
+    mcpy.secrets.add("hush-hush")
+    file = mc_file(tmp_path, {"version": "10", "aliases": OTHERS})
+    assert mcpy("alias", "import", "--from-mc", str(file)) == (
+        8,
+        "Imported `one`.\n",
+        "mcpy: error: `play` is http://s3.test:9000 here and http://other.test in mc: "
+        "not replaced\n"
+        "mcpy: hint: mcpy alias import --from-mc --force to replace it\n"
+        "mcpy: error: 1 of 2 failed\n",
+    )
+    assert mcpy.store.get("play").url == "http://s3.test:9000"
+
+
+def test_an_alias_of_another_server_is_replaced_by_force(mcpy: Mcpy, tmp_path: Path) -> None:
+    mcpy.secrets.add("hush-hush")
+    file = mc_file(tmp_path, {"version": "10", "aliases": OTHERS})
+    result = mcpy("alias", "import", "--force", "--from-mc", str(file))
+    assert result == (0, "Imported `one`.\nImported `play`.\n", "")
+    assert mcpy.store.get("play").url == "http://other.test"
+
+
+def test_a_new_server_does_not_get_the_kes_of_the_old(store: AliasStore) -> None:
+    kes = KesProfile("https://kes.test:7373", api_key="kes-key")
+    store.put(Alias("play", "http://s3.test", kes=kes))
+    store.put(Alias("play", "http://s3.test", "ak12", "hush-hush"))
+    assert store.get("play").kes == kes
+    store.put(Alias("play", "http://new.test", "ak12", "hush-hush"))
+    assert store.get("play").kes is None
+
+
+@pytest.mark.parametrize("prefix", ["MC_HOST_", "MCPY_HOST_"])
+@pytest.mark.parametrize("credentials", [":", "", "ak12:", ":hush-hush"])
+def test_unset_variables_in_an_alias_of_the_environment_are_no_anonymous_alias(
+    mcpy: Mcpy, prefix: str, credentials: str
+) -> None:
+    mcpy.secrets.add("hush-hush")
+    assert mcpy("ls", "ci", env={prefix + "ci": f"http://{credentials}@ci.test"}) == (
+        1,
+        "",
+        f"mcpy: error: {prefix}ci holds an empty access key or secret key: "
+        "is a variable unset?\n"
+        f"mcpy: hint: http://HOST in {prefix}ci for no credentials\n",
+    )

@@ -10,7 +10,10 @@ from xml.etree import ElementTree as ET
 from mcpy.errors import ApiError, KesError, S3Error
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mcpy.api.http import Answer
+    from mcpy.models import Alias
 
 
 def s3_refusal(answer: Answer) -> ApiError:
@@ -22,6 +25,37 @@ def s3_refusal(answer: Answer) -> ApiError:
     if not code:
         return S3Error(answer.status, "", _without_document(answer), fields=fields)
     return S3Error(answer.status, code, message, fields=fields)
+
+
+def s3_refusal_of(alias: Alias) -> Callable[[Answer], ApiError]:
+    """Return ``s3_refusal`` for the server of an alias: it can say which secret key is wrong."""
+
+    def refusal(answer: Answer) -> ApiError:
+        error = s3_refusal(answer)
+        wrong = error.api_code == "SignatureDoesNotMatch"
+        return WrongSecretError(error, alias) if wrong else error
+
+    return refusal
+
+
+class WrongSecretError(S3Error):
+    """The server has another secret key for the access key of an alias."""
+
+    def __init__(self, error: ApiError, alias: Alias) -> None:
+        self._alias = alias.name
+        stored = not alias.source.startswith(("MC_HOST_", "MCPY_HOST_"))
+        super().__init__(
+            error.status,
+            error.api_code,
+            error.server_message,
+            fields=error.fields,
+            hint=f"mcpy alias set {alias.name} {alias.url} {alias.access_key}"
+            if stored
+            else f"correct the variable {alias.source}",
+        )
+
+    def _line(self) -> str:
+        return f"{self.api_code}: the secret key of alias `{self._alias}` is wrong"
 
 
 def kes_refusal(answer: Answer) -> ApiError:

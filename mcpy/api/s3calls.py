@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mcpy.api import s3xml
 from mcpy.api.http import Call, HttpClient
-from mcpy.api.refusals import local_name, s3_refusal
+from mcpy.api.refusals import local_name, s3_refusal, s3_refusal_of
 from mcpy.api.s3info import object_path
 from mcpy.api.sigv4 import SigV4Auth, encode_query
 from mcpy.errors import ProtocolError, S3Error
@@ -38,7 +38,7 @@ class S3Calls:
                 region=alias.region or DEFAULT_REGION,
             )
         )
-        self.http = HttpClient(alias.url, options, refusal=s3_refusal, auth=self._auth)
+        self.http = HttpClient(alias.url, options, refusal=s3_refusal_of(alias), auth=self._auth)
 
     def call(
         self,

@@ -111,6 +111,6 @@ def confirm(app: App, question: str, *, yes: bool, hint: str) -> None:
     if yes:
         return
     if not (app.stdin.isatty() and app.out.stderr.isatty()):
-        raise InputError(f"{question} Nobody can be asked here", hint=hint)
+        raise InputError(f"there is no terminal to ask on: {question}", hint=hint)
     if not click.confirm(question, err=True):
         raise Interrupted("nothing was done")

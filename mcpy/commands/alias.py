@@ -11,11 +11,13 @@ import click
 
 from mcpy.cli.app import pass_app
 from mcpy.cli.base import Group
+from mcpy.cli.many import for_each
 from mcpy.cli.output import MASK
 from mcpy.cli.params import ALIAS
 from mcpy.cli.secrets import ask, from_command, from_file, from_variable, read_text
-from mcpy.config import check_url, mc_alias, read_mc_config
-from mcpy.errors import ConfigError, InputError
+from mcpy.config import check_url
+from mcpy.errors import ConfigError, InputError, NoAliasError
+from mcpy.mcconfig import read_mc_alias, read_mc_config, why_of_no_use
 from mcpy.models import Alias, KesProfile
 
 if TYPE_CHECKING:
@@ -165,7 +167,12 @@ def list_(app: App, name: str | None) -> None:
 @pass_app
 def remove(app: App, name: str) -> None:
     """Remove an alias."""
-    app.out.done(Shown(app.store.remove(name), app.settings.show_secrets, "Removed"))
+    try:
+        removed = app.store.remove(name)
+    except NoAliasError as e:
+        e.hint = "mcpy alias list"
+        raise
+    app.out.done(Shown(removed, app.settings.show_secrets, "Removed"))
 
 
 @alias.command("import")
@@ -179,22 +186,45 @@ def remove(app: App, name: str) -> None:
     type=click.Path(path_type=Path),
     help="Import every alias of mc's config.json. [~/.mc/config.json]",
 )
+@click.option("--force", is_flag=True, help="With --from-mc: replace aliases of other servers.")
 @pass_app
-def import_(app: App, name: str | None, file: Path | None, mc_config: Path | None) -> None:
-    """Import one alias from mc's JSON (FILE or stdin), or all of mc's with --from-mc."""
-    if mc_config and name:
-        raise InputError("--from-mc imports every alias, so it takes no ALIAS")
+def import_(
+    app: App, name: str | None, file: Path | None, mc_config: Path | None, *, force: bool
+) -> None:
+    """Import one alias from mc's JSON (FILE or stdin), or all of mc's with --from-mc.
+
+    --from-mc leaves out what mc made by itself, and never replaces an alias of another server.
+    """
     if mc_config:
-        found = read_mc_config(mc_config.expanduser())
+        if name:
+            raise InputError("--from-mc imports every alias, so it takes no ALIAS")
+        found = _useful(app, read_mc_config(mc_config.expanduser()))
     elif name:
         found = [_read_alias(app, name, file)]
     else:
         raise InputError("name the alias to import", hint="mcpy alias import ALIAS FILE")
-    for new in found:
-        app.hide(new)
-        app.store.put(new)
-        stored = replace(new, source=str(app.store.path))
-        app.out.done(Shown(stored, app.settings.show_secrets, "Imported"))
+    taken = {} if name or force else {known.name: known.url for known in app.store.all()}
+    for_each(app, found, lambda new: _import(app, new, taken))
+
+
+def _useful(app: App, aliases: list[Alias]) -> list[Alias]:
+    for found in aliases:
+        if why := why_of_no_use(found):
+            app.out.warn(f"`{found.name}` is left out: {why}")
+    return [found for found in aliases if not why_of_no_use(found)]
+
+
+def _import(app: App, new: Alias, taken: dict[str, str]) -> Shown:
+    """Store one alias; ``taken`` has the URLs of those that are not to be replaced."""
+    app.hide(new)
+    known = taken.get(new.name, new.url)
+    if known != new.url:
+        raise ConfigError(
+            f"`{new.name}` is {known} here and {new.url} in mc: not replaced",
+            hint="mcpy alias import --from-mc --force to replace it",
+        )
+    app.store.put(new)
+    return Shown(replace(new, source=str(app.store.path)), app.settings.show_secrets, "Imported")
 
 
 @alias.command("export")
@@ -267,7 +297,4 @@ def _check(access_key: str, secret_key: str) -> None:
 def _read_alias(app: App, name: str, file: Path | None) -> Alias:
     source = str(file) if file and str(file) != "-" else "stdin"
     text = app.stdin.read() if source == "stdin" else read_text(Path(source))
-    try:
-        return mc_alias(name, json.loads(text), source=source)
-    except ValueError as e:
-        raise ConfigError(f"{source} is not an alias as mc writes it") from e
+    return read_mc_alias(name, text, source=source)

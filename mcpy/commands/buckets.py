@@ -114,7 +114,10 @@ def _make(app: App, target: Target, options: dict[str, Any]) -> BucketMade:
     try:
         client.make_bucket(target.bucket, region=options["region"], with_lock=options["with_lock"])
     except S3Error as e:
-        if not (options["ignore_existing"] and e.api_code == "BucketAlreadyOwnedByYou"):
+        if e.api_code != "BucketAlreadyOwnedByYou":
+            raise
+        if not options["ignore_existing"]:
+            e.hint = f"mcpy mb --ignore-existing {target}"
             raise
         created = False
     if options["with_versioning"]:

@@ -136,6 +136,15 @@ def cp(app: App, /, paths: tuple[str, ...], **options: Any) -> None:  # noqa: AN
     again: an object that is not encrypted as asked is an error. A copy from object to object is
     encrypted as its source is, unless --enc-s3, --enc-kms, --enc-c or --decrypt says otherwise.
     """
+    if len(paths) == 1 and (options["enc_s3"] or options["enc_kms"] or options["enc_c"]):
+        name = next(name for name in ("enc_s3", "enc_kms", "enc_c") if options[name])
+        option = "--" + name.replace("_", "-")
+        # a value of --enc-c may hold a key, and is not repeated
+        taken = "the path behind it" if name == "enc_c" else f"`{options[name][-1]}`"
+        raise InputError(
+            f"{option} takes a PREFIX: it took {taken}, and cp has one path left",
+            hint=f"mcpy cp {option} PREFIX{'' if name == 'enc_s3' else '=KEY'} SOURCE... TARGET",
+        )
     if len(paths) < 2:
         raise InputError("cp needs a source and a target", hint="mcpy cp SOURCE... TARGET")
     *sources, target = (read_end(app, path) for path in paths)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from mcpy.fleet.transfer.walk import Found
 
 
+NO_ALIAS = "no alias is named: both ends are files on this machine"
+
+
 @dataclass(frozen=True)
 class How:
     """The options of one run of ``cp``; ``headers`` are given to every object that is stored."""
@@ -95,7 +98,7 @@ def _is_file(source: End) -> bool:
 
 def _check_single(source: End, target: End) -> None:
     if not isinstance(source.place, Target) and not isinstance(target.place, Target):
-        raise InputError("both ends are files on this machine", hint="cp")
+        raise InputError(NO_ALIAS, hint="mcpy cp SOURCE... ALIAS/BUCKET/OBJECT")
     if isinstance(source.place, Target):
         if not source.place.key or source.folder:
             hint = f"mcpy cp --recursive {source.text} {target.text}"
@@ -111,7 +114,9 @@ def _check_single(source: End, target: End) -> None:
 def _below(app: App, source: End, target: End, how: How) -> Iterator[Job]:
     for end in (source.place, target.place):
         if isinstance(end, Target) and not end.bucket:
-            raise InputError(f"`{end}` names no bucket", hint=f"{end}/BUCKET")
+            hint = f"mcpy cp --recursive {source.text} {target.text}"
+            whole = hint.replace(f" {end}", f" {end}/BUCKET", 1)
+            raise InputError(f"`{end}` names no bucket", hint=whole)
     if how.version_id:
         raise InputError("--version-id names a version of one object")
     for one in _found(app, source, target, how):
@@ -129,7 +134,7 @@ def _found(app: App, source: End, target: End, how: How) -> Iterator[Found]:
     if place is None or not place.is_dir():
         raise ConfigError(f"the folder {source.text} is not there")
     if not isinstance(target.place, Target):
-        raise InputError("both ends are on this machine", hint="cp -r")
+        raise InputError(NO_ALIAS, hint="mcpy cp --recursive SOURCE ALIAS/BUCKET/PREFIX")
     return walk_files(place, contents=source.folder)
 
 
@@ -177,7 +182,7 @@ def _fetch(app: App, job: Job, how: How) -> ObjectInfo:
     from mcpy.fleet.transfer.attributes import restore
 
     if not isinstance(job.source, Target):
-        raise InputError("both ends are files on this machine", hint="cp")
+        raise InputError(NO_ALIAS, hint="mcpy cp SOURCE... ALIAS/BUCKET/OBJECT")
     source, goal = _place(app, job.source, how, job.version_id), job.target
     if not isinstance(goal, Path):
         return _of_source(job.source, lambda: transfer.pour(source, app.out.raw, pace=how.pace))

@@ -126,6 +126,8 @@ def _identity_of(app: App, source: str) -> str:
             app.out.warn(f"{path} is the certificate of an authority: KES takes it from no client")
         return found.identity
     if not source.startswith("kes:v1:") and len(source) != 44:
+        if "." in source or (len(source) < 16 and ":" not in source):
+            raise ConfigError(f"there is no certificate file {source}")
         # not repeated: it may be a mistyped API key
         raise ConfigError("the argument is neither a certificate file nor an API key")
     return kes_identity.identity(private_key_from_api_key(source))

@@ -126,10 +126,11 @@ def rm(
     A new key of the same name does not bring it back.
     """
     client = connect(app, access)
-    listed = ", ".join(names)
+    listed = ", ".join(f"`{name}`" for name in names)
+    what = "What it" if len(names) == 1 else "What they"
     confirm(
         app,
-        f"Delete {listed} for ever? What they encrypted becomes unreadable.",
+        f"Delete {listed} for ever? {what} encrypted becomes unreadable.",
         yes=yes,
         hint=f"mcpy kes key rm --yes {' '.join(names)}",
     )

@@ -121,7 +121,7 @@ class _Play:
             done.stderr.decode(errors="replace"),
         )
         if title:
-            self.app.out.emit(step)
+            self.app.out.done(step)
         if (done.returncode == 0) if expect is None else (done.returncode != expect):
             raise McpyError(f"`mcpy {shlex.join(args)}` ended with exit code {done.returncode}")
         return step
@@ -156,7 +156,7 @@ def quickstart(app: App) -> None:
         finally:
             stopped = _stop(play)
     proof = Proof(**findings, nothing_left=stopped and not Path(name).exists())
-    app.out.emit(proof)
+    app.out.done(proof)
     if not proof.holds:
         raise McpyError("the quickstart did not prove what it should")
 
@@ -208,7 +208,7 @@ def _proof(play: _Play) -> dict[str, bool]:
 def _export(play: _Play, step: Step) -> None:
     variables = json.loads(step.stdout)["env"]
     play.environ.update({str(name): str(value) for name, value in variables.items()})
-    if not play.app.out.json:
+    if not (play.app.out.json or play.app.settings.quiet):
         play.app.out.lines(
             "\n".join(f"$ export {n}={shlex.quote(v)}" for n, v in variables.items())
         )

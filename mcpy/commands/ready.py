@@ -42,13 +42,17 @@ def ready(app: App, alias: str) -> None:
     from mcpy.fleet.restart import answers_s3
 
     admin, s3 = app.admin(alias), app.s3(alias)
+    cause = ""
     with app.out.spinner(f"wait for {alias}") as say:
         while app.deadline.left_s() > 0:
             try:
                 if admin.health() and answers_s3(s3):
                     app.out.done(Ready(alias))
                     return
+                cause = "it answers, and says that it is not ready"
             except UnreachableError as error:
-                say(error.message)
+                cause = error.message
+                say(cause)
             time.sleep(min(_POLL_S, app.deadline.left_s()))
-    raise DeadlineError(f"`{alias}` was not ready within {app.deadline.timeout_s:g} s")
+    why = f": {cause}" if cause else ""
+    raise DeadlineError(f"`{alias}` was not ready within {app.deadline.timeout_s:g} s{why}")

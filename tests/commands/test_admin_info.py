@@ -104,7 +104,8 @@ def test_ready_ends_when_its_time_is_over(mcpy: Mcpy, server: Server) -> None:
     assert mcpy("ready", "play", "--timeout", "300ms") == (
         6,
         "",
-        "mcpy: error: `play` was not ready within 0.3 s\n",
+        "mcpy: error: `play` was not ready within 0.3 s: "
+        "cannot connect to s3.test:9000: refused\n",
     )
 
 

@@ -282,3 +282,25 @@ def test_prompts_are_on_stderr_and_hide_the_secret(
     server.replies = [buckets()]
     assert mcpy(*SET, stdin=Terminal("")).exit_code == 0
     assert stored(mcpy)["new"]["secret_key"] == SECRET_KEY
+
+
+def test_a_wrong_secret_key_is_named_with_its_alias(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [minio("s3-err-bad-secret")]
+    assert mcpy("ls", "play") == (
+        4,
+        "",
+        "mcpy: error: SignatureDoesNotMatch: the secret key of alias `play` is wrong\n"
+        "mcpy: hint: mcpy alias set play http://s3.test:9000 minioadmin\n",
+    )
+
+
+def test_a_wrong_secret_key_of_the_environment_is_named_with_its_variable(
+    mcpy: Mcpy, server: Server
+) -> None:
+    server.replies = [minio("s3-err-bad-secret")]
+    result = mcpy("admin", "info", "ci", env={"MC_HOST_ci": f"http://ak12:{SECRET_KEY}@s3.test"})
+    assert (result.exit_code, result.stdout) == (4, "")
+    assert result.stderr == (
+        "mcpy: error: SignatureDoesNotMatch: the secret key of alias `ci` is wrong\n"
+        "mcpy: hint: correct the variable MC_HOST_ci\n"
+    )

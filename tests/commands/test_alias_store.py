@@ -53,7 +53,11 @@ def test_remove_takes_it_out(mcpy: Mcpy) -> None:
 
 
 def test_remove_of_one_that_is_not_there_is_not_found(mcpy: Mcpy) -> None:
-    assert mcpy("alias", "remove", "ghost").exit_code == 5
+    assert mcpy("alias", "remove", "ghost") == (
+        5,
+        "",
+        "mcpy: error: no alias `ghost`\nmcpy: hint: mcpy alias list\n",
+    )
 
 
 def test_export_prints_what_import_of_mc_reads(mcpy: Mcpy) -> None:

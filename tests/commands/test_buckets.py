@@ -213,10 +213,21 @@ def test_rb_with_force_asks_a_person_first(mcpy: Mcpy) -> None:
     stdin = Terminal("")
     result = mcpy("rb", "--force", "play/enc-1", stdin=stdin, stderr=None)
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "Remove play/enc-1 and all that is in it? Nobody can be asked here" in result.stderr
+    assert (
+        "there is no terminal to ask on: Remove play/enc-1 and all that is in it?" in result.stderr
+    )
 
 
 def test_rb_with_force_and_yes_asks_nobody(mcpy: Mcpy, server: Server) -> None:
     server.replies = [xml(200, "<ListVersionsResult/>"), ok()]
     stdin = Terminal("")
     assert mcpy("rb", "--force", "--yes", "play/enc-1", stdin=stdin).exit_code == 0
+
+
+def test_a_bucket_that_is_there_is_answered_with_the_option_for_it(
+    mcpy: Mcpy, server: Server
+) -> None:
+    server.replies = [s3_error(409, "BucketAlreadyOwnedByYou")]
+    result = mcpy("mb", "play/enc-1")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.endswith("mcpy: hint: mcpy mb --ignore-existing play/enc-1\n")

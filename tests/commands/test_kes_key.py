@@ -199,8 +199,8 @@ def test_rm_asks_before_it_deletes(mcpy: Mcpy) -> None:
     assert mcpy("kes", "key", "rm", "k") == (
         2,
         "",
-        "mcpy: error: Delete k for ever? What they encrypted becomes unreadable. "
-        "Nobody can be asked here\n"
+        "mcpy: error: there is no terminal to ask on: Delete `k` for ever? "
+        "What it encrypted becomes unreadable.\n"
         "mcpy: hint: mcpy kes key rm --yes k\n",
     )
 

@@ -115,3 +115,12 @@ def test_what_is_neither_file_nor_key_is_not_repeated(mcpy: Mcpy) -> None:
     result = mcpy("kes", "identity", "of", mistyped)
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith("mcpy: error: the argument is neither ")
+
+
+def test_a_certificate_file_that_is_not_there_is_named(mcpy: Mcpy) -> None:
+    for name in ("nofile", "certificates/root.cert"):
+        assert mcpy("kes", "identity", "of", name) == (
+            1,
+            "",
+            f"mcpy: error: there is no certificate file {name}\n",
+        )
