@@ -48,7 +48,7 @@ def parse(text: str, where: str) -> Any:  # noqa: ANN401 - a parsed document
     except ImportError as e:
         raise ConfigError(
             f"{where} is not JSON, and reading YAML needs PyYAML",
-            hint="pip install 'mcpy-admin[sandbox]'",
+            hint="pip install PyYAML",
         ) from e
     try:
         return yaml.safe_load(text)
