@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from mcpy.cli.app import App
     from mcpy.sandbox.home import Home, State
 
-_NEEDED = ("cheroot", "OpenSSL", "yaml")
+_NEEDED = {"cheroot": "cheroot", "OpenSSL": "pyOpenSSL", "yaml": "PyYAML"}
+"""Modules, and the packages that bring them: the extra `sandbox`."""
 
 _dir_option = click.option(
     "--dir",
@@ -257,9 +258,9 @@ def _arguments(options: dict[str, Any]) -> list[str]:
 def _check_packages() -> None:
     from importlib.util import find_spec
 
-    missing = [name for name in _NEEDED if find_spec(name) is None]
+    missing = [package for name, package in _NEEDED.items() if find_spec(name) is None]
     if missing:
         raise ConfigError(
-            f"the sandbox needs packages that are not installed ({', '.join(missing)})",
-            hint="pip install '.[sandbox]' where mcpy's source is, or the packages by name",
+            f"the sandbox needs {' and '.join(missing)}, which the extra `sandbox` brings",
+            hint=f"pip install {' '.join(missing)}",
         )

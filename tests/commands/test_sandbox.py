@@ -307,3 +307,16 @@ def test_stopping_what_does_not_run_is_said(shell: Shell) -> None:
         f"No sandbox is running in {shell.home / 'box'}: nothing to stop.\n",
         "",
     )
+
+
+def test_packages_that_are_missing_are_named(
+    mcpy: Mcpy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "cheroot", None)
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    assert mcpy("sandbox", "start", "--dir", str(tmp_path / "box")) == (
+        1,
+        "",
+        "mcpy: error: the sandbox needs cheroot and PyYAML, which the extra `sandbox` brings\n"
+        "mcpy: hint: pip install cheroot PyYAML\n",
+    )
