@@ -38,7 +38,7 @@ _mcpy_table() {
         arguments=("alias")
         ;;
     "mcpy alias import")
-        options="--from-mc -h --help"
+        options="--from-mc --force -h --help"
         arguments=("alias" "file")
         ;;
     "mcpy alias list")
@@ -423,8 +423,8 @@ _mcpy_table() {
         takes="--dir=folder"
         ;;
     "mcpy sandbox start")
-        options="--dir -d --detach --s3 --kes --tls --kes-config --allow-remote -h --help"
-        takes="--dir=folder --s3=- --kes=- --kes-config=file"
+        options="--dir -d --detach --s3 --kes --tls --kes-config --allow-remote --alias -h --help"
+        takes="--dir=folder --s3=- --kes=- --kes-config=file --alias=-"
         ;;
     "mcpy sandbox status")
         options="--dir -h --help"

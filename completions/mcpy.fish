@@ -358,6 +358,7 @@ set -g __mcpy_takes \
     'mcpy sandbox start --s3' \
     'mcpy sandbox start --kes' \
     'mcpy sandbox start --kes-config' \
+    'mcpy sandbox start --alias' \
     'mcpy sandbox status --dir' \
     'mcpy sandbox stop --dir'
 set -g __mcpy_global_takes \
@@ -493,6 +494,7 @@ complete -c mcpy -n '__mcpy_at "mcpy alias"' -s h -l help -d 'Show this message 
 complete -c mcpy -n '__mcpy_at "mcpy alias export"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy alias export" 0' -f -a '(__mcpy_aliases)'
 complete -c mcpy -n '__mcpy_at "mcpy alias import"' -l from-mc -d 'Import every alias of mc\'s config.json. [~/.mc/config.json]'
+complete -c mcpy -n '__mcpy_at "mcpy alias import"' -l force -d 'With --from-mc: replace aliases of other servers'
 complete -c mcpy -n '__mcpy_at "mcpy alias import"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy alias import" 0' -f -a '(__mcpy_aliases)'
 complete -c mcpy -n '__mcpy_at "mcpy alias import" 1' -F
@@ -570,7 +572,7 @@ complete -c mcpy -n '__mcpy_at "mcpy admin kms env"' -l export -d 'Print them as
 complete -c mcpy -n '__mcpy_at "mcpy admin kms env"' -l server -r -f -d 'The KES, where it is not the alias\'s'
 complete -c mcpy -n '__mcpy_at "mcpy admin kms env"' -l cert -r -F -d 'The server\'s client certificate'
 complete -c mcpy -n '__mcpy_at "mcpy admin kms env"' -l key-file -r -F -d 'Its private key'
-complete -c mcpy -n '__mcpy_at "mcpy admin kms env"' -l no-check -d 'Do not ask the KES whether the key is there'
+complete -c mcpy -n '__mcpy_at "mcpy admin kms env"' -l no-check -d 'Do not try the key at the KES first'
 complete -c mcpy -n '__mcpy_at "mcpy admin kms env"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy admin kms env" 0' -f -a '(__mcpy_aliases)'
 complete -c mcpy -n '__mcpy_at "mcpy admin kms status"' -s h -l help -d 'Show this message and exit'
@@ -1015,6 +1017,7 @@ complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -l kes -r -f -d 'Where KES 
 complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -l tls -d 'S3 over TLS too; KES always is'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -l kes-config -r -F -d 'A KES configuration (keystore fs) to serve instead of its own'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -l allow-remote -d 'Take addresses other machines can reach'
+complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -l alias -r -f -d 'The alias to write; by default the one it had last, or `play`'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox status"' -l dir -r -f -a '(__fish_complete_directories)' -d 'Where keys, objects and credentials lie; by default in the user\'s data folder'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox status"' -s h -l help -d 'Show this message and exit'
