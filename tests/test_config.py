@@ -248,3 +248,12 @@ def test_a_config_folder_that_is_a_file_is_named(mcpy: Mcpy, tmp_path: Path) -> 
     )
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith(f"mcpy: error: cannot write {file}")
+
+
+@pytest.mark.parametrize("url", ["http://a:b@host:99999", "http://a:b@é..com", "http://a:b@a..b"])
+def test_a_variable_whose_url_cannot_be_is_named_and_not_repeated(mcpy: Mcpy, url: str) -> None:
+    assert mcpy("alias", "list", env={"MC_HOST_bad": url}) == (
+        1,
+        "",
+        "mcpy: error: MC_HOST_bad: the URL must be http://HOST[:PORT] or https://HOST[:PORT]\n",
+    )
