@@ -164,3 +164,34 @@ def test_errors_are_coloured_on_a_terminal_only(mcpy: Mcpy) -> None:
 def test_no_color_paints_nothing(mcpy: Mcpy, how: tuple[str, ...]) -> None:
     env = {} if how else {"NO_COLOR": "1"}
     assert "\x1b[" not in mcpy("ls", "ghost", *how, stderr=Terminal(), env=env).stderr
+
+
+@pytest.mark.parametrize("text", ["99999999999999999999", "9" * 400, "481h"])
+def test_a_timeout_no_socket_can_keep_is_refused(mcpy: Mcpy, text: str) -> None:
+    assert mcpy(*INFO, "--timeout", text) == (
+        2,
+        "",
+        f"mcpy: error: `{text}` is longer than 480h, the longest duration\n",
+    )
+
+
+def test_a_header_that_is_not_ascii_is_named_and_not_repeated(mcpy: Mcpy) -> None:
+    message = "mcpy: error: the value of the custom header X-A is not ASCII\n"
+    assert mcpy(*INFO, "-H", "X-A: ü") == (2, "", message)
+
+
+@pytest.mark.parametrize("text", ["99999999999d", "9999999y", "9" * 5000 + "s"])
+@pytest.mark.parametrize("option", ["--rewind", "--older-than"])
+def test_an_age_before_all_calendars_is_refused(mcpy: Mcpy, option: str, text: str) -> None:
+    result = mcpy("cp", "--recursive", option, text, "play/b", "play/c")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"mcpy: error: `{text}` is ")
+
+
+@pytest.mark.parametrize("secret_key", ["s", "ü"])
+def test_an_access_key_no_header_can_hold_is_refused(mcpy: Mcpy, secret_key: str) -> None:
+    assert mcpy(*INFO, env={"MC_HOST_play": f"http://ü:{secret_key}@s3.test"}) == (
+        1,
+        "",
+        "mcpy: error: the access key holds characters that no header can hold\n",
+    )

@@ -27,7 +27,14 @@ from mcpy.api.kes_types import (
 )
 from mcpy.api.refusals import kes_refusal
 from mcpy.api.sigv4 import uri_encode
-from mcpy.errors import ConfigError, NotReachedError, ProtocolError, UnreachableError
+from mcpy.config import check_url
+from mcpy.errors import (
+    ConfigError,
+    InputError,
+    NotReachedError,
+    ProtocolError,
+    UnreachableError,
+)
 from mcpy.models import KeyName
 
 if TYPE_CHECKING:
@@ -52,13 +59,17 @@ def endpoints(value: str) -> list[str]:
     """Split a comma list of servers; ``https://`` is added, loopback goes first, then by lot.
 
     Raises:
-        ConfigError: one of them asks for plain HTTP, or there is none.
+        ConfigError: one of them asks for plain HTTP or is no URL, or there is none.
     """
     found = []
     for part in (part.strip().rstrip("/") for part in value.split(",") if part.strip()):
         if part.startswith("http://"):
             raise ConfigError(f"KES speaks TLS only, `{part}` says http", hint="use https://")
-        found.append(part if part.startswith("https://") else f"https://{part}")
+        try:
+            found.append(check_url(part if part.startswith("https://") else f"https://{part}"))
+        except InputError as e:
+            # not repeated: it may hold credentials
+            raise ConfigError("a KES server must be HOST[:PORT] or https://HOST[:PORT]") from e
     if not found:
         raise ConfigError("no KES server is named", hint="export KES_SERVER=https://HOST:7373")
     random.shuffle(found)

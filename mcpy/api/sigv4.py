@@ -16,6 +16,8 @@ from urllib.parse import quote
 
 import httpx
 
+from mcpy.errors import ConfigError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping
 
@@ -101,6 +103,11 @@ class SigV4Auth(httpx.Auth):
     region: str = "us-east-1"
     service: str = "s3"
     now: Callable[[], datetime] = _utc_now
+
+    def __post_init__(self) -> None:
+        for name, value in ("access key", self.access_key), ("session token", self.session_token):
+            if not (value.isascii() and value.isprintable()):
+                raise ConfigError(f"the {name} holds characters that no header can hold")
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Yield the request with its ``Authorization`` header."""

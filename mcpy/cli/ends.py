@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,15 +51,31 @@ def read_end(app: App, text: str) -> End:
         return End(text, None)
     name, slash, _ = text.partition("/")
     if name in {"", ".", "..", "~"} or text in {".", ".."}:
-        return End(text, Path(text).expanduser(), folder or text in {".", ".."})
+        return End(text, _local(text).expanduser(), folder or text in {".", ".."})
     try:
         app.store.get(name)
     except NoAliasError:
-        path = Path(text)
+        path = _local(text)
         if not slash or path.exists() or path.parent.is_dir():
             return End(text, path, folder)
         raise
     return End(text, Target.parse(text), folder)
+
+
+def _local(text: str) -> Path:
+    """Return the path, which may lead nowhere.
+
+    Raises:
+        InputError: no file can be called so; the message does not repeat it: it may be a secret.
+    """
+    try:
+        os.lstat(text)
+    except OSError as e:
+        if e.errno == errno.ENAMETOOLONG:
+            raise InputError("an argument is too long for the name of a file") from e
+    except ValueError as e:
+        raise InputError("an argument is no name of a file") from e
+    return Path(text)
 
 
 def single_target(source: End, target: End, *, several: bool) -> Path | Target | None:

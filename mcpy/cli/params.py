@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 T = TypeVar("T")
+_MAX_WAIT_S = 20 * 86400.0  # sockets count milliseconds in 31 bits
+_MAX_AGE_S = 100 * 365 * 86400
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
 
 
@@ -54,11 +56,13 @@ def _is_alias_name(text: str) -> bool:
 
 
 def parse_duration(text: str) -> float:
-    """Return seconds, more than none, from ``30``, ``30s``, ``2m``, ``500ms`` or ``1h``."""
+    """Return seconds, more than none and 20 days at most, from ``30``, ``2m`` or ``500ms``."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h|)", text.strip())
     seconds = float(match[1]) * _UNITS[match[2]] if match else 0.0
     if seconds <= 0:
         raise InputError(f"`{text}` is not a duration such as 30s or 2m")
+    if seconds > _MAX_WAIT_S:
+        raise InputError(f"`{text}` is longer than 480h, the longest duration")
     return seconds
 
 
@@ -76,6 +80,8 @@ def parse_header(text: str) -> tuple[str, str]:
     value = value.strip()
     if not colon or not re.fullmatch(r"[A-Za-z0-9-]+", name) or not value.isprintable():
         raise InputError("a custom header is NAME:VALUE")
+    if not value.isascii():
+        raise InputError(f"the value of the custom header {name} is not ASCII")
     return name, value
 
 
@@ -114,16 +120,16 @@ def parse_targets(text: str) -> Target:
     return parse_buckets(text) if is_pattern(text.partition("/")[2]) else Target.parse(text)
 
 
-_AGE = re.compile(r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_AGE = re.compile("".join(rf"(?:(\d{{1,10}}){unit})?" for unit in "ywdhms"))
 _AGE_UNITS_S = (365 * 86400, 7 * 86400, 86400, 3600, 60, 1)
 
 
 def parse_age(text: str) -> float:
-    """Return seconds from ``7d10h31s``, ``2w`` or ``1y``; more than none."""
+    """Return seconds from ``7d10h31s``, ``2w`` or ``1y``; more than none, 100 years at most."""
     match = _AGE.fullmatch(text.strip())
     numbers = match.groups(default="0") if match else ()
     seconds = sum(int(n) * unit for n, unit in zip(numbers, _AGE_UNITS_S, strict=False))
-    if not seconds:
+    if not 0 < seconds <= _MAX_AGE_S:
         raise InputError(f"`{text}` is not an age such as 7d or 1d10h30m")
     return float(seconds)
 

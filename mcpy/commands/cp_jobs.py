@@ -157,6 +157,8 @@ def run(app: App, job: Job, how: How) -> ObjectInfo:
 
     if not isinstance(job.target, Target):
         return _fetch(app, job, how)
+    # here and not where the job is made, so that the rest of a folder is copied
+    Target.parse(str(job.target))
     wish = transfer.Wish(how.rules.wanted(job.target), how.headers, decrypt=how.decrypt)
     place = _place(app, job.target, how)
     if job.source is None:

@@ -127,3 +127,13 @@ def test_without_a_server_it_is_the_one_on_this_machine(mcpy: Mcpy, server: Serv
     server.replies = [listed()]
     assert mcpy("kes", "key", "ls", env={"KES_API_KEY": KES_API_KEY}).exit_code == 0
     assert str(server.requests[0].url).startswith("https://127.0.0.1:7373/")
+
+
+@pytest.mark.parametrize("server", ["127.0.0.1:notaport", "https://[::1", "https://u:p@h", "é..x"])
+def test_a_server_that_is_no_url_is_refused_and_not_repeated(mcpy: Mcpy, server: str) -> None:
+    env = {"KES_SERVER": server, "KES_API_KEY": KES_API_KEY}
+    assert mcpy("kes", "status", env=env) == (
+        1,
+        "",
+        "mcpy: error: a KES server must be HOST[:PORT] or https://HOST[:PORT]\n",
+    )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
@@ -13,8 +15,6 @@ from tests.running import Terminal
 from tests.stub import ok, s3_error
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.running import Mcpy
     from tests.stub import Server
 
@@ -308,3 +308,31 @@ def test_two_files_are_answered_with_what_an_object_looks_like(mcpy: Mcpy) -> No
         "mcpy: error: no alias is named: both ends are files on this machine\n"
         "mcpy: hint: mcpy cp SOURCE... ALIAS/BUCKET/OBJECT\n",
     )
+
+
+def test_an_argument_too_long_for_a_file_is_not_repeated(mcpy: Mcpy) -> None:
+    message = "mcpy: error: an argument is too long for the name of a file\n"
+    assert mcpy("cp", "x" * 300, "play/enc-1/o") == (2, "", message)
+
+
+@pytest.mark.parametrize("duration", ["9999999999d", "101y", "²d", "d"])
+def test_a_retention_no_calendar_has_is_refused(mcpy: Mcpy, duration: str) -> None:
+    retention = ("--retention-mode", "governance", "--retention-duration", duration)
+    result = mcpy("cp", *retention, "-", "play/enc-1/o")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "retention" in result.stderr
+
+
+def test_a_file_whose_name_is_not_utf8_stops_no_other(
+    mcpy: Mcpy, server: Server, tmp_path: Path
+) -> None:
+    folder = tmp_path / "f"
+    folder.mkdir()
+    for name in (b"\xff", b"a"):
+        Path(os.fsdecode(os.fsencode(folder) + b"/" + name)).write_bytes(b"x")
+    server.replies = [ok(), stored(1)]
+    result = mcpy("cp", "--recursive", f"{folder}/", "play/enc-1")
+    assert result.exit_code == 8
+    assert "is not valid UTF-8" in result.stderr
+    assert "/a`" in result.stdout
+    assert server.calls[0].startswith("PUT /enc-1/a")

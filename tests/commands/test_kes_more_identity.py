@@ -269,3 +269,9 @@ def test_identities_are_listed_as_the_one_array_of_kes(mcpy: Mcpy, server: Serve
 
 def test_the_api_key_of_the_tests_is_the_vector() -> None:
     assert KNOWN["api_key"] == KES_API_KEY
+
+
+@pytest.mark.parametrize("command", [("identity", "of"), ("identity",)])
+def test_what_is_too_long_for_a_file_is_not_repeated(mcpy: Mcpy, command: tuple[str, ...]) -> None:
+    message = "mcpy: error: the argument is neither a certificate file nor an API key\n"
+    assert mcpy("kes", *command, "x" * 300) == (1, "", message)

@@ -6,6 +6,7 @@ Files' attributes are kept as mc keeps them, so that either program restores the
 from __future__ import annotations
 
 import os
+import re
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILE_ATTRIBUTES = "x-amz-meta-mc-attrs"
+_MAX_RETENTION_DAYS = 100 * 365  # as many as S3 allows
 _OWN_HEADERS = {
     "cache-control",
     "content-disposition",
@@ -69,10 +71,12 @@ def parse_retention(mode: str, duration: str, now: datetime | None = None) -> di
     """
     if not mode and not duration:
         return {}
-    number, unit = duration[:-1], duration[-1:].lower()
-    if not mode or not number.isdigit() or unit not in {"d", "y"}:
+    match = re.fullmatch(r"([0-9]{1,18})([dy])", duration.lower())
+    if not mode or not match:
         raise InputError("--retention-mode and --retention-duration (30d, 1y) go together")
-    days = int(number) * (365 if unit == "y" else 1)
+    days = int(match[1]) * (365 if match[2] == "y" else 1)
+    if days > _MAX_RETENTION_DAYS:
+        raise InputError(f"a retention of {duration} is longer than 100 years")
     until = (now or datetime.now(UTC)) + timedelta(days=days)
     return {
         "x-amz-object-lock-mode": mode.upper(),
