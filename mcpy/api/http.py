@@ -14,7 +14,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import httpcore
 import httpx
@@ -22,7 +22,15 @@ import httpx
 from mcpy import __version__
 from mcpy.api.failures import BROKEN, is_final, translate
 from mcpy.api.transport import Transport, deadline_at
-from mcpy.errors import DeadlineError, McpyError, ProtocolError, UnreachableError
+from mcpy.config import check_url
+from mcpy.errors import (
+    ConfigError,
+    DeadlineError,
+    InputError,
+    McpyError,
+    ProtocolError,
+    UnreachableError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -355,15 +363,28 @@ def _retry_after_s(value: str) -> float:
         return 0.0
 
 
-def _proxy(base_url: str) -> str | None:
-    """Return the proxy the environment names for this URL; loopback never has one."""
+def _proxy(base_url: str) -> httpcore.Proxy | None:
+    """Return the proxy the environment names for this URL; loopback never has one.
+
+    Raises:
+        ConfigError: what is named is no HTTP proxy; the message does not repeat it.
+    """
     from urllib.request import getproxies, proxy_bypass
 
     parts = urlsplit(base_url)
     host = parts.hostname or ""
     if host == "localhost" or host.startswith("127.") or host == "::1" or proxy_bypass(host):
         return None
-    return getproxies().get(parts.scheme)
+    if not (named := getproxies().get(parts.scheme)):
+        return None
+    try:
+        proxy = urlsplit(named if "://" in named else f"http://{named}")
+        url = check_url(f"{proxy.scheme}://{proxy.netloc.rpartition('@')[2]}")
+    except (ValueError, InputError) as e:
+        raise ConfigError(f"{parts.scheme}_proxy is not http://[USER:PASSWORD@]HOST:PORT") from e
+    # httpcore takes credentials only beside the URL
+    auth = (unquote(proxy.username), unquote(proxy.password or "")) if proxy.username else None
+    return httpcore.Proxy(url, auth=auth)
 
 
 def json_object(answer: Answer, where: str) -> dict[str, Any]:

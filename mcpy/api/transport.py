@@ -117,7 +117,7 @@ class Transport(httpx.BaseTransport):
     Args:
         context: for ``https``; None when the client only speaks ``http``.
         resolve: ``HOST:PORT`` or ``HOST`` to the address to connect to instead.
-        proxy: URL of an HTTP proxy, or None.
+        proxy: an HTTP proxy with its credentials, or None.
     """
 
     def __init__(
@@ -125,18 +125,24 @@ class Transport(httpx.BaseTransport):
         context: ssl.SSLContext | None,
         *,
         resolve: Mapping[str, str],
-        proxy: str | None = None,
+        proxy: httpcore.Proxy | None = None,
         max_connections: int = 256,  # threads wait for work, not for connections
     ) -> None:
+        self._forwarded = {b"http"} if proxy else set()
         self._pool = httpcore.ConnectionPool(
             ssl_context=context,
             max_connections=max_connections,
             network_backend=_Backend(resolve),
-            proxy=httpcore.Proxy(proxy) if proxy else None,
+            proxy=proxy,
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request; failures are httpcore's exceptions."""
+        extensions = request.extensions
+        if request.url.raw_scheme in self._forwarded and "target" in extensions:
+            # a proxy is asked for the whole URL, and httpcore leaves a given target as it is
+            origin = b"http://" + request.url.netloc
+            extensions = {**extensions, "target": origin + extensions["target"]}
         answer = self._pool.handle_request(
             httpcore.Request(
                 method=request.method,
@@ -148,7 +154,7 @@ class Transport(httpx.BaseTransport):
                 ),
                 headers=request.headers.raw,
                 content=request.stream,
-                extensions=request.extensions,
+                extensions=extensions,
             )
         )
         return httpx.Response(
