@@ -168,7 +168,7 @@ def test_without_its_key_an_object_is_unreadable(mcpy: Mcpy, file: Path) -> None
     assert "kms:KeyNotFound" in gone.stderr
     refused = mcpy("encrypt", "set", "sse-kms", "doomed", "play/doomed")
     assert refused.exit_code == 5
-    assert "mcpy: hint: mcpy kes key create doomed\n" in refused.stderr
+    assert "mcpy: hint: mcpy kes key import doomed @BACKUP" in refused.stderr
 
 
 def test_an_object_and_its_bucket_are_removed(mcpy: Mcpy, bucket: str, file: Path) -> None:
