@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -33,7 +34,7 @@ from mcpy.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -52,15 +53,25 @@ class Deadline:
 
     Args:
         timeout_s: seconds from now; None for never.
+
+    With ``per_call`` each call has that long, for commands that make as many as there are objects.
     """
 
     def __init__(self, timeout_s: float | None) -> None:
         self.timeout_s = timeout_s
-        self.moment = None if timeout_s is None else time.monotonic() + timeout_s
+        self.per_call = False
+        self._start = time.monotonic()
+
+    @property
+    def moment(self) -> float | None:
+        """When what begins now has to be over."""
+        if self.timeout_s is None:
+            return None
+        return self.timeout_s + (time.monotonic() if self.per_call else self._start)
 
     def left_s(self) -> float:
         """Seconds left; never negative, infinite without a limit."""
-        return float("inf") if self.moment is None else max(0.0, self.moment - time.monotonic())
+        return _left_s(self.moment)
 
 
 @dataclass(frozen=True)
@@ -68,7 +79,7 @@ class HttpOptions:
     """What the global options say about every connection.
 
     Attributes:
-        deadline: of all calls together, transfers excepted.
+        deadline: of all calls together or of each, transfers excepted.
         idle_s: how long a transfer may stand still.
         connect_s: how long one connection may take to open.
         retries: repeats after the first attempt.
@@ -93,9 +104,10 @@ class HttpOptions:
 
 @dataclass(frozen=True)
 class Call:
-    """One request: ``target`` is the encoded path and query; streamed content is never repeated.
+    """One request: ``target`` is the encoded path and query.
 
     Attributes:
+        content: an iterator is gone once it was sent, and never repeated; another iterable is.
         repeatable: whether doing it twice does no harm; None asks the method.
         transfer: whether the idle limit holds instead of the command's deadline.
         replies: statuses that are an answer and not a refusal.
@@ -109,9 +121,14 @@ class Call:
     transfer: bool = False
     replies: tuple[int, ...] = (200, 201, 204, 206)
 
+    @property
+    def resendable(self) -> bool:
+        """Whether the content can be had once more."""
+        return not isinstance(self.content, Iterator)
+
     def may_repeat(self, status: int | None) -> bool:
         """Whether another attempt is safe after ``status``, or after no answer at all (None)."""
-        if not isinstance(self.content, bytes):
+        if not self.resendable:
             return False
         safe = self.method in _READS if self.repeatable is None else self.repeatable
         return status in _BUSY or (safe and (status is None or status in _PASSING))
@@ -218,7 +235,7 @@ class HttpClient:
         """Send ``call`` and give its answer, the body still to be read; raises as ``request``."""
         moment = None if call.transfer else self._moment()
         with self._bounded(moment):
-            response = self._attempts(call)
+            response = self._attempts(call, moment)
         try:
             yield Stream(call.method, response, lambda: self._bounded(moment))
         finally:
@@ -248,7 +265,8 @@ class HttpClient:
         if client:
             client.close()
 
-    def _attempts(self, call: Call) -> httpx.Response:
+    def _attempts(self, call: Call, moment: float | None) -> httpx.Response:
+        limit_s = self.options.idle_s if call.transfer else float("inf")
         for attempt in range(self.options.retries + 1):
             last = attempt == self.options.retries
             try:
@@ -256,12 +274,13 @@ class HttpClient:
             except BROKEN as e:
                 if last or not call.may_repeat(None) or is_final(e):
                     raise
-                self._pause(attempt, None)
+                self._pause(attempt, None, min(limit_s, _left_s(moment)))
                 continue
             if response.status_code in call.replies:
                 return response
             again = not last and call.may_repeat(response.status_code)
-            if not again or not self._pause(attempt, response.headers.get("retry-after")):
+            asked, left_s = response.headers.get("retry-after"), min(limit_s, _left_s(moment))
+            if not again or not self._pause(attempt, asked, left_s):
                 raise self._refused(call, response)
             response.close()
         raise AssertionError("the last attempt returns or raises")
@@ -308,13 +327,13 @@ class HttpClient:
             )
         return Transport(context, resolve=self.options.resolve, proxy=_proxy(self.base_url))
 
-    def _pause(self, attempt: int, retry_after: str | None) -> bool:
-        """Wait before the next attempt; False when the wait would outlast the deadline."""
+    def _pause(self, attempt: int, retry_after: str | None, left_s: float) -> bool:
+        """Wait before the next attempt; False when the wait would take all that is left."""
         # full jitter: clients that failed together do not return together
         wait_s = random.uniform(0.05, 0.2 * 2**attempt)  # noqa: S311 - not a secret
         if retry_after:
             wait_s = max(wait_s, _retry_after_s(retry_after))
-        if wait_s >= self.options.deadline.left_s():
+        if wait_s >= left_s:
             return False
         self.options.sleep(wait_s)
         return True
@@ -354,12 +373,17 @@ class HttpClient:
             raise translate(e, self.base_url) from e
 
 
+def _left_s(moment: float | None) -> float:
+    return float("inf") if moment is None else max(0.0, moment - time.monotonic())
+
+
 def _retry_after_s(value: str) -> float:
-    if value.strip().isdigit():
+    value = value.strip()
+    if value.isascii() and value.isdecimal():
         return float(value)
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0
 
 
@@ -405,6 +429,6 @@ def json_value(answer: Answer, where: str) -> Any:  # noqa: ANN401 - parsed JSON
 
     try:
         return json.loads(answer.body)
-    except ValueError as e:
+    except (ValueError, RecursionError) as e:
         what = "an empty body" if not answer.body else "something other than JSON"
         raise ProtocolError(f"{where} answered {what}") from e

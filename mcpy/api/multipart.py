@@ -70,9 +70,9 @@ class MultipartUpload:
         return cls(s3, bucket, key, upload_id, customer)
 
     def put(self, number: int, content: Iterable[bytes], headers: Mapping[str, str]) -> Part:
-        """Send one part; ``headers`` as for a streamed ``put_object``."""
+        """Send one part, and again if that fails; ``headers`` as for a streamed ``put_object``."""
         sent = {**headers, **self._customer}
-        call = Call("PUT", self._target(number), sent, content, repeatable=False, transfer=True)
+        call = Call("PUT", self._target(number), sent, content, repeatable=True, transfer=True)
         answer = self.s3.send(call).headers
         etag, sha256 = answer.get("etag", "").strip('"'), answer.get("x-amz-checksum-sha256", "")
         return Part(number, etag, int(headers["content-length"]), sha256)

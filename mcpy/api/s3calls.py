@@ -61,7 +61,10 @@ class S3Calls:
         return self.send(Call(method, target, headers or {}, content, repeatable=repeatable))
 
     def send(self, call: Call) -> Answer:
-        """Send ``call``, once more when the server names the region it is in."""
+        """Send ``call``, once more when the server names the region it is in.
+
+        An iterator that was sent is gone: then the next call has the region right.
+        """
         try:
             return self.http.request(call)
         except S3Error as e:
@@ -73,7 +76,9 @@ class S3Calls:
             if not (wrong and region and self._auth and self._auth.region != region):
                 raise
             self._auth.region = region
-            return self.http.request(replace(call))
+            if not call.resendable:
+                raise
+            return self.http.request(call)
 
     def document(self, answer: Answer, root: str) -> ET.Element:
         """Return the document of an answer: S3 may answer 200 and then fail in the body.

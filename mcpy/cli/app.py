@@ -68,6 +68,10 @@ class App:
 
         return Deadline(self.settings.timeout_s or DEFAULT_TIMEOUT_S)
 
+    def bulk(self) -> None:
+        """Hold each call to the timeout, not all together: there may be any number of them."""
+        self.deadline.per_call = True
+
     def alias(self, name: str) -> Alias:
         """Return an alias; its secrets will not be printed from now on.
 

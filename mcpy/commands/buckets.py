@@ -81,6 +81,7 @@ def mb(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  # noq
 @pass_app
 def rb(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  # noqa: ANN401 - click's
     """Remove buckets. They must be empty, or --force removes all that is in them too."""
+    app.bulk()
     force = options["force"]
     for target in targets:
         _refuse_key(target, "rb")

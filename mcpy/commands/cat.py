@@ -37,6 +37,7 @@ def cat(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  # no
         raise UnsupportedError("cat does not look into zip archives")
     if bool(options["offset"]) + bool(options["tail"]) + bool(options["part_number"]) > 1:
         raise InputError("--offset, --tail and --part-number exclude each other")
+    app.bulk()
     rules = enc_rules(app, options)
     for target in targets:
         client = app.s3(target.alias)

@@ -148,6 +148,7 @@ def cp(app: App, /, paths: tuple[str, ...], **options: Any) -> None:  # noqa: AN
     if len(paths) < 2:
         raise InputError("cp needs a source and a target", hint="mcpy cp SOURCE... TARGET")
     *sources, target = (read_end(app, path) for path in paths)
+    app.bulk()
     how = _how(app, options)
     _check_rules(how, sources, target)
     _copy(app, sources, target, how, jobs=options["jobs"])

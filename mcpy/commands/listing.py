@@ -120,6 +120,7 @@ def ls(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  # noq
     """List buckets and objects. An alias has buckets; exit 5 when a prefix matches nothing."""
     if options["in_zip"]:
         raise UnsupportedError("ls does not look into zip archives", hint="mcpy cat, then unzip")
+    app.bulk()
     how = How(**{name: options[name] for name in How.names()})
     named = buckets_of(app, targets)
     total, failures = Summary(0, 0), list[McpyError]()

@@ -79,6 +79,7 @@ def rm(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  # noq
 
     A prefix is a folder or an object: `logs` has below it `logs/1`, and never `logs-of-others`.
     """
+    app.bulk()
     which = Which(
         recursive=options["recursive"],
         force=options["force"],

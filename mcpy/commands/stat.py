@@ -125,6 +125,8 @@ def stat(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  # n
     # what ends with a slash is asked for what is in it, as mc does
     inside = any(target.key.endswith("/") for target in targets) and not options["no_list"]
     deep = options["recursive"] or options["versions"] or inside
+    if deep:
+        app.bulk()
     everything = options["verbose"] or deep
     named = list(_named(app, buckets_of(app, targets), verbose=everything))
     if deep:

@@ -309,3 +309,49 @@ def test_no_secret_stands_in_the_repr_of_the_options_or_a_call() -> None:
     options = HttpOptions(headers=(("Authorization", "Bearer hush-hush"),))
     assert "hush-hush" not in repr(options)
     assert "hush-hush" not in repr(Answer("GET", 200, httpx.Headers(), b"hush-hush"))
+
+
+class Twice:
+    """Content that can be had again."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield b"content"
+
+
+def test_content_that_can_be_had_again_is_sent_again(
+    client: HttpClient, server: Server, waits: Waits
+) -> None:
+    busy = httpx.Response(503, headers={"retry-after": "7"})
+    server.replies = [busy, RESET, httpx.Response(200)]
+    client.request(Call("PUT", "/b/o", content=Twice(), repeatable=True, transfer=True))
+    assert [request.content for request in server.requests] == [b"content"] * 3
+    assert waits[0] == 7
+
+
+def test_a_transfer_waits_for_a_busy_server_when_the_command_s_time_is_over(
+    server: Server, waits: Waits
+) -> None:
+    options = HttpOptions(transport=server, sleep=waits, deadline=Deadline(0.0))
+    late = HttpClient("http://s3.test:9000", options, refusal=s3_refusal)
+    server.replies = [httpx.Response(503), httpx.Response(200)]
+    late.request(Call("PUT", "/b/o", repeatable=False, transfer=True))
+    assert len(waits) == 1
+
+
+def test_a_transfer_waits_no_longer_than_it_may_stand_still(
+    client: HttpClient, server: Server, waits: Waits
+) -> None:
+    server.replies = [httpx.Response(503, headers={"retry-after": "3600"})]
+    with pytest.raises(S3Error):
+        client.request(Call("PUT", "/b/o", repeatable=False, transfer=True))
+    assert waits == []
+
+
+def test_a_deadline_of_each_call_begins_with_it() -> None:
+    deadline = Deadline(0.0)
+    assert deadline.left_s() == 0
+    deadline.timeout_s, deadline.per_call = 30, True
+    first = deadline.moment
+    assert first is not None
+    assert deadline.moment is not None
+    assert deadline.moment > first

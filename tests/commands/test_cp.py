@@ -336,3 +336,21 @@ def test_a_file_whose_name_is_not_utf8_stops_no_other(
     assert "is not valid UTF-8" in result.stderr
     assert "/a`" in result.stdout
     assert server.calls[0].startswith("PUT /enc-1/a")
+
+
+def test_the_first_upload_to_another_region_is_signed_again_for_it(
+    mcpy: Mcpy, server: Server, file: Path
+) -> None:
+    elsewhere = s3_error(400, "AuthorizationHeaderMalformed", Region="eu-west-1")
+    server.replies = [elsewhere, ok(), stored()]
+    assert mcpy("cp", str(file), "play/enc-1/o").exit_code == 0
+    assert [request.content for request in server.requests] == [TEXT, TEXT, b""]
+    assert "/eu-west-1/s3/" in server.requests[1].headers["authorization"]
+
+
+def test_an_upload_waits_as_long_as_a_busy_server_asks_for(
+    mcpy: Mcpy, server: Server, file: Path
+) -> None:
+    server.replies = [httpx.Response(503, headers={"retry-after": "0"}), ok(), stored()]
+    assert mcpy("cp", str(file), "play/enc-1/o").exit_code == 0
+    assert [request.content for request in server.requests] == [TEXT, TEXT, b""]

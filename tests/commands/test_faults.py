@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from mcpy.api.tls import certificate_from_api_key
+from mcpy.models import Alias
 from tests import faulty
 from tests.faulty import Faulty
 from tests.running import ACCESS_KEY, KES_API_KEY, SECRET_KEY
@@ -245,3 +246,21 @@ def test_a_failure_in_json_is_on_stdout(mcpy: Mcpy) -> None:
     assert (result.exit_code, result.stderr) == (4, "")
     assert json.loads(result.stdout)["status"] == "error"
     assert "Corporate" not in result.stdout
+
+
+def _slow_but_sure(server: Faulty, connection: socket.socket) -> None:
+    head = faulty.read_request(connection)
+    if head.startswith(b"PUT") and not head.endswith(b"hello\n"):
+        connection.recv(64)
+    server.stopped.wait(0.7)
+    connection.sendall(faulty.reply("200 OK", b"" if head.startswith(b"PUT") else b"hello\n"))
+
+
+def test_a_transfer_longer_than_the_timeout_is_still_looked_at(mcpy: Mcpy, tmp_path: Path) -> None:
+    (tmp_path / "hello").write_text("hello\n")
+    mcpy.transport = None
+    with Faulty(_slow_but_sure, answer) as server:
+        url = f"http://127.0.0.1:{server.port}"
+        mcpy.store.put(Alias("slow", url, ACCESS_KEY, SECRET_KEY))
+        args = ("--timeout", "1s", "cp", str(tmp_path / "hello"), "slow/enc-1/o")
+        assert mcpy(*args) == (0, f"`{tmp_path}/hello` -> `slow/enc-1/o` (6 B)\n", "")

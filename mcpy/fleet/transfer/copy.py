@@ -16,7 +16,7 @@ from mcpy.api.s3 import copy_source
 from mcpy.api.s3info import customer_headers
 from mcpy.errors import InputError, McpyError, UnsupportedError
 from mcpy.fleet.parallel import Stop, each
-from mcpy.fleet.transfer.place import Pace, Place, Wish, again, request_headers, verified
+from mcpy.fleet.transfer.place import Pace, Place, Wish, request_headers, verified
 from mcpy.fleet.transfer.source import ObjectSource
 from mcpy.fleet.transfer.upload import part_bytes, store
 
@@ -147,7 +147,7 @@ def _in_parts(source: Place, target: Place, info: ObjectInfo, wish: Wish, pace: 
         number, offset = piece
         last = min(offset + length, info.size) - 1
         headers = {**shared, "x-amz-copy-source-range": f"bytes={offset}-{last}"}
-        part = again(target.s3, lambda: started.copy(number, headers), idempotent=True)
+        part = started.copy(number, headers)
         own.moved(last + 1 - offset)
         return part
 

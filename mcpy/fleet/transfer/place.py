@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from mcpy.api.s3info import ASK_CHECKSUM, customer_headers, sse_headers
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from mcpy.models import CustomerKey, ObjectEncryption, Target
 
 CHUNK_BYTES = 1024 * 1024
-_PASSING = {408, 429, 500, 502, 503, 504}
-_REFUSED_UNDONE = {429, 503}
-R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -148,25 +145,6 @@ def request_headers(place: Place, encryption: ObjectEncryption | None) -> dict[s
     if encryption and encryption.customer_key:
         require_private(place.s3, place.target)
     return sse_headers(encryption)
-
-
-def again(s3: S3, act: Callable[[], R], *, idempotent: bool) -> R:
-    """Call ``act``, and again after a passing failure as often as ``--retries`` says.
-
-    Without ``idempotent`` only where the server said that it did nothing.
-    """
-    options = s3.http.options
-    for attempt in range(options.retries):
-        try:
-            return act()
-        except S3Error as e:
-            if e.status not in (_PASSING if idempotent else _REFUSED_UNDONE):
-                raise
-        except UnreachableError:
-            if not idempotent:
-                raise
-        options.sleep(min(5.0, 0.2 * 2**attempt))
-    return act()
 
 
 def verified(

@@ -11,7 +11,7 @@ from mcpy.errors import ConfigError, IntegrityError
 from mcpy.fleet.transfer.place import CHUNK_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -19,11 +19,21 @@ if TYPE_CHECKING:
     from mcpy.fleet.transfer.place import Place
 
 
+class Chunks:
+    """Bytes in pieces, as often as they are wanted: a request may be repeated."""
+
+    def __init__(self, make: Callable[[], Iterator[bytes]]) -> None:
+        self._make = make
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._make()
+
+
 class Body(NamedTuple):
     """Some bytes of a source and their SHA-256, known before they go."""
 
     sha256: bytes
-    chunks: Iterator[bytes]
+    chunks: Chunks
 
 
 class Source(Protocol):
@@ -57,7 +67,7 @@ class FileSource:
             digest = hashlib.sha256()
             for chunk in _chunks(file, offset, length):
                 digest.update(chunk)
-            yield Body(digest.digest(), _chunks(file, offset, length))
+            yield Body(digest.digest(), Chunks(lambda: _chunks(file, offset, length)))
 
 
 class MemorySource:
@@ -104,8 +114,12 @@ def _check_whole(info: ObjectInfo, content: bytes) -> None:
 
 def _body(content: bytes) -> Body:
     view = memoryview(content)
-    pieces = (bytes(view[i : i + CHUNK_BYTES]) for i in range(0, len(content), CHUNK_BYTES))
-    return Body(hashlib.sha256(content).digest(), pieces)
+
+    def pieces() -> Iterator[bytes]:
+        for start in range(0, len(content), CHUNK_BYTES):
+            yield bytes(view[start : start + CHUNK_BYTES])
+
+    return Body(hashlib.sha256(content).digest(), Chunks(pieces))
 
 
 def _chunks(file: BinaryIO, offset: int, length: int) -> Iterator[bytes]:

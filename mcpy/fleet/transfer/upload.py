@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from mcpy.api.multipart import MAX_PARTS, MultipartUpload, Part, list_uploads
 from mcpy.errors import McpyError, UnsupportedError
 from mcpy.fleet.parallel import Stop, each
-from mcpy.fleet.transfer.place import Pace, Place, Wish, again, request_headers, verified
-from mcpy.fleet.transfer.source import FileSource, MemorySource
+from mcpy.fleet.transfer.place import Pace, Place, Wish, request_headers, verified
+from mcpy.fleet.transfer.source import Chunks, FileSource, MemorySource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -84,7 +84,7 @@ def store(
     elif source.size > MAX_PUT_BYTES:
         raise UnsupportedError(f"`{place.target}` is larger than one upload can be (5 GiB)")
     else:
-        again(place.s3, lambda: _at_once(source, place, wish, pace), idempotent=False)
+        _at_once(source, place, wish, pace)
     return verified(place, source.size, wish.encryption, readable=readable)
 
 
@@ -149,11 +149,7 @@ def _send_all(
     def send(piece: tuple[int, Source, int]) -> Part:
         number, source, offset = piece
         size = min(length, source.size - offset)
-        return again(
-            started.s3,
-            lambda: _send(started, number, source, (offset, size), own),
-            idempotent=True,
-        )
+        return _send(started, number, source, (offset, size), own)
 
     def keep(_: object, outcome: Part | McpyError) -> None:
         if isinstance(outcome, McpyError):
@@ -187,10 +183,13 @@ def _body_headers(body: Body, size: int) -> dict[str, str]:
     }
 
 
-def _counted(chunks: Iterable[bytes], pace: Pace) -> Iterator[bytes]:
-    for chunk in chunks:
-        yield chunk
-        pace.moved(len(chunk))
+def _counted(chunks: Iterable[bytes], pace: Pace) -> Chunks:
+    def count() -> Iterator[bytes]:
+        for chunk in chunks:
+            yield chunk
+            pace.moved(len(chunk))
+
+    return Chunks(count)
 
 
 def _interrupted(
