@@ -43,8 +43,12 @@ def _server(server: dict[str, Any]) -> str:
         ("Network", _share([v == "online" for v in network.values()])),
         ("Drives", _share([drive.get("state") == "ok" for drive in drives])),
     ]
-    key = (server.get("minio_env_vars") or {}).get("MINIO_KMS_KES_KEY_NAME")
+    variables = server.get("minio_env_vars") or {}
+    key = variables.get("MINIO_KMS_KES_KEY_NAME")
     rows += [("Default key", key)] if key else []
+    if variables:
+        file = variables.get("MINIO_CONFIG_ENV_FILE")
+        rows.append(("Settings", file or "in the environment of the process, no file"))
     lines = [f"   {name + ':':<13}{value}" for name, value in rows]
     return "\n".join([f"● {server.get('endpoint', '?')}", *lines])
 

@@ -119,3 +119,39 @@ def test_being_denied_to_list_buckets_is_an_answer_of_s3(mcpy: Mcpy, server: Ser
     assert mcpy("--json", "ready", "play").objects == [
         {"status": "success", "alias": "play", "healthy": True}
     ]
+
+
+@pytest.mark.parametrize(
+    ("variables", "line"),
+    [
+        ({"MINIO_CONFIG_ENV_FILE": "/etc/minio.env"}, "   Settings:    /etc/minio.env\n"),
+        ({"MINIO_ROOT_USER": "x"}, "   Settings:    in the environment of the process, no file\n"),
+    ],
+)
+def test_info_shows_where_a_node_has_its_settings_from(
+    mcpy: Mcpy, server: Server, variables: dict[str, str], line: str
+) -> None:
+    node = {"endpoint": "n1:9000", "state": "online", "minio_env_vars": variables}
+    server.replies = [httpx.Response(200, json={"mode": "online", "servers": [node]})]
+    result = mcpy("admin", "info", "play")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert line in result.stdout
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"servers": [5]},
+        {"servers": [{"uptime": "abc"}]},
+        {"servers": [{"drives": [1]}]},
+        {"servers": [{"network": [1]}]},
+        {"services": {"kmsStatus": [1]}},
+        {"backend": 5},
+    ],
+)
+def test_information_of_another_form_is_refused(
+    mcpy: Mcpy, server: Server, part: dict[str, object]
+) -> None:
+    server.replies = [httpx.Response(200, json={"mode": "online", "servers": []} | part)]
+    message = "mcpy: error: s3.test:9000 answered no server information\n"
+    assert mcpy("admin", "info", "play") == (1, "", message)

@@ -83,6 +83,11 @@ def test_quickstart_proves_the_page_and_leaves_nothing_behind(
     assert mcpy.store.path.read_bytes() == before
 
 
+def test_a_quiet_quickstart_that_proves_all_says_nothing(mcpy: Mcpy) -> None:
+    mcpy.env["PATH"] = os.environ["PATH"]
+    assert mcpy("quickstart", "--quiet") == (0, "", "")
+
+
 class TestInThisProcess:
     """What the commands say of a sandbox that this process runs."""
 
