@@ -1,4 +1,3 @@
-
 """The proxy of the environment: its credentials go to it, and one that is none is said to be."""
 
 from __future__ import annotations
