@@ -268,7 +268,7 @@ def _emit(app: App, lines: str) -> None:
 
 
 def _masked(lines: str) -> str:
-    """Hide the values of secrets, in settings and in variables."""
+    """Hide the values of secrets and the credentials in URLs, in settings and in variables."""
 
     def hide(match: re.Match[str]) -> str:
         secret = match[2] and _SECRET.search(match[1])
@@ -278,7 +278,8 @@ def _masked(lines: str) -> str:
         return f"{match[1]}={MASK}" if _SECRET.search(match[1].lower()) else match[0]
 
     masked = re.sub(_PAIR.pattern, hide, lines, flags=re.MULTILINE)
-    return re.sub(r"(MINIO_\w+)=(.+)", hide_variable, masked)
+    masked = re.sub(r"(MINIO_\w+)=(.+)", hide_variable, masked)
+    return re.sub(r'://[^\s"]*@', f"://{MASK}@", masked)
 
 
 def _read_back(

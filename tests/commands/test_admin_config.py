@@ -293,3 +293,23 @@ def test_the_names_for_the_environment_are_asked_for(mcpy: Mcpy, server: Server)
     assert mcpy("admin", "config", "reset", "play", "scanner:x", "--env").exit_code == 0
     path = "GET /minio/admin/v3/help-config-kv"
     assert server.calls == [f"{path}?env=&key=&subSys=scanner"] * 2
+
+
+@pytest.mark.parametrize("json", [(), ("--json",)])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "notify_amqp:1 enable=on url=amqp://user:hunter2@mq.test:5672 exchange=e \n",
+        "# MINIO_NOTIFY_AMQP_URL_1=amqp://user:hunter2@mq.test:5672\nnotify_amqp:1 exchange=e \n",
+        'notify_nats:1 address="nats://u:hunter2@a.test nats://u:hunter2@mq.test:5672" \n',
+        "notify_amqp:1 url=amqp://user:hunter2@/@mq.test:5672 \n",
+    ],
+)
+def test_credentials_in_urls_are_hidden(
+    mcpy: Mcpy, server: Server, line: str, json: tuple[str, ...]
+) -> None:
+    server.replies = [sealed_text(line)]
+    result = mcpy("admin", "config", "get", "play", "notify_amqp", *json)
+    assert result.exit_code == 0
+    assert "hunter2" not in result.stdout
+    assert "://*REDACTED*@mq.test:5672" in result.stdout
