@@ -13,7 +13,7 @@ from mcpy.cli.app import pass_app
 from mcpy.cli.base import Group
 from mcpy.cli.output import MASK, printable, table
 from mcpy.cli.params import ALIAS
-from mcpy.errors import InputError
+from mcpy.errors import InputError, McpyError
 
 if TYPE_CHECKING:
     from mcpy.api.minio_config import Change, MinioConfig, Section
@@ -173,9 +173,9 @@ def set_(app: App, alias: str, settings: tuple[str, ...], *, env: bool) -> None:
         )
     app.out.hide(*(value for key, value in wanted if _SECRET.search(key)))
     applied = client.set(f"{subsystem} {pairs}")
-    app.out.done(Changed(alias, f"Set {subsystem}.", applied))
     if applied:  # before its restart a server shows what it works by
         _read_back(app, client, subsystem, wanted)
+    app.out.done(Changed(alias, f"Set {subsystem}.", applied))
 
 
 @config.command("reset")
@@ -190,7 +190,10 @@ def reset(app: App, alias: str, settings: tuple[str, ...], *, env: bool) -> None
     if not line or env:
         app.out.emit(Help(client.help(line.partition(":")[0], env=env), app.out.tables))
         return
-    app.out.done(Changed(alias, f"Reset {line}.", client.reset(line)))
+    applied = client.reset(line)
+    if applied:
+        _see_reset(client, line)
+    app.out.done(Changed(alias, f"Reset {line}.", applied))
 
 
 @config.command("export")
@@ -285,7 +288,11 @@ def _masked(lines: str) -> str:
 def _read_back(
     app: App, client: MinioConfig, subsystem: str, wanted: list[tuple[str, str]]
 ) -> None:
-    """Warn of what the server took and does not show, or does not heed."""
+    """See that the server shows what it took, and warn of what it does not heed.
+
+    Raises:
+        McpyError: it shows something else.
+    """
     from mcpy.api.minio_config import parse
 
     name, _, target = subsystem.partition(":")
@@ -295,4 +302,21 @@ def _read_back(
         if found and found.variable:
             app.out.warn(f"{found.variable} in the server's environment goes before `{key}`")
         elif found is None or found.value != value.strip('"'):
-            app.out.warn(f"the server took `{key}`, and does not show it afterwards")
+            raise McpyError(f"the server took `{key}`, and does not show it afterwards")
+
+
+def _see_reset(client: MinioConfig, line: str) -> None:
+    """See that a target is gone; a subsystem stays, and its defaults are the server's to know.
+
+    Raises:
+        McpyError: the target is still there.
+    """
+    from mcpy.api.minio_config import parse
+
+    subsystem, _, keys = line.partition(" ")
+    name, _, target = subsystem.partition(":")
+    if not target or keys:
+        return
+    left = [section for section in parse(client.get(name)) if section.target == target]
+    if any(not setting.variable for section in left for setting in section.settings):
+        raise McpyError(f"the server reset {subsystem}, and still shows it afterwards")

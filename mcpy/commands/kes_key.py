@@ -14,7 +14,7 @@ from mcpy.cli.many import confirm, for_each
 from mcpy.cli.params import KEY
 from mcpy.commands.kes_crypto import named
 from mcpy.commands.kes_ls import keys, show
-from mcpy.errors import KesError
+from mcpy.errors import KesError, McpyError
 
 if TYPE_CHECKING:
     from mcpy.api.kes import Kes, KeyInfo
@@ -170,4 +170,16 @@ def _delete(client: Kes, name: str, *, if_exists: bool) -> KeyChange:
             if if_exists and e.server_message == KEY_MISSING:
                 return KeyChange(name, "missing")
             raise
+        _see_gone(client, name)
     return KeyChange(name, "deleted")
+
+
+def _see_gone(client: Kes, name: str) -> None:
+    """See that the key is gone; who may delete need not be allowed to look."""
+    try:
+        client.describe_key(name)
+    except KesError as e:
+        if e.status not in {403, 404}:
+            raise
+        return
+    raise McpyError(f"KES took the deletion of `{name}`, and still has the key")

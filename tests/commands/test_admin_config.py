@@ -148,12 +148,12 @@ def test_a_restart_that_is_needed_is_said_in_json(mcpy: Mcpy, server: Server) ->
     assert result.objects == [{"status": "success", "restartRequired": True}]
 
 
-def test_a_setting_the_server_forgot_is_a_warning(mcpy: Mcpy, server: Server) -> None:
+def test_a_setting_the_server_forgot_is_an_error(mcpy: Mcpy, server: Server) -> None:
     server.replies = [ok(x_minio_config_applied="true"), sealed_text(SCANNER)]
     assert mcpy("admin", "config", "set", "play", "scanner", "speed=fast") == (
-        0,
-        "Set scanner.\n",
-        "mcpy: warning: the server took `speed`, and does not show it afterwards\n",
+        1,
+        "",
+        "mcpy: error: the server took `speed`, and does not show it afterwards\n",
     )
 
 
@@ -313,3 +313,27 @@ def test_credentials_in_urls_are_hidden(
     assert result.exit_code == 0
     assert "hunter2" not in result.stdout
     assert "://*REDACTED*@mq.test:5672" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("left", "expected"),
+    [
+        ("notify_webhook enable=off endpoint= \n", (0, "Reset notify_webhook:x.\n", "")),
+        (WEBHOOK.replace("foo", "x"), (0, "Reset notify_webhook:x.\n", "")),
+        (
+            "notify_webhook:x enable=on endpoint=http://h \n",
+            (
+                1,
+                "",
+                "mcpy: error: the server reset notify_webhook:x, and still shows it afterwards\n",
+            ),
+        ),
+    ],
+    ids=["gone", "in the environment", "still there"],
+)
+def test_a_target_that_was_reset_is_looked_for(
+    mcpy: Mcpy, server: Server, left: str, expected: tuple[int, str, str]
+) -> None:
+    server.replies = [ok(x_minio_config_applied="true"), sealed_text(left)]
+    assert mcpy("admin", "config", "reset", "play", "notify_webhook:x") == expected
+    assert server.calls[1] == "GET /minio/admin/v3/get-config-kv?key=notify_webhook"

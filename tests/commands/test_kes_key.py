@@ -205,10 +205,24 @@ def test_rm_asks_before_it_deletes(mcpy: Mcpy) -> None:
     )
 
 
-def test_rm_deletes_with_yes(mcpy: Mcpy, server: Server) -> None:
-    server.replies = [ok()]
+@pytest.mark.parametrize(
+    "looked", [kes_error(404, MISSING), kes_error(403, "not authorized: insufficient permissions")]
+)
+def test_rm_deletes_with_yes_and_looks_again(
+    mcpy: Mcpy, server: Server, looked: httpx.Response
+) -> None:
+    server.replies = [ok(), looked]
     assert mcpy("kes", "key", "rm", "--yes", "k") == (0, "Deleted key `k`.\n", "")
-    assert server.calls == ["DELETE /v1/key/delete/k"]
+    assert server.calls == ["DELETE /v1/key/delete/k", "GET /v1/key/describe/k"]
+
+
+def test_a_key_that_is_still_there_was_not_deleted(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [ok(), httpx.Response(200, json={"name": "k"})]
+    assert mcpy("kes", "key", "rm", "--yes", "k") == (
+        1,
+        "",
+        "mcpy: error: KES took the deletion of `k`, and still has the key\n",
+    )
 
 
 def test_rm_of_a_missing_key_is_not_found(mcpy: Mcpy, server: Server) -> None:
