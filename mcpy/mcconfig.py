@@ -39,7 +39,7 @@ def read_mc_config(path: Path) -> list[Alias]:
         aliases = document["aliases"] if document["version"] == "10" else None
     except OSError as e:
         raise ConfigError(f"cannot read {path}: {e.strerror}") from e
-    except (ValueError, KeyError, TypeError) as e:
+    except (ValueError, KeyError, TypeError, RecursionError) as e:
         raise ConfigError(f"{path} is not a config file of mc") from e
     if not isinstance(aliases, dict):
         raise ConfigError(f"{path} is a config file of mc in a version other than 10")
@@ -54,7 +54,7 @@ def read_mc_alias(name: str, text: str, *, source: str) -> Alias:
     """
     try:
         table = json.loads(text)
-    except ValueError as e:
+    except (ValueError, RecursionError) as e:
         raise ConfigError(f"{source} is not an alias as mc writes it") from e
     return _alias(name, table, source=source)
 

@@ -89,7 +89,7 @@ class MinioAdmin:
             ProtocolError: the answer has no ``mode`` or no ``servers``.
         """
         found = self._json("GET", f"{ADMIN}/info", {"metrics": "false"})
-        if not isinstance(found.get("servers", []), list) or "mode" not in found:
+        if "mode" not in found or not _is_info(found):
             raise ProtocolError(f"{self.http.where} answered no server information")
         return found
 
@@ -120,10 +120,13 @@ class MinioAdmin:
     def kms_status(self) -> KmsStatus:
         """Return name, default key and endpoints of the KMS; MinIO asks each endpoint."""
         found = self._kms_json("GET", "status")
+        endpoints = found.get("endpoints") or {}
+        if not isinstance(endpoints, dict):
+            raise ProtocolError(f"{self.http.where} answered a KMS status without endpoints")
         return KmsStatus(
             str(found.get("name", "")),
             str(found.get("default-key-id", "")),
-            found.get("endpoints") or {},
+            {endpoint: str(status) for endpoint, status in endpoints.items()},
         )
 
     def key_status(self, key: str = "") -> KeyStatus:
@@ -144,8 +147,11 @@ class MinioAdmin:
     def list_keys(self, prefix: str = "") -> list[str]:
         """Return the names of the keys that start with ``prefix``; a KES stops after 1,024."""
         answer = self._kms("GET", "key/list", {"pattern": prefix or "*"})
-        found = json_value(answer, self.http.where) or []
-        return sorted(str(item["name"]) for item in found if isinstance(item, dict))
+        found = json_value(answer, self.http.where)
+        found = [] if found is None else found  # how an empty list may be written
+        if not _are_objects(found) or not all("name" in item for item in found):
+            raise ProtocolError(f"{self.http.where} answered no list of keys")
+        return sorted(str(item["name"]) for item in found)
 
     def read_sealed(self, op: str, query: Mapping[str, str] | None = None) -> bytes:
         """Return what an answer holds that is sealed under the secret key.
@@ -213,3 +219,23 @@ class MinioAdmin:
         encoded = encode_query(query.items())
         target = f"{path}?{encoded}" if encoded else path
         return self.http.request(Call(method, target, content=content))
+
+
+def _are_objects(found: object) -> bool:
+    return isinstance(found, list) and all(isinstance(item, dict) for item in found)
+
+
+def _is_info(found: dict[str, Any]) -> bool:
+    """Whether every part that is read of a server's information has its form."""
+    servers = [] if found.get("servers") is None else found["servers"]
+    parts = [found.get(key) or {} for key in ("backend", "buckets", "objects", "services")]
+    if not _are_objects(servers) or not all(isinstance(part, dict) for part in parts):
+        return False
+    parts = [server.get(key) or {} for server in servers for key in ("network", "minio_env_vars")]
+    lists = [server.get("drives") or [] for server in servers]
+    lists.append((found.get("services") or {}).get("kmsStatus") or [])
+    return (
+        all(isinstance(part, dict) for part in parts)
+        and all(_are_objects(several) for several in lists)
+        and all(isinstance(server.get("uptime", 0), int) for server in servers)
+    )

@@ -210,7 +210,7 @@ def _object(element: ET.Element, name: Callable[[str], str]) -> Entry:
     size = text(element, "Size")
     return Entry(
         key=name(text(element, "Key")),
-        size=int(size) if size.isdigit() else 0,
+        size=int(size) if size.isascii() and size.isdecimal() else 0,
         etag=text(element, "ETag").strip('"'),
         last_modified=text(element, "LastModified"),
         storage_class=text(element, "StorageClass"),

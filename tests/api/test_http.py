@@ -355,3 +355,12 @@ def test_a_deadline_of_each_call_begins_with_it() -> None:
     assert first is not None
     assert deadline.moment is not None
     assert deadline.moment > first
+
+
+@pytest.mark.parametrize("value", ["²", "soon", ""])
+def test_a_time_to_wait_that_is_no_number_is_passed_over(
+    client: HttpClient, server: Server, value: str
+) -> None:
+    headers = {b"retry-after": value.encode("latin-1")}
+    server.replies = [httpx.Response(503, headers=headers), httpx.Response(200)]
+    assert client.request(GET).status == 200

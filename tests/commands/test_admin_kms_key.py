@@ -132,3 +132,13 @@ def test_an_answer_without_a_key_is_no_success(mcpy: Mcpy, server: Server, body:
     result = mcpy("admin", "kms", "key", "status", "play")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("answer", ["5", '{"keys": []}', "[5]", "[{}]", "[" * 100_000])
+def test_a_list_of_keys_of_another_form_is_refused(
+    mcpy: Mcpy, server: Server, answer: str
+) -> None:
+    server.replies = [httpx.Response(200, text=answer)]
+    result = mcpy("admin", "kms", "key", "list", "play")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("mcpy: error: s3.test:9000 answered ")

@@ -67,3 +67,9 @@ def test_a_server_without_kms_says_how_to_give_it_one(mcpy: Mcpy, server: Server
     result = mcpy("admin", "kms", "status", "play")
     assert (result.exit_code, result.stdout) == (7, "")
     assert "mcpy admin kms env play --key KEY" in result.stderr
+
+
+def test_endpoints_of_another_form_are_refused(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [httpx.Response(200, json={"name": "KES", "endpoints": ["a"]})]
+    message = "mcpy: error: s3.test:9000 answered a KMS status without endpoints\n"
+    assert mcpy("admin", "kms", "status", "play") == (1, "", message)

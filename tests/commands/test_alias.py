@@ -304,3 +304,11 @@ def test_a_wrong_secret_key_of_the_environment_is_named_with_its_variable(
         "mcpy: error: SignatureDoesNotMatch: the secret key of alias `ci` is wrong\n"
         "mcpy: hint: correct the variable MC_HOST_ci\n"
     )
+
+
+def test_an_alias_nested_without_end_is_refused(mcpy: Mcpy) -> None:
+    assert mcpy("alias", "import", "new", stdin="[" * 100_000) == (
+        1,
+        "",
+        "mcpy: error: stdin is not an alias as mc writes it\n",
+    )
