@@ -174,6 +174,7 @@ def _how(app: App, options: dict[str, Any]) -> How:
         parallel=options["parallel"],
         multipart=not options["disable_multipart"],
         resume=options["resume"],
+        begun=app.store.path.parent / "uploads",
     )
     return How(
         rules=enc_rules(app, options),

@@ -100,7 +100,7 @@ def rm(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  # noq
 
 
 def _check(which: Which, targets: tuple[Target, ...], *, dangerous: bool, stdin: bool) -> None:
-    many = which.recursive or which.versions
+    many = which.recursive or which.versions or which.rewind is not None
     if (many or stdin) and not which.force:
         raise InputError("removing many objects for good needs --force", hint="--force")
     if which.version_id and (many or which.incomplete):

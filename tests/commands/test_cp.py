@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -241,9 +242,14 @@ def test_an_unknown_alias_is_never_a_folder(mcpy: Mcpy, file: Path, tmp_path: Pa
     assert not (tmp_path / "ghost").exists()
 
 
-def test_a_copy_onto_itself_is_refused(mcpy: Mcpy) -> None:
-    result = mcpy("cp", "play/mix/o", "play/mix/o")
-    assert (result.exit_code, result.stdout) == (2, "")
+@pytest.mark.parametrize("alias", ["play", "again"])
+@pytest.mark.parametrize("options", [[], ["--enc-s3", "play/mix", "--attr", "a=b"]])
+def test_a_copy_onto_itself_is_refused(
+    mcpy: Mcpy, server: Server, options: list[str], alias: str
+) -> None:
+    mcpy.store.put(replace(mcpy.store.get("play"), name="again"))
+    result = mcpy("cp", *options, "play/mix/o", f"{alias}/mix/o")
+    assert (result.exit_code, result.stdout, server.calls) == (2, "", [])
     assert "are the same object" in result.stderr
 
 

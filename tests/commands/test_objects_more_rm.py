@@ -125,6 +125,7 @@ def test_a_dry_run_removes_nothing(mcpy: Mcpy, server: Server) -> None:
     [
         (["-r", "play/enc-1"], "removing many objects for good needs --force"),
         (["--versions", "play/enc-1/x"], "removing many objects for good needs --force"),
+        (["--rewind", "2026.02.15", "play/enc-1/x"], "removing many objects for good"),
         (["--stdin"], "removing many objects for good needs --force"),
         (["play/enc-1"], "`play/enc-1` names no object"),
         (["-r", "--force", "play"], "`play` is a whole server"),

@@ -154,15 +154,23 @@ def test_a_part_is_sent_again_after_a_passing_failure(
     assert [request.content for request in server.requests[1:4]] == [b"0123"] * 3
 
 
+REFUSED = s3_error(403, "AccessDenied")
+
+
+def keep_an_upload(place: Place, server: Server, file: Path, wish: Wish) -> Pace:
+    """Begin an upload that fails at its second part; return the pace that goes on with it."""
+    how = pace(resume=True, begun=file.parent / "uploads")
+    server.replies = [STARTED, part(1), REFUSED]
+    with pytest.raises(S3Error):
+        upload(file, place, wish, how)
+    return how
+
+
 def test_an_interrupted_upload_goes_on_with_the_parts_that_are_the_same(
     place: Place, server: Server, file: Path
 ) -> None:
+    how = keep_an_upload(place, server, file, Wish())
     same = base64.b64encode(hashlib.sha256(b"0123").digest()).decode()
-    begun = xml(
-        200,
-        "<ListMultipartUploadsResult><Upload><Key>o-other</Key><UploadId>x</UploadId></Upload>"
-        "<Upload><Key>o</Key><UploadId>u</UploadId></Upload></ListMultipartUploadsResult>",
-    )
     parts = xml(
         200,
         f"<ListPartsResult><Part><PartNumber>1</PartNumber><ETag>e1</ETag><Size>4</Size>"
@@ -170,19 +178,42 @@ def test_an_interrupted_upload_goes_on_with_the_parts_that_are_the_same(
         f"<ETag>{hashlib.md5(b'older').hexdigest()}</ETag><Size>4</Size></Part>"
         "</ListPartsResult>",
     )
-    server.replies = [begun, parts, part(2), part(3), COMPLETED, head()]
-    upload(file, place, Wish(), pace(resume=True))
-    assert [request.content for request in server.requests[2:4]] == [b"4567", b"89"]
-    assert b'<PartNumber>1</PartNumber><ETag>"e1"</ETag>' in server.requests[4].content
+    server.requests.clear()
+    server.replies = [parts, part(2), part(3), COMPLETED, head()]
+    upload(file, place, Wish(), how)
+    assert server.calls[0] == "GET /enc-1/o?uploadId=u"
+    assert [request.content for request in server.requests[1:3]] == [b"4567", b"89"]
+    assert b'<PartNumber>1</PartNumber><ETag>"e1"</ETag>' in server.requests[3].content
+    server.replies = [STARTED, part(1), part(2), part(3), COMPLETED, head()]
+    upload(file, place, Wish(), how)  # what is complete is not gone on with
+
+
+@pytest.mark.parametrize(
+    "other", [Wish(ObjectEncryption("AES256")), Wish(headers={"x-amz-object-lock-mode": "x"})]
+)
+def test_an_upload_that_was_begun_otherwise_is_not_gone_on_with(
+    place: Place, server: Server, file: Path, other: Wish
+) -> None:
+    how = keep_an_upload(place, server, file, Wish())
+    server.requests.clear()
+    server.replies = [STARTED, part(1), REFUSED]
+    with pytest.raises(S3Error):
+        upload(file, place, other, how)
+    assert server.calls[0] == "POST /enc-1/o?uploads="
+
+
+def test_an_upload_that_is_gone_begins_anew(place: Place, server: Server, file: Path) -> None:
+    how = keep_an_upload(place, server, file, Wish())
+    gone = s3_error(404, "NoSuchUpload")
+    server.replies = [gone, STARTED, part(1), part(2), part(3), COMPLETED, head()]
+    upload(file, place, Wish(), how)
+    assert list((file.parent / "uploads").iterdir()) == []
 
 
 def test_a_resumable_upload_is_kept_when_it_fails(
     place: Place, server: Server, file: Path
 ) -> None:
-    none = xml(200, "<ListMultipartUploadsResult/>")
-    server.replies = [none, STARTED, part(1), s3_error(403, "AccessDenied")]
-    with pytest.raises(S3Error):
-        upload(file, place, Wish(), pace(resume=True))
+    keep_an_upload(place, server, file, Wish())
     assert not any(call.startswith("DELETE") for call in server.calls)
 
 

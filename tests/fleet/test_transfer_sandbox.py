@@ -141,13 +141,14 @@ def test_an_interrupted_upload_is_gone_on_with(client: S3, bucket: str, large: P
             stop.set()
 
     there = place(client, bucket, "o")
-    slow = Pace(advance, parallel=1, limits=SIZES, resume=True, stop=stop)
+    noted = large.parent / "uploads"
+    slow = Pace(advance, parallel=1, limits=SIZES, resume=True, begun=noted, stop=stop)
     with pytest.raises(Interrupted):
         upload(large, there, Wish(), slow)
     (begun,) = list_uploads(client, bucket)
     kept = list(MultipartUpload(client, bucket, "o", begun.version_id, {}).parts())
     assert [part.number for part in kept] == [1]
-    stored = upload(large, there, Wish(), Pace(limits=SIZES, resume=True))
+    stored = upload(large, there, Wish(), Pace(limits=SIZES, resume=True, begun=noted))
     assert stored.size == large.stat().st_size
     content = bytearray()
     pour(there, content.extend)

@@ -41,11 +41,13 @@ def copy(source: Place, target: Place, wish: Wish, pace: Pace) -> ObjectInfo:
     """Copy an object; where ``wish`` names no encryption the copy is encrypted as its source is.
 
     Raises:
-        InputError: source and target are the same object, and nothing is to change.
+        InputError: source and target are the same object: it would be gone if the copy fails.
         UnsupportedError: the source is encrypted with a key only its owner has.
         IntegrityError: the copy is not what was asked for, or cannot be read.
     """
-    info = source.head() if not _is_itself(source, target) else _of_itself(source, wish)
+    if _is_itself(source, target):
+        raise InputError(f"`{source.target}` and `{target.target}` are the same object")
+    info = source.head()
     _check_key(source, target, info, wish)
     encryption = _encryption(info, wish)
     headers = {**_carried(info), **wish.headers}
@@ -63,18 +65,8 @@ def copy(source: Place, target: Place, wish: Wish, pace: Pace) -> ObjectInfo:
 
 
 def _is_itself(source: Place, target: Place) -> bool:
-    same_server = source.s3 is target.s3
+    same_server = source.s3.http.base_url == target.s3.http.base_url
     return same_server and source.at == target.at and not source.version_id
-
-
-def _of_itself(source: Place, wish: Wish) -> ObjectInfo:
-    """Look at an object that is to be copied onto itself: something must change by it."""
-    if not (wish.encryption or wish.headers or wish.decrypt):
-        raise InputError(f"`{source.target}` and `{source.target}` are the same object")
-    info = source.head()
-    if any(name.startswith("x-amz-object-lock-") for name in info.metadata):
-        raise UnsupportedError(f"`{source.target}` is locked, and a copy onto itself is not")
-    return info
 
 
 def _check_key(source: Place, target: Place, info: ObjectInfo, wish: Wish) -> None:

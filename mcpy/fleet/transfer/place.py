@@ -15,6 +15,7 @@ from mcpy.models import bare_key_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     from mcpy.api.http import Stream
     from mcpy.api.s3 import S3, ObjectInfo
@@ -101,6 +102,7 @@ class Pace:
         parallel: parts or ranges at a time.
         multipart: whether an upload may be in parts.
         resume: whether what arrived is kept after a failure, and used the next time.
+        begun: where uploads that were begun are noted; without it none is gone on with.
         stop: ends the work.
     """
 
@@ -108,6 +110,7 @@ class Pace:
     parallel: int = 4
     multipart: bool = True
     resume: bool = False
+    begun: Path | None = None
     stop: Stop = field(default_factory=Stop)
     limits: Limits = Limits()
 

@@ -9,9 +9,10 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mcpy.api.multipart import MAX_PARTS, MultipartUpload, Part, list_uploads
-from mcpy.errors import McpyError, UnsupportedError
+from mcpy.api.multipart import MAX_PARTS, MultipartUpload, Part
+from mcpy.errors import McpyError, S3Error, UnsupportedError
 from mcpy.fleet.parallel import Stop, each
+from mcpy.fleet.transfer.begun import Begun
 from mcpy.fleet.transfer.place import Pace, Place, Wish, request_headers, verified
 from mcpy.fleet.transfer.source import Chunks, FileSource, MemorySource
 
@@ -107,9 +108,8 @@ def part_bytes(size: int, usual: int) -> int:
 
 def _in_parts(source: Source, place: Place, wish: Wish, pace: Pace) -> None:
     length = part_bytes(source.size, pace.limits.part)
-    started, have = None, dict[int, Part]()
-    if pace.resume:
-        started, have = _interrupted(source, place, wish, length)
+    begun = Begun(pace.begun if pace.resume else None, place, _start_headers(place, wish))
+    started, have = _interrupted(source, place, wish, length, begun.upload_id())
     pieces = (
         (number, source, offset)
         for number, offset in enumerate(range(0, source.size, length), start=1)
@@ -117,17 +117,24 @@ def _in_parts(source: Source, place: Place, wish: Wish, pace: Pace) -> None:
     )
     for part in have.values():
         pace.moved(part.size)
-    _send_all(started or _start(place, wish), pieces, have, pace, length)
+    if not started:
+        started = _start(place, wish)
+        begun.note(started.id)
+    _send_all(started, pieces, have, pace, length)
+    begun.forget()
 
 
 def _start(place: Place, wish: Wish) -> MultipartUpload:
-    customer = _customer(place, wish)
-    headers = {
+    headers, customer = _start_headers(place, wish), _customer(place, wish)
+    return MultipartUpload.start(place.s3, *place.at, headers=headers, customer=customer)
+
+
+def _start_headers(place: Place, wish: Wish) -> dict[str, str]:
+    return {
         **wish.headers,
         **request_headers(place, wish.encryption),
         "x-amz-checksum-algorithm": "SHA256",
     }
-    return MultipartUpload.start(place.s3, *place.at, headers=headers, customer=customer)
 
 
 def _customer(place: Place, wish: Wish) -> Mapping[str, str]:
@@ -193,21 +200,23 @@ def _counted(chunks: Iterable[bytes], pace: Pace) -> Chunks:
 
 
 def _interrupted(
-    source: Source, place: Place, wish: Wish, length: int
+    source: Source, place: Place, wish: Wish, length: int, upload_id: str
 ) -> tuple[MultipartUpload | None, dict[int, Part]]:
-    """Find an upload of this object that was begun, and the parts of it that are this source's."""
-    bucket, key = place.at
-    begun = [entry for entry in list_uploads(place.s3, bucket, key) if entry.key == key]
-    if not begun:
+    """Return the upload that was begun, if it is there still, and the parts of it to keep."""
+    if not upload_id:
         return None, {}
-    last = max(begun, key=lambda entry: entry.last_modified)
-    found = MultipartUpload(place.s3, bucket, key, last.version_id, _customer(place, wish))
+    found = MultipartUpload(place.s3, *place.at, upload_id, _customer(place, wish))
     count = -(-source.size // length)
-    same = {
-        part.number: part
-        for part in found.parts()
-        if part.number <= count and _same(part, source, (part.number - 1) * length, length)
-    }
+    try:
+        same = {
+            part.number: part
+            for part in found.parts()
+            if part.number <= count and _same(part, source, (part.number - 1) * length, length)
+        }
+    except S3Error as e:
+        if e.status != 404:
+            raise
+        return None, {}
     return found, same
 
 
