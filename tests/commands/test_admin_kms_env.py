@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.running import Mcpy
-    from tests.stub import Server
+    from tests.stub import Reply, Server
 
 PLAINTEXT = base64.b64encode(bytes(32)).decode()
 USER = "mcpy: the server is given the identity you use: --cert and --key-file give its own\n"
 
 
-def tried() -> list[httpx.Response]:
+def tried() -> list[Reply]:
     """Answer as a KES that lets the server use the key."""
     made = {"plaintext": PLAINTEXT, "ciphertext": "AAAA"}
     return [httpx.Response(200, json=made), httpx.Response(200, json={"plaintext": PLAINTEXT})]
