@@ -105,13 +105,14 @@ def target_below(target: End, relative: str) -> Path | Target:
     """Return where ``relative`` goes below the folder ``target``.
 
     Raises:
-        ConfigError: an object's name would lead out of the folder.
+        ConfigError: an object's name would lead out of the folder, or to another's file.
     """
     place = target.place
     if isinstance(place, Target):
         start = place.key if place.key.endswith("/") or not place.key else place.key + "/"
         return Target(place.alias, place.bucket, start + relative)
     parts = relative.split("/")
-    if place is None or ".." in parts or relative.startswith("/") or "\x00" in relative:
+    # a file system takes `a//b` and `a/./b` for `a/b`
+    if place is None or not {"", ".", ".."}.isdisjoint(parts) or "\x00" in relative:
         raise ConfigError(f"the object `{relative}` has no place below {target.text}")
     return place / relative

@@ -15,6 +15,7 @@ from mcpy.errors import InputError, McpyError, S3Error
 from mcpy.models import Target
 
 if TYPE_CHECKING:
+    from mcpy.api.s3 import S3
     from mcpy.cli.app import App
 
 
@@ -25,20 +26,24 @@ class BucketMade:
     target: Target
     region: str
     created: bool
+    versioned: bool = False
 
     def data(self) -> dict[str, Any]:
-        """Return mc's fields."""
-        return {
+        """Return mc's fields, and whether the versioning of a bucket was switched on."""
+        found = {
             "status": "success",
             "bucket": str(self.target),
             "region": self.region,
             "created": self.created,
         }
+        return found | ({"versioning": "Enabled"} if self.versioned else {})
 
     def text(self) -> str:
         """Return one line."""
         if self.created:
             return f"Made bucket `{self.target}`."
+        if self.versioned:
+            return f"Bucket `{self.target}` was there already: switched its versioning on."
         return f"Bucket `{self.target}` was there already: nothing changed."
 
 
@@ -93,7 +98,8 @@ def rb(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  # noq
     buckets = _named(app, targets)
     if force and app.stdin.isatty():
         names = ", ".join(str(target) for target in buckets)
-        confirm(app, f"Remove {names} and all that is in it?", yes=options["yes"], hint="--yes")
+        hint = f"mcpy rb --force --yes {' '.join(str(target) for target in buckets)}"
+        confirm(app, f"Remove {names} and all that is in it?", yes=options["yes"], hint=hint)
     for_each(app, buckets, lambda target: _remove(app, target, force=force), jobs=options["jobs"])
 
 
@@ -121,11 +127,22 @@ def _make(app: App, target: Target, options: dict[str, Any]) -> BucketMade:
             e.hint = f"mcpy mb --ignore-existing {target}"
             raise
         created = False
-    if options["with_versioning"]:
-        client.set_versioning(target.bucket, status="Enabled")
     if not client.bucket_exists(target.bucket):
         raise McpyError(f"the server took `{target}` and does not have it")
-    return BucketMade(target, options["region"], created)
+    if options["with_lock"] and client.object_lock(target.bucket).enabled != "Enabled":
+        raise McpyError(f"`{target}` is there and has no object lock")
+    versioned = options["with_versioning"] and _versioned(client, target)
+    return BucketMade(target, options["region"], created, versioned)
+
+
+def _versioned(client: S3, target: Target) -> bool:
+    """Switch versioning on and look whether it is; False when it was before."""
+    if client.versioning(target.bucket)[0] == "Enabled":
+        return False
+    client.set_versioning(target.bucket, status="Enabled")
+    if client.versioning(target.bucket)[0] != "Enabled":
+        raise McpyError(f"the server took versioning for `{target}` and does not have it on")
+    return True
 
 
 def _remove(app: App, target: Target, *, force: bool) -> BucketRemoved:

@@ -43,11 +43,15 @@ class How:
 
 @dataclass(frozen=True)
 class Job:
-    """One thing to copy; an end that is None is a standard stream."""
+    """One thing to copy; an end that is None is a standard stream.
+
+    With ``refused`` it has no place below the target, which is given as a whole.
+    """
 
     source: Path | Target | None
     target: Path | Target | None
     version_id: str = ""
+    refused: ConfigError | None = None
 
     @property
     def names(self) -> tuple[str, str]:
@@ -121,7 +125,14 @@ def _below(app: App, source: End, target: End, how: How) -> Iterator[Job]:
         raise InputError("--version-id names a version of one object")
     for one in _found(app, source, target, how):
         if _wanted(one, how):
-            yield Job(one.end, target_below(target, one.relative), one.version_id)
+            yield _job_below(one, target)
+
+
+def _job_below(one: Found, target: End) -> Job:
+    try:
+        return Job(one.end, target_below(target, one.relative), one.version_id)
+    except ConfigError as e:  # the next has its place all the same
+        return Job(one.end, target.place, one.version_id, refused=e)
 
 
 def _found(app: App, source: End, target: End, how: How) -> Iterator[Found]:
@@ -155,6 +166,8 @@ def run(app: App, job: Job, how: How) -> ObjectInfo:
     """
     from mcpy.fleet import transfer
 
+    if job.refused:
+        raise job.refused
     if not isinstance(job.target, Target):
         return _fetch(app, job, how)
     # here and not where the job is made, so that the rest of a folder is copied

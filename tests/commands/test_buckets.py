@@ -11,8 +11,19 @@ from tests.running import Terminal
 from tests.stub import ok, s3_error, xml
 
 if TYPE_CHECKING:
+    import httpx
+
     from tests.running import Mcpy
     from tests.stub import Server
+
+
+NOT_VERSIONED = xml(200, "<VersioningConfiguration/>")
+VERSIONED = xml(200, "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>")
+LOCKED = xml(
+    200,
+    "<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled>"
+    "</ObjectLockConfiguration>",
+)
 
 
 def test_mb_makes_a_bucket_and_sees_that_it_is_there(mcpy: Mcpy, server: Server) -> None:
@@ -23,13 +34,52 @@ def test_mb_makes_a_bucket_and_sees_that_it_is_there(mcpy: Mcpy, server: Server)
 
 
 def test_mb_asks_for_lock_versioning_and_region(mcpy: Mcpy, server: Server) -> None:
-    server.replies = [ok(), ok(), ok()]
+    server.replies = [ok(), ok(), LOCKED, NOT_VERSIONED, ok(), VERSIONED]
     args = ("mb", "--with-lock", "--with-versioning", "--region", "eu-west-1", "play/enc-1")
-    assert mcpy(*args).exit_code == 0
-    assert server.calls == ["PUT /enc-1", "PUT /enc-1?versioning=", "HEAD /enc-1"]
+    assert mcpy(*args) == (0, "Made bucket `play/enc-1`.\n", "")
+    assert server.calls == [
+        "PUT /enc-1",
+        "HEAD /enc-1",
+        "GET /enc-1?object-lock=",
+        "GET /enc-1?versioning=",
+        "PUT /enc-1?versioning=",
+        "GET /enc-1?versioning=",
+    ]
     assert server.requests[0].headers["x-amz-bucket-object-lock-enabled"] == "true"
     assert b"<LocationConstraint>eu-west-1<" in server.requests[0].content
-    assert b"<Status>Enabled</Status>" in server.requests[1].content
+    assert b"<Status>Enabled</Status>" in server.requests[4].content
+
+
+@pytest.mark.parametrize("options", [[], ["-p"]])
+def test_a_bucket_without_the_lock_that_was_asked_for_is_an_error(
+    mcpy: Mcpy, server: Server, options: list[str]
+) -> None:
+    made = minio("bucket-create-again-same-owner") if options else ok()
+    server.replies = [made, ok(), s3_error(404, "ObjectLockConfigurationNotFoundError")]
+    assert mcpy("mb", "--with-lock", *options, "play/enc-1") == (
+        1,
+        "",
+        "mcpy: error: `play/enc-1` is there and has no object lock\n",
+    )
+
+
+def test_a_bucket_that_is_there_says_when_its_versioning_is_switched_on(
+    mcpy: Mcpy, server: Server
+) -> None:
+    there = minio("bucket-create-again-same-owner")
+    server.replies = [there, ok(), NOT_VERSIONED, ok(), VERSIONED, there, ok(), VERSIONED]
+    line = ("mb", "-p", "--with-versioning", "play/enc-1")
+    assert mcpy(*line).stdout == (
+        "Bucket `play/enc-1` was there already: switched its versioning on.\n"
+    )
+    assert mcpy(*line).stdout == "Bucket `play/enc-1` was there already: nothing changed.\n"
+
+
+def test_versioning_that_stays_off_is_an_error(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [ok(), ok(), NOT_VERSIONED, ok(), NOT_VERSIONED]
+    result = mcpy("mb", "--with-versioning", "play/enc-1")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "does not have it on" in result.stderr
 
 
 def test_mb_of_an_existing_bucket_is_an_error(mcpy: Mcpy, server: Server) -> None:
@@ -128,7 +178,11 @@ def test_an_unknown_alias_is_an_error_and_never_a_folder(mcpy: Mcpy) -> None:
 def test_of_several_buckets_each_is_reported_and_one_failure_stops_none(
     mcpy: Mcpy, server: Server
 ) -> None:
-    server.replies = [s3_error(409, "BucketAlreadyExists"), ok(), ok()]
+    def answer(request: httpx.Request) -> httpx.Response:
+        taken = request.url.path == "/one"  # the two are made at a time, in either order
+        return s3_error(409, "BucketAlreadyExists") if taken else ok()
+
+    server.replies = [answer] * 3
     assert mcpy("mb", "play/one", "play/two") == (
         8,
         "Made bucket `play/two`.\n",

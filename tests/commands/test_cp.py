@@ -13,7 +13,7 @@ import pytest
 
 from tests.recordings import mc_answer, minio
 from tests.running import Terminal
-from tests.stub import ok, s3_error
+from tests.stub import ok, s3_error, xml
 
 if TYPE_CHECKING:
     from tests.running import Mcpy
@@ -360,3 +360,20 @@ def test_an_upload_waits_as_long_as_a_busy_server_asks_for(
     server.replies = [httpx.Response(503, headers={"retry-after": "0"}), ok(), stored()]
     assert mcpy("cp", str(file), "play/enc-1/o").exit_code == 0
     assert [request.content for request in server.requests] == [TEXT, TEXT, b""]
+
+
+def test_an_object_with_no_file_of_its_own_is_refused_and_stops_no_other(
+    mcpy: Mcpy, server: Server, tmp_path: Path
+) -> None:
+    keys = ["a//b", "a/../../c", "a/./b", "a/b"]
+    entries = "".join(
+        f"<Contents><Key>{key}</Key><Size>6</Size>"
+        "<LastModified>2026-11-23T12:00:00.000Z</LastModified></Contents>"
+        for key in keys
+    )
+    server.replies = [xml(200, f"<ListBucketResult>{entries}</ListBucketResult>"), body()]
+    result = mcpy("cp", "-r", "play/enc-1/", f"{tmp_path}/in")
+    assert (result.exit_code, server.calls[1:]) == (8, ["GET /enc-1/a/b"])
+    for key in keys[:3]:
+        assert f"the object `{key}` has no place below" in result.stderr
+    assert (tmp_path / "in" / "a" / "b").read_bytes() == TEXT

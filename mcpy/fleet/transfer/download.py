@@ -23,6 +23,16 @@ if TYPE_CHECKING:
     from mcpy.fleet.transfer.place import Place
 
 
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+# asking sets it, for the whole process: so once, before there are threads that make files
+_UMASK = _umask()
+
+
 def download(place: Place, target: Path, pace: Pace) -> ObjectInfo:
     """Store an object as a file; an interruption leaves whatever was there before.
 
@@ -79,9 +89,7 @@ def _wanted_mode(target: Path) -> int:
     """Return the mode of the file to replace, or what a new file would have."""
     if target.exists():
         return target.stat().st_mode & 0o7777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
+    return 0o666 & ~_UMASK
 
 
 @contextmanager
