@@ -16,7 +16,7 @@ from mcpy.cli.output import MASK
 from mcpy.cli.params import ALIAS
 from mcpy.cli.secrets import ask, from_command, from_file, from_variable, read_text
 from mcpy.config import check_url
-from mcpy.errors import ConfigError, InputError, NoAliasError
+from mcpy.errors import ConfigError, InputError, NoAliasError, UnsupportedError
 from mcpy.mcconfig import read_mc_alias, read_mc_config, why_of_no_use
 from mcpy.models import Alias, KesProfile
 
@@ -132,6 +132,8 @@ def set_(app: App, /, name: str, url: str, **options: Any) -> None:  # noqa: ANN
 
     Missing keys are asked for on a terminal, and read as two lines from stdin otherwise.
     """
+    if options["path"] == "off":
+        raise UnsupportedError("addresses of the style BUCKET.HOST are not supported")
     new = Alias(
         name=name,
         url=check_url(url),

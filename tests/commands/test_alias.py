@@ -312,3 +312,10 @@ def test_an_alias_nested_without_end_is_refused(mcpy: Mcpy) -> None:
         "",
         "mcpy: error: stdin is not an alias as mc writes it\n",
     )
+
+
+def test_a_style_of_addresses_that_is_never_used_is_not_stored(mcpy: Mcpy) -> None:
+    result = mcpy("alias", "set", "new", "http://h", "access", "secret-key", "--path", "off")
+    message = "mcpy: error: addresses of the style BUCKET.HOST are not supported\n"
+    assert result == (7, "", message)
+    assert [alias.name for alias in mcpy.store.all()] == ["play"]
