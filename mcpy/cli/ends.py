@@ -91,13 +91,18 @@ def single_target(source: End, target: End, *, several: bool) -> Path | Target |
         if target.folder or place.is_dir():
             return place / source.name
     elif not place.bucket:
-        raise InputError(f"`{place}` names no bucket", hint=f"{place}/BUCKET/{source.name}")
+        raise InputError(
+            f"`{place}` names no bucket",
+            hint=f"mcpy cp {source.text} {place}/BUCKET/{source.name}",
+        )
     elif not place.key or target.folder:
         if source.place is None:
-            raise InputError(f"`{place}` names no object", hint=f"{place}/OBJECT")
+            raise InputError(f"`{place}` names no object", hint=f"mcpy cp - {place}/OBJECT")
         return target_below(target, source.name)
     if several:
-        raise InputError(f"several sources do not fit into `{place}`", hint=f"{place}/")
+        raise InputError(
+            f"several sources do not fit into `{place}`", hint=f"mcpy cp SOURCE... {place}/"
+        )
     return place
 
 

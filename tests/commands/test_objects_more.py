@@ -448,7 +448,7 @@ def test_several_sources_do_not_fit_into_what_is_no_folder(
         2,
         "",
         "mcpy: error: several sources do not fit into `play/enc-1/one`\n"
-        "mcpy: hint: play/enc-1/one/\n",
+        "mcpy: hint: mcpy cp SOURCE... play/enc-1/one/\n",
     )
 
 
