@@ -155,22 +155,3 @@ def test_information_of_another_form_is_refused(
     server.replies = [httpx.Response(200, json={"mode": "online", "servers": []} | part)]
     message = "mcpy: error: s3.test:9000 answered no server information\n"
     assert mcpy("admin", "info", "play") == (1, "", message)
-
-
-@pytest.mark.parametrize(
-    "part",
-    [
-        {"servers": [5]},
-        {"servers": [{"uptime": "abc"}]},
-        {"servers": [{"drives": [1]}]},
-        {"servers": [{"network": [1]}]},
-        {"services": {"kmsStatus": [1]}},
-        {"backend": 5},
-    ],
-)
-def test_information_of_another_form_is_refused(
-    mcpy: Mcpy, server: Server, part: dict[str, object]
-) -> None:
-    server.replies = [httpx.Response(200, json={"mode": "online", "servers": []} | part)]
-    message = "mcpy: error: s3.test:9000 answered no server information\n"
-    assert mcpy("admin", "info", "play") == (1, "", message)
