@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from mcpy.cli.params import is_pattern
-from mcpy.errors import InputError, Interrupted, McpyError, NotFoundError, PartialError, exit_code
+from mcpy.errors import (
+    ExitCode,
+    InputError,
+    Interrupted,
+    McpyError,
+    NotFoundError,
+    PartialError,
+    exit_code,
+)
 from mcpy.models import Target
 
 if TYPE_CHECKING:
@@ -90,15 +99,34 @@ def for_each(
         raise sum_of(failures, len(items))
 
 
+@dataclass
+class Failures:
+    """How many failed and with which exit codes: the errors of a million objects are not kept."""
+
+    count: int = 0
+    codes: set[int] = field(default_factory=set)
+
+    def add(self, error: McpyError) -> None:
+        """Count one."""
+        self.count += 1
+        self.codes.add(exit_code(error))
+
+    def sum_of(self, total: int) -> McpyError:
+        """Return the error that stands for them, of ``total``."""
+        if self.count < total:
+            return PartialError(f"{self.count} of {total} failed")
+        error = McpyError(f"all {total} failed")
+        if len(self.codes) == 1:
+            error.code = ExitCode(next(iter(self.codes)))
+        return error
+
+
 def sum_of(failures: list[McpyError], total: int) -> McpyError:
     """Return the error that stands for ``failures`` of ``total``."""
-    if len(failures) < total:
-        return PartialError(f"{len(failures)} of {total} failed")
-    error = McpyError(f"all {total} failed")
-    codes = {exit_code(failure) for failure in failures}
-    if len(codes) == 1:
-        error.code = codes.pop()
-    return error
+    counted = Failures()
+    for failure in failures:
+        counted.add(failure)
+    return counted.sum_of(total)
 
 
 def confirm(app: App, question: str, *, yes: bool, hint: str) -> None:

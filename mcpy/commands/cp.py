@@ -13,7 +13,7 @@ from mcpy.cli.app import pass_app
 from mcpy.cli.base import Command
 from mcpy.cli.enc import enc_options, enc_rules
 from mcpy.cli.ends import STREAM, End, read_end
-from mcpy.cli.many import jobs_option, sum_of
+from mcpy.cli.many import Failures, jobs_option
 from mcpy.cli.output import printable
 from mcpy.cli.params import AGE, MOMENT
 from mcpy.cli.sizes import human_size
@@ -34,7 +34,8 @@ class Tally:
 
     count: int = 0
     size: int = 0
-    failures: list[McpyError] = field(default_factory=list)
+    failures: Failures = field(default_factory=Failures)
+    last: McpyError | None = None
 
 
 @dataclass(frozen=True)
@@ -221,8 +222,8 @@ def _copy(app: App, sources: Sequence[End], target: End, how: How, *, jobs: int)
             )
     finally:
         report.finish()
-    if tally.failures:
-        raise tally.failures[0] if report.alone else sum_of(tally.failures, tally.count)
+    if tally.last:
+        raise tally.last if report.alone else tally.failures.sum_of(tally.count)
     if not report.to_stdout and (app.out.json or tally.count > 1):
         app.out.done(Summary(tally, time.monotonic() - started))
 
@@ -242,7 +243,8 @@ class _Report:
     def __call__(self, job: Job, outcome: ObjectInfo | McpyError) -> None:
         self.tally.count += 1
         if isinstance(outcome, McpyError):
-            self.tally.failures.append(outcome)
+            self.tally.failures.add(outcome)
+            self.tally.last = outcome
             self._later(outcome if self.alone else _naming(outcome, job))
             return
         self.tally.size += outcome.size

@@ -9,11 +9,11 @@ import click
 
 from mcpy.cli.app import pass_app
 from mcpy.cli.base import Command
-from mcpy.cli.many import buckets_of, sum_of
+from mcpy.cli.many import Failures, buckets_of
 from mcpy.cli.output import printable
 from mcpy.cli.params import AGE, MOMENT, TARGETS
 from mcpy.commands.rm_plan import Removal, Which, plan, remove
-from mcpy.errors import InputError, McpyError
+from mcpy.errors import InputError
 from mcpy.models import Target
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _check(which: Which, targets: tuple[Target, ...], *, dangerous: bool, stdin:
                 hint=f"mcpy rm --recursive --force --dangerous {target}",
             )
         if not target.key.rstrip("/") and not which.recursive:
-            raise InputError(f"`{target}` names no object", hint=f"{target}/OBJECT")
+            raise InputError(f"`{target}` names no object", hint=f"mcpy rm {target}/OBJECT")
 
 
 def _from_stdin(app: App) -> Iterator[Target]:
@@ -125,7 +125,7 @@ def _from_stdin(app: App) -> Iterator[Target]:
 
 
 def _remove(app: App, targets: list[Target], which: Which, *, dry_run: bool) -> None:
-    failures: list[McpyError] = []
+    failures = Failures()
     alone = len(targets) == 1 and not (which.recursive or which.versions or which.incomplete)
     count = 0
     for target in targets:
@@ -139,6 +139,6 @@ def _remove(app: App, targets: list[Target], which: Which, *, dry_run: bool) -> 
             if alone:
                 raise outcome
             app.out.error(outcome, kind="error")
-            failures.append(outcome)
-    if failures:
-        raise sum_of(failures, count)
+            failures.add(outcome)
+    if failures.count:
+        raise failures.sum_of(count)

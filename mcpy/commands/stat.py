@@ -10,7 +10,7 @@ import click
 from mcpy.cli.app import pass_app
 from mcpy.cli.base import Command
 from mcpy.cli.enc import enc_c_option, enc_rules
-from mcpy.cli.many import JOBS, buckets_of, for_each, sum_of
+from mcpy.cli.many import JOBS, Failures, buckets_of, for_each
 from mcpy.cli.output import printable
 from mcpy.cli.params import MOMENT, TARGETS
 from mcpy.cli.sizes import human_size
@@ -199,7 +199,7 @@ def _many(
     """Ask for every object below the targets, some at a time, however many they are."""
     from mcpy.fleet.parallel import Stop, each
 
-    failures: list[McpyError] = []
+    failures = Failures()
     count = 0
 
     def report(_: object, outcome: Result | McpyError) -> None:
@@ -207,7 +207,7 @@ def _many(
         count += 1
         if isinstance(outcome, McpyError):
             app.out.error(outcome, kind="error")
-            failures.append(outcome)
+            failures.add(outcome)
         else:
             app.out.emit(outcome)
 
@@ -219,8 +219,8 @@ def _many(
         stop=Stop(),
         cut=app.cut,
     )
-    if failures:
-        raise sum_of(failures, count)
+    if failures.count:
+        raise failures.sum_of(count)
 
 
 @dataclass(frozen=True)

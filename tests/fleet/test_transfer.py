@@ -13,7 +13,14 @@ import pytest
 
 from mcpy.api.http import HttpOptions
 from mcpy.api.s3 import S3
-from mcpy.errors import InputError, IntegrityError, Interrupted, S3Error, UnreachableError
+from mcpy.errors import (
+    InputError,
+    IntegrityError,
+    Interrupted,
+    S3Error,
+    UnreachableError,
+    UnsupportedError,
+)
 from mcpy.fleet.transfer import Limits, Pace, Place, Wish, copy, covers, download, pour, upload
 from mcpy.fleet.transfer.attributes import of_file, parse_attributes, parse_retention, restore
 from mcpy.fleet.transfer.upload import part_bytes
@@ -438,3 +445,13 @@ def test_an_attribute_that_is_no_header_is_refused(text: str) -> None:
 def test_half_a_retention_is_refused(mode: str, duration: str) -> None:
     with pytest.raises(InputError):
         parse_retention(mode, duration)
+
+
+def test_a_large_object_of_another_server_is_not_held_in_memory_whole(
+    place: Place, server: Server
+) -> None:
+    server.replies = [head()]
+    other = Place(S3(Alias("far", "http://far.test"), place.s3.http.options), place.target)
+    with pytest.raises(UnsupportedError, match="too large for one request"):
+        copy(other, place, Wish(), pace(multipart=False))
+    assert server.calls == ["HEAD /enc-1/o"]

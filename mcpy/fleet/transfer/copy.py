@@ -53,6 +53,7 @@ def copy(source: Place, target: Place, wish: Wish, pace: Pace) -> ObjectInfo:
     headers = {**_carried(info), **wish.headers}
     full = replace(wish, encryption=encryption, headers=headers)
     if source.s3 is not target.s3:
+        _check_memory(target, info.size, pace)
         full = _with_tags(source, info, full)
         return store(ObjectSource(source, info), target, full, pace, readable=True)
     if info.size > pace.limits.copy:
@@ -67,6 +68,15 @@ def copy(source: Place, target: Place, wish: Wish, pace: Pace) -> ObjectInfo:
 def _is_itself(source: Place, target: Place) -> bool:
     same_server = source.s3.http.base_url == target.s3.http.base_url
     return same_server and source.at == target.at and not source.version_id
+
+
+def _check_memory(target: Place, size: int, pace: Pace) -> None:
+    """Refuse to hold a large object in memory: what comes from another server is sent in parts."""
+    if not pace.multipart and size > pace.limits.part:
+        raise UnsupportedError(
+            f"`{target.target}` comes from another server and is too large for one request",
+            hint="leave out --disable-multipart",
+        )
 
 
 def _check_key(source: Place, target: Place, info: ObjectInfo, wish: Wish) -> None:
