@@ -83,7 +83,6 @@ def test_the_steps_on_real_servers_work_and_mc_agrees(tmp_path: Path) -> None:
     script += f'export MC_HOST_my="http://admin:$S3_SECRET@127.0.0.1:{ports["9000"]}"\n'
     script += "mc --json stat my/mybucket/FILE\nmc --json encrypt info my/mybucket\n"
     script += "cmp FILE FILE.back\n"
-    (tmp_path / "FILE").write_text("hello")
     code, output = run(script, tmp_path, PEERS)
     assert code == 0, output
     assert '"X-Amz-Server-Side-Encryption":"AES256"' in output
