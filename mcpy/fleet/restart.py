@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 POLL_S = 0.25
 PATIENCE_S = 5.0
-YOUNGEST_S = 3
+# with this much behind it, a node's start cannot be taken for its next one
+AGE_S = 1.5
 ENV_FILE_VARIABLE = "MINIO_CONFIG_ENV_FILE"
 
 
@@ -193,10 +194,10 @@ def _refuse_if_fatal(deployment: Deployment, before: Mapping[str, Node]) -> None
 
 def _let_age(deployment: Deployment, before: Mapping[str, Node]) -> None:
     """Wait until no node is so young that its next start could not be told from this one."""
-    youngest = min((node.uptime_s for node in before.values() if node.online), default=YOUNGEST_S)
-    if youngest < YOUNGEST_S:
+    youngest_s = min((n.uptime_s for n in before.values() if n.online), default=1)
+    if youngest_s < 1:
         deployment.say("waiting: it has only just started")
-        deployment.sleep(YOUNGEST_S - youngest)
+        deployment.sleep(AGE_S)
 
 
 def _ask(deployment: Deployment) -> list[NodeResult]:
