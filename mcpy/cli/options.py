@@ -71,7 +71,7 @@ GLOBAL_OPTIONS: list[click.Option] = [
         "timeout_s",
         type=DURATION,
         metavar="DURATION",
-        help="Of the command as a whole, transfers apart. [30s]",
+        help="Of the command; of each call in cp, cat, ls, rm and rb. [30s]",
     ),
     _option(
         "--retries",
