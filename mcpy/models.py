@@ -24,6 +24,21 @@ _ALIAS_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _BUCKET_NAME = re.compile(r"(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
+def is_loopback(host: str) -> bool:
+    """Whether ``host`` is this machine: ``localhost``, or an address that never leaves it.
+
+    A name that merely begins like one (``127.example.org``) is not.
+    """
+    from ipaddress import ip_address
+
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 @dataclass(frozen=True)
 class KesProfile:
     """Where a KES is and who we are to it; either an API key, or a certificate and its key."""

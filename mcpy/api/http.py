@@ -1,8 +1,9 @@
 """The one HTTP client: deadlines, retries, bounded bodies, and every failure as one of our errors.
 
 Rules: a request is repeated only where that is safe (reads, and calls marked ``repeatable``), or
-where the server said it did not act (429, 503), or was never reached. Redirects are not followed:
-a signature or a client certificate is for one host. Bodies are read up to a bound.
+where the server said it did not act (429, 503); where nobody listens it fails at once. Redirects
+are not followed: a signature or a client certificate is for one host. Bodies are read up to a
+bound.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from mcpy.errors import (
     ProtocolError,
     UnreachableError,
 )
+from mcpy.models import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -397,7 +399,7 @@ def _proxy(base_url: str) -> httpcore.Proxy | None:
 
     parts = urlsplit(base_url)
     host = parts.hostname or ""
-    if host == "localhost" or host.startswith("127.") or host == "::1" or proxy_bypass(host):
+    if is_loopback(host) or proxy_bypass(host):
         return None
     if not (named := getproxies().get(parts.scheme)):
         return None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from mcpy.kesconf.document import seconds
 from mcpy.kesconf.lint import error, info, warning
 from mcpy.kesconf.stores import SECTIONS, present
+from mcpy.models import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -164,8 +165,10 @@ def _pair(subject: Subject, tls: Node) -> Iterator[Finding]:
 
 
 def _plain_http(node: Node, endpoint: str) -> Finding:
-    host = endpoint.removeprefix("http://")
-    if host.startswith(("127.", "localhost", "[::1]")):
+    # a host in brackets, or up to its port
+    host = endpoint.removeprefix("http://").partition("/")[0]
+    host = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    if is_loopback(host):
         return info(node, "without TLS, on loopback")
     return error(node, "without TLS: keys and tokens cross the network in the clear", "https://")
 

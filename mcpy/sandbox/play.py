@@ -5,7 +5,6 @@ Not for production: keys lie in files, nothing is replicated, and both servers t
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import shutil
 import tempfile
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from mcpy.errors import ConfigError, InputError, UnreachableError
+from mcpy.models import is_loopback
 from mcpy.sandbox import certs, claim
 from mcpy.sandbox.home import Home, State, running_already
 from mcpy.sandbox.lock import Lock
@@ -272,19 +272,12 @@ def _address(text: str, *, allow_remote: bool) -> tuple[str, int]:
     host = host.strip("[]") or "127.0.0.1"
     if not colon or not port.isdigit() or int(port) > 65_535:
         raise InputError(f"`{text}` is not an address", hint="HOST:PORT, for example 127.0.0.1:0")
-    if not allow_remote and not _is_loopback(host):
+    if not allow_remote and not is_loopback(host):
         raise InputError(
             f"`{host}` can be reached by other machines, and a sandbox is no place for secrets",
             hint="--allow-remote if you mean it",
         )
     return host, int(port)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _port_of(url: str) -> tuple[int, ...]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from mcpy.api.s3info import ASK_CHECKSUM, customer_headers, sse_headers
 from mcpy.errors import InputError, IntegrityError, NotFoundError, S3Error, UnreachableError
 from mcpy.fleet.parallel import Stop
-from mcpy.models import bare_key_id
+from mcpy.models import bare_key_id, is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -127,20 +126,11 @@ def require_private(s3: S3, target: Target) -> None:
         InputError: the alias is plain http on another machine.
     """
     parts = urlsplit(s3.http.base_url)
-    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise InputError(
             f"an SSE-C key is not sent over plain http to `{target.alias}`",
             hint="set the alias to an https URL",
         )
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:  # a name, which may begin like an address
-        return False
 
 
 def request_headers(place: Place, encryption: ObjectEncryption | None) -> dict[str, str]:
