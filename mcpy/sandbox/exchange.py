@@ -1,124 +1,178 @@
-"""One request and its answer on a connection of cheroot's, as Go's server would have them."""
+"""One request and its answer on a connection, as Go's server would have them."""
 
 from __future__ import annotations
 
-import email.utils
-import errno
-from typing import TYPE_CHECKING, Any
-
-from cheroot import server as cheroot_server
-from cheroot import wsgi as cheroot_wsgi
+import time
+from email.utils import formatdate
+from functools import lru_cache
+from http import HTTPStatus
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from mcpy.sandbox.body import ChunkedBody, LengthBody
+from mcpy.sandbox.head import BadHeadError, read_head
+from mcpy.sandbox.wsgi import Request
 
 if TYPE_CHECKING:
-    from wsgiref.types import WSGIEnvironment
+    from collections.abc import Iterable
 
     from mcpy.sandbox.body import WireBody
-    from mcpy.sandbox.server import Connection, Server
+    from mcpy.sandbox.head import Head
+    from mcpy.sandbox.server import Connection
+    from mcpy.sandbox.wsgi import Handler, Response
 
 _DRAIN_BYTES = 256 * 1024
-_EXPECT = b"Mcpy-Expect"
-"""Where ``Expect`` is hidden from cheroot, which would answer it before the body is wanted."""
+_BODILESS = frozenset({204, 304})
 
 
-class Exchange(cheroot_server.HTTPRequest):
-    """A request read and answered as Go's server would, where clients can tell."""
+def converse(connection: Connection, handler: Handler) -> bool:
+    """Answer the next request on ``connection``; tell whether it can have another.
 
-    def __init__(self, server: Server, conn: Connection) -> None:
-        # not strict: a target that begins with `//` is a path here
-        super().__init__(server, conn, proxy_mode=False, strict_mode=False)
-        self.header_reader = _read_headers
-        self._head = b""
-
-    def read_request_headers(self) -> bool:
-        """Read the head; a request without ``Host`` is refused."""
-        base: Any = super()
-        if not base.read_request_headers():
+    Raises:
+        ConnectionError: the connection is lost, or the handler wants it to be.
+        TimeoutError: the peer is silent within a request.
+    """
+    try:
+        head = read_head(connection.rfile)
+        if head is None:
             return False
-        if not self.inheaders.get(b"Content-Length", b"0").isdigit():
-            self.simple_response("400 Bad Request", "400 Bad Request")
-            return False
-        if self.request_protocol == b"HTTP/1.1" and b"Host" not in self.inheaders:
-            text = "400 Bad Request: missing required Host header"
-            self.simple_response(text, text)
-            return False
-        return True
+        exchange = Exchange(connection, head)
+    except TimeoutError:
+        _refuse(connection, BadHeadError(408))
+        return False
+    except BadHeadError as e:
+        _refuse(connection, e)
+        return False
+    try:
+        return exchange.run(handler)
+    except (ConnectionError, TimeoutError):
+        raise
+    except Exception:
+        if not exchange.answered:
+            _refuse(connection, BadHeadError(500))
+        raise
 
-    def respond(self) -> None:
-        """Run the application on the request."""
-        expected = self.inheaders.pop(_EXPECT, None)
-        if expected is not None:
-            self.inheaders[b"Expect"] = expected
-        length = int(self.inheaders.get(b"Content-Length", 0))
-        reader = self.conn.rfile
-        body = ChunkedBody(reader) if self.chunked_read else LengthBody(reader, length)
-        self.rfile = _Body(self.conn, body, invited=expected is None)
+
+class Exchange:
+    """A request whose head was read, and the answer to it.
+
+    Raises:
+        BadHeadError: how the body comes cannot be told.
+    """
+
+    def __init__(self, connection: Connection, head: Head) -> None:
+        length = head.length
+        reader = connection.rfile
+        body = ChunkedBody(reader) if head.chunked else LengthBody(reader, length or 0)
+        expected = head.headers.get("expect", "").lower() == "100-continue"
+        if expected:
+            # asked and answered here, so that the application does not see it
+            del head.headers["expect"]
+        self.answered = False
+        self._connection = connection
+        self._head = head
+        self._body = _Body(connection, body, invited=not expected)
+        self._closing = head.closing
+        self._chunked = False
+
+    def run(self, handler: Handler) -> bool:
+        """Let ``handler`` answer; tell whether the connection can have another request."""
+        head, connection = self._head, self._connection
+        raw_path, _, raw_query = head.target.partition("?")
+        request = Request(
+            method=head.method,
+            raw_path=raw_path,
+            raw_query=raw_query,
+            headers=head.headers,
+            body=cast("BinaryIO", self._body),  # of which it is the part that is read
+            length=head.length,
+            secure=connection.secure,
+            peer_certs=connection.socket.peer_certs(),
+            remote=connection.remote_addr or "",
+        )
+        response = handler(request)
+        if isinstance(response.body, bytes):
+            self._answer(response, response.body)
+        else:
+            self._stream(response, response.body)
+        return not self._closing
+
+    def _answer(self, response: Response, body: bytes) -> None:
+        """Send an answer in one piece."""
+        headers = response.headers
+        if response.status not in _BODILESS and response.header("Content-Length") is None:
+            headers.append(("Content-Length", str(len(body))))
+        shown = b"" if self._head.method == "HEAD" else body
+        self._send(self._header_lines(response) + shown)
+
+    def _stream(self, response: Response, parts: Iterable[bytes]) -> None:
+        """Send an answer part by part; an empty part sends what there is, if anybody listens."""
         try:
-            self.server.gateway(self).respond()
-        except ConnectionError as e:
-            # cheroot looks for a number in it, and passes over this one in silence
-            raise ConnectionResetError(errno.ECONNRESET, str(e)) from e
-        self.ensure_headers_sent()
-        self._send(b"0\r\n\r\n" if self.chunked_write else b"")
+            if response.header("Content-Length") is None:
+                self._frame_unknown_length(response)
+            # head and the first part in one packet: small answers take one round trip
+            waiting = self._header_lines(response)
+            for part in parts if self._head.method != "HEAD" else ():
+                self._send(waiting + (self._framed(part) if part else b""))
+                waiting = b""
+                if not part and self._connection.gone():
+                    self._closing = True
+                    return
+            self._send(waiting + (b"0\r\n\r\n" if self._chunked else b""))
+        finally:
+            close = getattr(parts, "close", None)
+            if close is not None:
+                close()
 
-    def write(self, chunk: bytes) -> None:
-        """Send a part of the body."""
-        self._send(b"%x\r\n%b\r\n" % (len(chunk), chunk) if self.chunked_write else chunk)
-
-    def flush(self) -> None:
-        """Send the head now."""
-        self.ensure_headers_sent()
-        self._send(b"")
-
-    def send_headers(self) -> None:
-        """Send the response's head; no ``Server`` unless the application names one."""
-        names = {name.lower() for name, _ in self.outheaders}
-        if b"content-length" not in names and self.method != b"HEAD":
-            self._frame_unknown_length()
-        if not self.rfile.drain():
-            self.close_connection = True
-        if b"connection" not in names:
-            if self.close_connection:
-                self.outheaders.append((b"Connection", b"close"))
-            elif self.response_protocol == "HTTP/1.0":
-                self.outheaders.append((b"Connection", b"keep-alive"))
-        if b"date" not in names:
-            self.outheaders.append((b"Date", email.utils.formatdate(usegmt=True).encode()))
-        status: Any = self.status
-        head = [f"{self.response_protocol} ".encode() + status]
-        head += [name + b": " + value for name, value in self.outheaders]
-        self._head = b"\r\n".join(head) + b"\r\n\r\n"
+    def _framed(self, part: bytes) -> bytes:
+        return b"%x\r\n%b\r\n" % (len(part), part) if self._chunked else part
 
     def _send(self, data: bytes) -> None:
-        # head and the first part in one packet: small answers take one round trip
-        data, self._head = self._head + data, b""
         if data:
-            self.conn.wfile.write(data)
+            self.answered = True
+            self._connection.wfile.write(data)
 
-    def _frame_unknown_length(self) -> None:
-        status = int(self.status[:3])
-        if status < 200 or status in {204, 304}:
+    def _header_lines(self, response: Response) -> bytes:
+        """Return the answer's head; no ``Server`` unless the application names one."""
+        if not self._body.drain():
+            self._closing = True
+        lines = [_status_line(response.status)]
+        named = set()
+        for name, value in response.headers:
+            lines.append(f"{name}: {value}")
+            named.add(name.lower())
+        if "connection" not in named:
+            if self._closing:
+                lines.append("Connection: close")
+            elif not self._head.modern:
+                lines.append("Connection: keep-alive")
+        if "date" not in named:
+            lines.append(f"Date: {_date(int(time.time()))}")
+        return "\r\n".join((*lines, "\r\n")).encode("latin-1")
+
+    def _frame_unknown_length(self, response: Response) -> None:
+        status = response.status
+        if self._head.method == "HEAD" or status < 200 or status in _BODILESS:
             return
-        if self.response_protocol == "HTTP/1.1":
-            self.chunked_write = True
-            self.outheaders.append((b"Transfer-Encoding", b"chunked"))
+        if self._head.modern:
+            self._chunked = True
+            response.headers.append(("Transfer-Encoding", "chunked"))
         else:
-            self.close_connection = True
+            self._closing = True
 
 
 class _Body:
     """The request's body as the application reads it."""
 
-    def __init__(self, conn: Connection, body: WireBody, *, invited: bool) -> None:
-        self._conn = conn
+    def __init__(self, connection: Connection, body: WireBody, *, invited: bool) -> None:
+        self._connection = connection
         self._body = body
         self._invited = invited
 
-    def read(self, size: int | None = None) -> bytes:
+    def read(self, size: int = -1, /) -> bytes:
         """Return up to ``size`` bytes, all that is left without it; empty at the end."""
-        self._invite()
-        if size is not None and size >= 0:
+        if not self._invited:
+            self._invite()
+        if size >= 0:
             return self._body.read(size)
         parts = []
         while part := self._body.read(65_536):
@@ -129,7 +183,7 @@ class _Body:
         """Read what the application left, if it is little; tell whether all is read."""
         if not self._body.left:
             return True
-        self._conn.unread = True
+        self._connection.unread = True
         if not self._invited or self._body.left > _DRAIN_BYTES:
             return False
         try:
@@ -138,76 +192,32 @@ class _Body:
                     break
         except (ValueError, OSError):
             return False
-        self._conn.unread = bool(self._body.left)
-        return not self._conn.unread
+        self._connection.unread = bool(self._body.left)
+        return not self._connection.unread
 
     def _invite(self) -> None:
-        if not self._invited:
-            self._invited = True
-            if self._body.left:
-                self._conn.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self._invited = True
+        if self._body.left:
+            self._connection.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
-class Gateway(cheroot_wsgi.Gateway_10):
-    """Calls the application; an empty part of a body sends what there is of the response."""
-
-    def get_environ(self) -> Any:  # noqa: ANN401 - cheroot says None, and returns this
-        """Return the WSGI environment, with the client's certificates."""
-        base: Any = super()
-        environ: WSGIEnvironment = base.get_environ()
-        conn = self.req.conn
-        environ["REQUEST_URI"] = _origin_form(environ["REQUEST_URI"])
-        environ["wsgi.url_scheme"] = "https" if self.req.server.tls else "http"
-        environ["mcpy.peer_certs"] = conn.socket.peer_certs()
-        # WSGI's HTTP_ names do not tell `_` from `-`, and a signature does
-        environ["mcpy.headers"] = {
-            name.decode("latin-1").lower(): value.decode("latin-1")
-            for name, value in self.req.inheaders.items()
-        }
-        return environ
-
-    def respond(self) -> None:
-        """Send what the application answers; stop when the peer has gone."""
-        response = self.req.server.wsgi_app(self.env, self.start_response)
-        try:
-            for part in response:
-                if part:
-                    self.write(part)
-                    continue
-                self.req.flush()
-                if self.req.conn.gone():
-                    self.req.close_connection = True
-                    self.req.chunked_write = False
-                    break
-        finally:
-            self.req.ensure_headers_sent()
-            if hasattr(response, "close"):
-                response.close()
+def _refuse(connection: Connection, problem: BadHeadError) -> None:
+    """Answer a request that cannot be handed on, and that the connection must end with."""
+    line = _status_line(problem.status)
+    words = line.partition(" ")[2]
+    text = f"{words}: {problem.text}" if problem.text else words
+    connection.unread = True
+    connection.wfile.write(
+        f"{line}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n"
+        f"Content-Length: {len(text)}\r\n\r\n{text}".encode("latin-1")
+    )
 
 
-def _read_headers(reader: Any, headers: dict[bytes, bytes]) -> dict[bytes, bytes]:  # noqa: ANN401 - untyped library
-    """Read the lines of the head into ``headers``; repeated fields are joined with commas.
-
-    Raises:
-        ValueError: a line that is no header field.
-    """
-    while line := reader.readline():
-        if line in {b"\r\n", b"\n"}:
-            return headers
-        name, colon, value = line.partition(b":")
-        if not colon or not name or name != name.strip():
-            raise ValueError("malformed header line")
-        name = name.title()
-        if name == b"Expect" and value.strip().lower() == b"100-continue":
-            name = _EXPECT
-        value = value.strip(b" \t\r\n")
-        headers[name] = b",".join((headers[name], value)) if name in headers else value
-    raise ValueError("unexpected end of the head")
+@lru_cache(maxsize=64)
+def _status_line(status: int) -> str:
+    return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"
 
 
-def _origin_form(target: str) -> str:
-    """Return ``/path?query`` for a target with scheme and host."""
-    scheme, found, rest = target.partition("://")
-    if not found or not scheme.isalpha():
-        return target
-    return "/" + rest.partition("/")[2]
+@lru_cache(maxsize=1)
+def _date(second: int) -> str:
+    return formatdate(second, usegmt=True)

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 MAX_WORKERS = 256
 """Requests served at once; more wait. Frozen S3 calls and log streams hold a worker each."""
 
+_LINGER_S = 0.05
+"""How long a worker stays with a connection that was answered: the next request often follows."""
+
 
 class WorkerPool:
     """A thread for each connection that has something to say, up to ``MAX_WORKERS``.
@@ -79,24 +82,31 @@ class WorkerPool:
             with self._lock:
                 self._waiting -= 1
                 self._busy[threading.get_ident()] = connection
-            try:
-                self._serve(connection)
-            finally:
-                with self._lock:
-                    del self._busy[threading.get_ident()]
+            keep = self._serve(connection)
+            while keep and self._stays_with(connection):
+                keep = self._serve(connection)
+            with self._lock:
+                del self._busy[threading.get_ident()]
+            if keep and not self._stopping:
+                self._server.put_conn(connection)
+            else:
+                connection.close()
 
-    def _serve(self, connection: Connection) -> None:
-        keep = False
+    def _stays_with(self, connection: Connection) -> bool:
+        """Tell whether the same worker has the next request: a hand-over costs more than it."""
+        return not self._stopping and not self._waiting and connection.speaks(_LINGER_S)
+
+    def _serve(self, connection: Connection) -> bool:
+        """Answer one request; tell whether there can be another."""
         try:
-            keep = connection.exchange() and not self._stopping
+            return connection.exchange()
+        except ConnectionError:
+            return False  # the peer has left, as peers do
         except OSError as e:
             self._server.error_log(f"connection lost: {e}")
         except BaseException as e:  # noqa: BLE001 - one broken request must not end the worker
             self._server.error_log(repr(e), traceback=True)
-        if keep:
-            self._server.put_conn(connection)
-        else:
-            connection.close()
+        return False
 
     def _close_waiting(self) -> None:
         while True:

@@ -8,6 +8,7 @@ a server stops at once.
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import sys
 import threading
@@ -17,10 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from cheroot import server as cheroot_server
 
-from mcpy.sandbox.exchange import Exchange, Gateway
+from mcpy.sandbox.exchange import converse
 from mcpy.sandbox.pool import WorkerPool
 from mcpy.sandbox.stream import PlainSocket, SocketReader, SocketWriter
-from mcpy.sandbox.wsgi import wsgi
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,10 +114,10 @@ class Server(cheroot_server.HTTPServer):
         tls: TlsContext | None,
         log: Callable[[str], None],
     ) -> None:
-        super().__init__(address, Gateway)
+        super().__init__(address, None)
         self.ConnectionClass = Connection
         self.requests: Any = WorkerPool(self)
-        self.wsgi_app = wsgi(handler)
+        self.handler = handler
         self.tls = tls
         self.timeout = IDLE_S
         self.request_queue_size = _BACKLOG
@@ -162,15 +162,18 @@ class Connection(cheroot_server.HTTPConnection):
     def __init__(self, server: Server, sock: socket.socket, _makefile: object = None) -> None:
         wire = server.tls.wrap(sock) if server.tls else PlainSocket(sock)
         super().__init__(server, wire, lambda *_: None)
-        self.RequestHandlerClass = Exchange
         self.rfile = SocketReader(wire)
         self.wfile = SocketWriter(wire)
+        self.secure = server.tls is not None
         self.unread = False
 
     def exchange(self) -> bool:
         """Answer one request; tell whether the connection can have another."""
-        communicate: Any = self.communicate
-        return bool(communicate())
+        return converse(self, self.server.handler)
+
+    def speaks(self, wait_s: float) -> bool:
+        """Tell whether the peer says something, or leaves, within ``wait_s`` seconds."""
+        return bool(self.rfile.has_data() or _readable(self.socket.fileno(), wait_s))
 
     def close(self) -> None:
         """Close; what the peer still sends is waited for a moment, lest it miss the answer."""
@@ -201,3 +204,12 @@ class Connection(cheroot_server.HTTPConnection):
         end = time.monotonic() + 0.5
         while time.monotonic() < end and plain.recv(65_536):
             pass
+
+
+def _readable(descriptor: int, wait_s: float) -> bool:
+    """Tell whether there is something to read within ``wait_s`` seconds."""
+    if not hasattr(select, "poll"):
+        return bool(select.select([descriptor], [], [], wait_s)[0])
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(wait_s * 1000))

@@ -17,7 +17,7 @@ from mcpy.sandbox import certs
 from mcpy.sandbox.kes.app import KesApp
 from mcpy.sandbox.kes.config import parse
 from mcpy.sandbox.kes.keys import FolderKeyStore
-from mcpy.sandbox.wsgi import wsgi
+from mcpy.sandbox.wsgi import Request
 
 DATA = Path(__file__).parent.parent / "data" / "kes"
 VECTORS = json.loads((DATA / "vectors.json").read_text())
@@ -107,24 +107,27 @@ def another_key() -> str:
 
 
 def answer(app: KesApp, exchange: dict[str, Any]) -> tuple[int, dict[str, str], str]:
-    """Send one request through WSGI; return status, headers and body."""
+    """Send one request to the application; return status, headers and body."""
     body = exchange["body"].encode()
     target = exchange["path"].replace(RECORDED_OTHER, OTHER.identity)
-    environ = {
-        "REQUEST_METHOD": exchange["method"],
-        "REQUEST_URI": target,
-        "PATH_INFO": target,
-        "REMOTE_ADDR": "127.0.0.1",
-        "wsgi.input": io.BytesIO(body),
-        "wsgi.url_scheme": "https",
-        "mcpy.peer_certs": CERTIFICATES[exchange["identity"]],
-    }
-    environ |= {"HTTP_TRANSFER_ENCODING": "chunked"} if exchange["chunked"] else {}
-    environ |= {"CONTENT_LENGTH": str(len(body))} if body and not exchange["chunked"] else {}
-    started: list[tuple[str, list[tuple[str, str]]]] = []
-    parts = wsgi(app)(environ, lambda status, heads: started.append((status, heads)))
-    status, heads = started[0]
-    return int(status[:3]), {k.lower(): v for k, v in heads}, b"".join(parts).decode()
+    raw_path, _, raw_query = target.partition("?")
+    headers = {"transfer-encoding": "chunked"} if exchange["chunked"] else {}
+    request = Request(
+        method=exchange["method"],
+        raw_path=raw_path,
+        raw_query=raw_query,
+        headers=headers,
+        body=io.BytesIO(body),
+        length=len(body) if body and not exchange["chunked"] else None,
+        secure=True,
+        peer_certs=CERTIFICATES[exchange["identity"]],
+        remote="127.0.0.1",
+    )
+    response = app(request)
+    parts = [response.body] if isinstance(response.body, bytes) else response.body
+    heads = {name.lower(): value for name, value in response.headers}
+    shown = b"" if exchange["method"] == "HEAD" else b"".join(parts)
+    return response.status, heads, shown.decode()
 
 
 def normal(text: str) -> Any:  # noqa: ANN401 - parsed JSON
