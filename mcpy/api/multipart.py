@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from mcpy.api import s3xml
+from mcpy.api import s3listing, s3xml
 from mcpy.api.http import Call
 from mcpy.api.refusals import local_name
 from mcpy.api.s3calls import request_target
@@ -141,8 +141,8 @@ def _part(element: ET.Element) -> Part:
 
 def list_uploads(
     s3: S3, bucket: str, prefix: str = "", *, delimiter: str = ""
-) -> Iterator[s3xml.Entry]:
+) -> Iterator[s3listing.Entry]:
     """Yield uploads that were started and not completed; ``version_id`` is the upload's name."""
     query = {"uploads": "", "encoding-type": "url", "prefix": prefix}
     query |= {"delimiter": delimiter} if delimiter else {}
-    return s3.pages(bucket, query, s3xml.uploads_page)
+    return s3.pages(bucket, query, s3listing.uploads_page)

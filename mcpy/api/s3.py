@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from mcpy.api import s3xml
+from mcpy.api import s3listing, s3xml
 from mcpy.api.http import Call
 from mcpy.api.s3buckets import NO_ENCRYPTION, S3Buckets
 from mcpy.api.s3calls import DEFAULT_REGION, request_target
@@ -45,21 +45,29 @@ class S3(S3Buckets):
 
     def list_objects(
         self, bucket: str, prefix: str = "", *, delimiter: str = "", metadata: bool = False
-    ) -> Iterator[s3xml.Entry]:
+    ) -> Iterator[s3listing.Entry]:
         """Yield objects and common prefixes; with ``metadata``, MinIO adds their encryption."""
         query = {"list-type": "2", "encoding-type": "url", "prefix": prefix}
         query |= {"delimiter": delimiter} if delimiter else {}
         query |= {"metadata": "true"} if metadata else {}
-        return self.pages(bucket, query, s3xml.objects_page)
+        return self.pages(bucket, query, s3listing.objects_page)
 
     def list_versions(
         self, bucket: str, prefix: str = "", *, delimiter: str = "", metadata: bool = False
-    ) -> Iterator[s3xml.Entry]:
+    ) -> Iterator[s3listing.Entry]:
         """Yield every version and delete marker; otherwise as ``list_objects``."""
         query = {"versions": "", "encoding-type": "url", "prefix": prefix}
         query |= {"delimiter": delimiter} if delimiter else {}
         query |= {"metadata": "true"} if metadata else {}
-        return self.pages(bucket, query, s3xml.versions_page)
+        return self.pages(bucket, query, s3listing.versions_page)
+
+    def kms_ready(self) -> bool:
+        """Whether MinIO finds its KMS working; True on a server that has no such question."""
+        try:
+            self.call("GET", "/minio/health/ready", repeatable=False)
+        except S3Error as e:
+            return not e.api_code.startswith("kms:")
+        return True
 
     def head_object(
         self,

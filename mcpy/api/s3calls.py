@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from xml.etree import ElementTree as ET
 
     from mcpy.api.http import Answer, HttpOptions
+    from mcpy.api.s3listing import Entry, Page
     from mcpy.models import Alias
 
 DEFAULT_REGION = "us-east-1"
@@ -92,9 +93,21 @@ class S3Calls:
             raise s3_refusal(replace(answer, status=500))
         return s3xml.parse(answer.body, root=root, where=self.http.where)
 
+    def page(
+        self,
+        bucket: str,
+        query: Mapping[str, str],
+        read: Callable[[bytes, str], Page],
+        *,
+        repeatable: bool | None = None,
+    ) -> Page:
+        """Return one page of a listing."""
+        answer = self.call("GET", object_path(bucket), query=query.items(), repeatable=repeatable)
+        return read(answer.body, self.http.where)
+
     def pages(
-        self, bucket: str, query: Mapping[str, str], read: Callable[[bytes, str], s3xml.Page]
-    ) -> Iterator[s3xml.Entry]:
+        self, bucket: str, query: Mapping[str, str], read: Callable[[bytes, str], Page]
+    ) -> Iterator[Entry]:
         """Yield the entries of a listing, page after page.
 
         Raises:
@@ -102,10 +115,7 @@ class S3Calls:
         """
         markers: dict[str, str] = {}
         while True:
-            answer = self.call(
-                "GET", object_path(bucket), query=[*query.items(), *markers.items()]
-            )
-            page = read(answer.body, self.http.where)
+            page = self.page(bucket, {**query, **markers}, read)
             yield from page.entries
             if not page.markers:
                 return

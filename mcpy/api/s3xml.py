@@ -1,21 +1,15 @@
-"""The XML of S3 that mcpy reads and writes: bucket settings, listings, deletions."""
+"""The XML of S3 that mcpy reads and writes: bucket settings, tags, deletions."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-from urllib.parse import unquote_plus
 from xml.etree import ElementTree as ET
 
 from mcpy.api.refusals import local_name
 from mcpy.errors import ProtocolError, S3Error, UnsupportedError
-from mcpy.models import BucketEncryption, ObjectEncryption
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+from mcpy.models import BucketEncryption
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
-_SSE = "X-Amz-Server-Side-Encryption"
 _ENCRYPTION_ROOT = "ServerSideEncryptionConfiguration"
 
 
@@ -25,40 +19,6 @@ class Bucket:
 
     name: str
     created: str
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One line of a listing: an object, a version, a delete marker, or a common prefix.
-
-    Attributes:
-        key: decoded.
-        size: bytes; 0 for prefixes and markers.
-        etag: without quotes.
-        last_modified: RFC 3339 as sent.
-        encryption: None when the listing does not say, which is not the same as unencrypted.
-        tags: the object's tags, URL-encoded, where the listing has them.
-    """
-
-    key: str
-    size: int = 0
-    etag: str = ""
-    last_modified: str = ""
-    storage_class: str = ""
-    version_id: str = ""
-    is_latest: bool = True
-    is_delete_marker: bool = False
-    is_prefix: bool = False
-    encryption: ObjectEncryption | None = None
-    tags: str = ""
-
-
-@dataclass(frozen=True)
-class Page:
-    """One page of a listing and where the next begins; ``markers`` is empty on the last."""
-
-    entries: list[Entry]
-    markers: dict[str, str]
 
 
 def parse(body: bytes, *, root: str = "", where: str) -> ET.Element:
@@ -162,102 +122,6 @@ def encryption_document(wanted: BucketEncryption, current: BucketEncryption | No
 def _sub(parent: ET.Element, tag: str) -> ET.Element:
     found = _child(parent, tag.rpartition("}")[2])
     return ET.SubElement(parent, tag) if found is None else found
-
-
-def objects_page(body: bytes, where: str) -> Page:
-    """Read ListBucketResult (version 2)."""
-    root = parse(body, root="ListBucketResult", where=where)
-    name = _names(root)
-    entries = [_object(e, name) for e in root if local_name(e) == "Contents"]
-    entries += _prefixes(root, name)
-    token = text(root, "NextContinuationToken")
-    return Page(entries, _next(root, {"continuation-token": token}, where))
-
-
-def versions_page(body: bytes, where: str) -> Page:
-    """Read ListVersionsResult: versions and delete markers in the server's order."""
-    root = parse(body, root="ListVersionsResult", where=where)
-    name = _names(root)
-    entries = [_object(e, name) for e in root if local_name(e) in {"Version", "DeleteMarker"}]
-    entries += _prefixes(root, name)
-    markers = {
-        "key-marker": name(text(root, "NextKeyMarker")),
-        "version-id-marker": text(root, "NextVersionIdMarker"),
-    }
-    return Page(entries, _next(root, markers, where))
-
-
-def _names(root: ET.Element) -> Callable[[str], str]:
-    """Return how to read the names in a listing: not every server encodes them when asked to."""
-    return unquote_plus if text(root, "EncodingType").lower() == "url" else str
-
-
-def _next(root: ET.Element, markers: dict[str, str], where: str) -> dict[str, str]:
-    """Return where the next page begins, empty after the last.
-
-    Raises:
-        ProtocolError: there is one, and the server does not say where it begins.
-    """
-    if text(root, "IsTruncated") != "true":
-        return {}
-    given = {name: value for name, value in markers.items() if value}
-    if not given:
-        raise ProtocolError(f"a listing of {where} is truncated and does not say where to go on")
-    return given
-
-
-def _object(element: ET.Element, name: Callable[[str], str]) -> Entry:
-    size = text(element, "Size")
-    return Entry(
-        key=name(text(element, "Key")),
-        size=int(size) if size.isascii() and size.isdecimal() else 0,
-        etag=text(element, "ETag").strip('"'),
-        last_modified=text(element, "LastModified"),
-        storage_class=text(element, "StorageClass"),
-        version_id=text(element, "VersionId"),
-        is_latest=text(element, "IsLatest") != "false",
-        is_delete_marker=local_name(element) == "DeleteMarker",
-        encryption=_encryption(_child(element, "UserMetadata")),
-        tags=text(element, "UserTags"),
-    )
-
-
-def _encryption(metadata: ET.Element | None) -> ObjectEncryption | None:
-    if metadata is None:
-        return None
-    return ObjectEncryption(
-        algorithm=text(metadata, _SSE),
-        key_id=text(metadata, f"{_SSE}-Aws-Kms-Key-Id"),
-        context=text(metadata, f"{_SSE}-Context"),
-        customer=bool(text(metadata, f"{_SSE}-Customer-Algorithm")),
-    )
-
-
-def _prefixes(root: ET.Element, name: Callable[[str], str]) -> Iterator[Entry]:
-    for element in root:
-        if local_name(element) == "CommonPrefixes":
-            yield Entry(key=name(text(element, "Prefix")), is_prefix=True)
-
-
-def uploads_page(body: bytes, where: str) -> Page:
-    """Read ListMultipartUploadsResult; an entry's ``version_id`` is the upload's name."""
-    root = parse(body, root="ListMultipartUploadsResult", where=where)
-    name = _names(root)
-    entries = [
-        Entry(
-            key=name(text(element, "Key")),
-            last_modified=text(element, "Initiated"),
-            version_id=text(element, "UploadId"),
-        )
-        for element in root
-        if local_name(element) == "Upload"
-    ]
-    entries += _prefixes(root, name)
-    markers = {
-        "key-marker": name(text(root, "NextKeyMarker")),
-        "upload-id-marker": text(root, "NextUploadIdMarker"),
-    }
-    return Page(entries, _next(root, markers, where))
 
 
 def deletions(root: ET.Element) -> dict[tuple[str, str], Deletion | S3Error]:

@@ -28,8 +28,11 @@ _SIGNED_EXTRA = {"host", "content-type", "content-md5", "range", "if-match", "if
 
 
 def uri_encode(text: str, *, safe: str = "") -> str:
-    """Percent-encode everything but ``A-Za-z0-9-_.~`` and ``safe``."""
-    return quote(text, safe="-_.~" + safe)
+    """Percent-encode everything but ``A-Za-z0-9-_.~`` and ``safe``.
+
+    A byte that is no character may stand in ``text`` as Python escapes it (``surrogateescape``).
+    """
+    return quote(text, safe="-_.~" + safe, errors="surrogateescape")
 
 
 def encode_query(pairs: Iterable[tuple[str, str]]) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mcpy.api.s3 import S3
-    from mcpy.api.s3xml import Entry
+    from mcpy.api.s3listing import Entry
     from mcpy.cli.app import App
 
 PAGE = 1000
@@ -218,7 +218,7 @@ def _numbered(entries: Iterable[Entry], *, versions: bool) -> Iterator[tuple[Ent
 
 
 def _buckets(client: S3) -> Iterator[Line]:
-    from mcpy.api.s3xml import Entry
+    from mcpy.api.s3listing import Entry
 
     for bucket in client.list_buckets():
         entry = Entry(key=bucket.name, last_modified=bucket.created, is_prefix=True)

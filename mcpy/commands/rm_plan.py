@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mcpy.api.s3 import S3
-    from mcpy.api.s3xml import Entry
+    from mcpy.api.s3listing import Entry
     from mcpy.cli.app import App
 
 

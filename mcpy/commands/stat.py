@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mcpy.api.s3 import S3, ObjectInfo
-    from mcpy.api.s3xml import Entry
+    from mcpy.api.s3listing import Entry
     from mcpy.cli.app import App
     from mcpy.cli.enc import EncRules
     from mcpy.cli.output import Result

@@ -15,7 +15,7 @@ from mcpy.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from mcpy.api.s3xml import Entry
+    from mcpy.api.s3listing import Entry
 
 SURVEY_LIMIT = 20_000
 TEMPLATE = """\

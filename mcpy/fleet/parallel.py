@@ -9,12 +9,14 @@ import queue
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Generic, TypeVar
+from contextlib import closing
+from itertools import repeat
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from mcpy.errors import Interrupted, McpyError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Generator, Iterable
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -83,13 +85,43 @@ def each(
     Items are taken as they are needed. When ``report`` raises, or Ctrl-C comes, the rest is
     stopped: ``stop`` is set, and ``cut`` breaks what still waits for a server.
     """
+    with closing(outcomes(items, act, jobs=jobs, stop=stop, cut=cut)) as found:
+        for item, outcome in found:
+            report(item, outcome)
+
+
+def outcomes(
+    items: Iterable[T],
+    act: Callable[[T], R],
+    *,
+    jobs: int,
+    stop: Stop,
+    cut: Callable[[], None] = lambda: None,
+) -> Generator[tuple[T, R | McpyError]]:
+    """Yield each item with its outcome, as ``each`` reports them; closing it ends the work."""
     if jobs == 1:
         for item in items:
             slot: _Slot[T, R] = _Slot(item)
             slot.run(act, stop)
-            report(item, slot.outcome())
+            yield item, slot.outcome()
         return
-    _Crew(act, jobs=jobs, stop=stop, cut=cut).work(items, report)
+    yield from _Crew(act, jobs=jobs, stop=stop, cut=cut).work(items)
+
+
+def ahead(
+    items: Iterable[T], *, stop: Stop, cut: Callable[[], None] = lambda: None
+) -> Generator[T]:
+    """Yield ``items``, which a thread takes up to two ahead; closing it ends the thread."""
+    source = iter(items)
+    end: Any = object()
+    crew: _Crew[None, T] = _Crew(lambda _: next(source, end), jobs=1, stop=stop, cut=cut)
+    with closing(crew.work(repeat(None))) as found:
+        for _, item in found:
+            if item is end:
+                return
+            if isinstance(item, McpyError):
+                raise item
+            yield item
 
 
 class _Crew(Generic[T, R]):
@@ -105,7 +137,7 @@ class _Crew(Generic[T, R]):
         self._threads: list[threading.Thread] = []
         self._tasks: queue.SimpleQueue[_Slot[T, R] | None] = queue.SimpleQueue()
 
-    def work(self, items: Iterable[T], report: Callable[[T, R | McpyError], None]) -> None:
+    def work(self, items: Iterable[T]) -> Generator[tuple[T, R | McpyError]]:
         waiting: deque[_Slot[T, R]] = deque()
         try:
             for item in items:
@@ -113,11 +145,11 @@ class _Crew(Generic[T, R]):
                 self._hand_over(waiting[-1])
                 while len(waiting) >= 2 * self._jobs or waiting[0].done.is_set():
                     slot = waiting.popleft()
-                    report(slot.item, slot.outcome())
+                    yield slot.item, slot.outcome()
                     if not waiting:
                         break
             for slot in waiting:
-                report(slot.item, slot.outcome())
+                yield slot.item, slot.outcome()
         except BaseException:
             self._stop.set()
             raise

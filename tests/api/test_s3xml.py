@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mcpy.api import s3xml
+from mcpy.api import s3listing, s3xml
 from mcpy.errors import ProtocolError, UnsupportedError
 from mcpy.models import BucketEncryption
 from tests.recordings import minio
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def test_a_listing_with_metadata_tells_how_each_object_is_encrypted() -> None:
-    page = s3xml.objects_page(minio("list-v2-metadata").content, "here")
+    page = s3listing.objects_page(minio("list-v2-metadata").content, "here")
     found = {e.key: e.encryption for e in page.entries}
     schemes = {key: encryption.scheme if encryption else None for key, encryption in found.items()}
     assert schemes["sse-s3"] == "SSE-S3"
@@ -29,12 +29,12 @@ def test_a_listing_with_metadata_tells_how_each_object_is_encrypted() -> None:
 
 
 def test_a_listing_without_metadata_does_not_say() -> None:
-    page = s3xml.objects_page(minio("list-v2-plain").content, "here")
+    page = s3listing.objects_page(minio("list-v2-plain").content, "here")
     assert {entry.encryption for entry in page.entries} == {None}
 
 
 def test_names_are_decoded() -> None:
-    page = s3xml.objects_page(minio("list-metadata-odd-keys-url").content, "here")
+    page = s3listing.objects_page(minio("list-metadata-odd-keys-url").content, "here")
     assert any(ord(character) < 32 for entry in page.entries for character in entry.key)
 
 
@@ -43,17 +43,17 @@ def test_a_page_tells_where_the_next_begins() -> None:
         b"<ListBucketResult><IsTruncated>true</IsTruncated>"
         b"<NextContinuationToken>t/1=</NextContinuationToken></ListBucketResult>"
     )
-    assert s3xml.objects_page(body, "here").markers == {"continuation-token": "t/1="}
+    assert s3listing.objects_page(body, "here").markers == {"continuation-token": "t/1="}
 
 
 def test_a_page_that_is_no_xml_is_an_error() -> None:
     """Names with control characters break a listing unless they are asked for encoded."""
     with pytest.raises(ProtocolError, match="something other than XML"):
-        s3xml.objects_page(minio("list-metadata-page1").content, "here")
+        s3listing.objects_page(minio("list-metadata-page1").content, "here")
 
 
 def test_versions_and_delete_markers_are_told_apart() -> None:
-    page = s3xml.versions_page(minio("dm-list").content, "here")
+    page = s3listing.versions_page(minio("dm-list").content, "here")
     assert {entry.is_delete_marker for entry in page.entries} == {True, False}
     assert all(entry.version_id for entry in page.entries)
 
@@ -64,7 +64,7 @@ def test_a_page_of_versions_tells_where_the_next_begins() -> None:
         b"<NextKeyMarker>a+b</NextKeyMarker>"
         b"<NextVersionIdMarker>v1</NextVersionIdMarker></ListVersionsResult>"
     )
-    page = s3xml.versions_page(body, "here")
+    page = s3listing.versions_page(body, "here")
     assert page.markers == {"key-marker": "a b", "version-id-marker": "v1"}
 
 
@@ -116,19 +116,19 @@ def test_a_changed_configuration_keeps_what_it_does_not_know() -> None:
 @pytest.mark.parametrize("body", [b"", b"<ListBucketResult>", b"{}", b"<html/>"])
 def test_another_document_is_no_listing(body: bytes) -> None:
     with pytest.raises(ProtocolError, match="here answered"):
-        s3xml.objects_page(body, "here")
+        s3listing.objects_page(body, "here")
 
 
 @pytest.mark.parametrize(
     ("root", "read"),
     [
-        ("ListBucketResult", s3xml.objects_page),
-        ("ListVersionsResult", s3xml.versions_page),
-        ("ListMultipartUploadsResult", s3xml.uploads_page),
+        ("ListBucketResult", s3listing.objects_page),
+        ("ListVersionsResult", s3listing.versions_page),
+        ("ListMultipartUploadsResult", s3listing.uploads_page),
     ],
 )
 def test_a_page_that_is_not_the_last_says_where_the_next_begins(
-    root: str, read: Callable[[bytes, str], s3xml.Page]
+    root: str, read: Callable[[bytes, str], s3listing.Page]
 ) -> None:
     # as one answers that knows only the first version of listings
     more = "<IsTruncated>true</IsTruncated><Marker/><NextMarker>k</NextMarker>"
@@ -145,12 +145,12 @@ def test_names_are_decoded_where_the_server_says_it_encoded_them(encoding: str, 
         "<NextKeyMarker>a+b%41</NextKeyMarker>"
     )
     versions = f"<ListVersionsResult>{named}<Version>{entry}</Version>{more}</ListVersionsResult>"
-    page = s3xml.versions_page(versions.encode(), "here")
+    page = s3listing.versions_page(versions.encode(), "here")
     assert [found.key for found in page.entries] == [key, key]
     assert page.markers == {"key-marker": key}
     uploads = versions.replace("ListVersions", "ListMultipartUploads").replace(
         "Version>", "Upload>"
     )
-    page = s3xml.uploads_page(uploads.encode(), "here")
+    page = s3listing.uploads_page(uploads.encode(), "here")
     assert [found.key for found in page.entries] == [key, key]
     assert page.markers == {"key-marker": key}

@@ -8,7 +8,7 @@ import httpx
 import pytest
 import yaml
 
-from mcpy.api.s3xml import Entry
+from mcpy.api.s3listing import Entry
 from mcpy.fleet import keyrotate
 from mcpy.models import Alias, ObjectEncryption
 from tests.running import URL

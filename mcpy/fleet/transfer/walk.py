@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from mcpy.api.s3 import S3
-    from mcpy.api.s3xml import Entry
+    from mcpy.api.s3listing import Entry
 
 
 @dataclass(frozen=True)

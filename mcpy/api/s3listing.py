@@ -1,0 +1,178 @@
+"""The listings of S3: objects, versions, uploads, each page read in one pass.
+
+An audit reads a thousand pages of a thousand entries: expat builds each page's tree, and every
+element of it is looked at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_plus
+
+from mcpy.api.s3xml import parse, text
+from mcpy.errors import ProtocolError
+from mcpy.models import ObjectEncryption
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from xml.etree import ElementTree as ET
+
+_SSE = "X-Amz-Server-Side-Encryption"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a listing: an object, a version, a delete marker, or a common prefix.
+
+    Attributes:
+        key: decoded.
+        size: bytes; 0 for prefixes and markers.
+        etag: without quotes.
+        last_modified: RFC 3339 as sent.
+        encryption: None when the listing does not say, which is not the same as unencrypted.
+        tags: the object's tags, URL-encoded, where the listing has them.
+    """
+
+    key: str
+    size: int = 0
+    etag: str = ""
+    last_modified: str = ""
+    storage_class: str = ""
+    version_id: str = ""
+    is_latest: bool = True
+    is_delete_marker: bool = False
+    is_prefix: bool = False
+    encryption: ObjectEncryption | None = None
+    tags: str = ""
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a listing and where the next begins; ``markers`` is empty on the last."""
+
+    entries: list[Entry]
+    markers: dict[str, str]
+
+
+class MalformedPageError(ProtocolError):
+    """A page that is no XML: with ``metadata=true``, odd metadata names make it so."""
+
+
+def objects_page(body: bytes, where: str) -> Page:
+    """Read ListBucketResult (version 2)."""
+    root = _parsed(body, "ListBucketResult", where)
+    name = _names(root)
+    entries = [_object(e, name) for e in root if _local(e.tag) == "Contents"]
+    entries += _prefixes(root, name)
+    token = text(root, "NextContinuationToken")
+    return Page(entries, _next(root, {"continuation-token": token}, where))
+
+
+def versions_page(body: bytes, where: str) -> Page:
+    """Read ListVersionsResult: versions and delete markers in the server's order."""
+    root = _parsed(body, "ListVersionsResult", where)
+    name = _names(root)
+    entries = [_object(e, name) for e in root if _local(e.tag) in {"Version", "DeleteMarker"}]
+    entries += _prefixes(root, name)
+    markers = {
+        "key-marker": name(text(root, "NextKeyMarker")),
+        "version-id-marker": text(root, "NextVersionIdMarker"),
+    }
+    return Page(entries, _next(root, markers, where))
+
+
+def uploads_page(body: bytes, where: str) -> Page:
+    """Read ListMultipartUploadsResult; an entry's ``version_id`` is the upload's name."""
+    root = _parsed(body, "ListMultipartUploadsResult", where)
+    name = _names(root)
+    entries = [
+        Entry(
+            key=name(text(element, "Key")),
+            last_modified=text(element, "Initiated"),
+            version_id=text(element, "UploadId"),
+        )
+        for element in root
+        if _local(element.tag) == "Upload"
+    ]
+    entries += _prefixes(root, name)
+    markers = {
+        "key-marker": name(text(root, "NextKeyMarker")),
+        "upload-id-marker": text(root, "NextUploadIdMarker"),
+    }
+    return Page(entries, _next(root, markers, where))
+
+
+def _parsed(body: bytes, root: str, where: str) -> ET.Element:
+    try:
+        return parse(body, root=root, where=where)
+    except ProtocolError as e:
+        if f"<{root}".encode() in body[:512]:
+            raise MalformedPageError(e.message) from e
+        raise
+
+
+def _names(root: ET.Element) -> Callable[[str], str]:
+    """Return how to read the names in a listing: not every server encodes them when asked to."""
+    return unquote_plus if text(root, "EncodingType").lower() == "url" else str
+
+
+def _next(root: ET.Element, markers: dict[str, str], where: str) -> dict[str, str]:
+    """Return where the next page begins, empty after the last.
+
+    Raises:
+        ProtocolError: there is one, and the server does not say where it begins.
+    """
+    if text(root, "IsTruncated") != "true":
+        return {}
+    given = {name: value for name, value in markers.items() if value}
+    if not given:
+        raise ProtocolError(f"a listing of {where} is truncated and does not say where to go on")
+    return given
+
+
+def _object(element: ET.Element, name: Callable[[str], str]) -> Entry:
+    found = {_local(child.tag): child for child in element}
+
+    def value(field: str) -> str:
+        child = found.get(field)
+        return "" if child is None else child.text or ""
+
+    size = value("Size")
+    return Entry(
+        key=name(value("Key")),
+        size=int(size) if size.isascii() and size.isdecimal() else 0,
+        etag=value("ETag").strip('"'),
+        last_modified=value("LastModified"),
+        storage_class=value("StorageClass"),
+        version_id=value("VersionId"),
+        is_latest=value("IsLatest") != "false",
+        is_delete_marker=_local(element.tag) == "DeleteMarker",
+        encryption=_encryption(found.get("UserMetadata")),
+        tags=value("UserTags"),
+    )
+
+
+def _encryption(metadata: ET.Element | None) -> ObjectEncryption | None:
+    if metadata is None:
+        return None
+    found = {_local(child.tag): child.text or "" for child in metadata}
+    return ObjectEncryption(
+        algorithm=found.get(_SSE, ""),
+        key_id=found.get(f"{_SSE}-Aws-Kms-Key-Id", ""),
+        context=found.get(f"{_SSE}-Context", ""),
+        customer=bool(found.get(f"{_SSE}-Customer-Algorithm")),
+    )
+
+
+def _prefixes(root: ET.Element, name: Callable[[str], str]) -> Iterator[Entry]:
+    for element in root:
+        if _local(element.tag) == "CommonPrefixes":
+            yield Entry(key=name(text(element, "Prefix")), is_prefix=True)
+
+
+@lru_cache(1024)
+def _local(tag: str) -> str:
+    """Return a tag without its namespace; the same few stand in every entry."""
+    return tag.rpartition("}")[2]

@@ -1,0 +1,106 @@
+"""The sandbox's S3 server as the network of an S3 client: no socket, and every call remembered."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import httpx
+
+from mcpy.api.http import Deadline, HttpOptions
+from mcpy.api.s3 import S3
+from mcpy.api.sigv4 import wire_target
+from mcpy.models import Alias
+from mcpy.sandbox.s3.app import S3App
+from mcpy.sandbox.store import Store
+from mcpy.sandbox.wsgi import Request
+from tests.s3_calls import ManyKeys
+from tests.stub import s3_error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+ACCESS, SECRET = "minioadmin", "throw-away-secret"
+
+
+@dataclass
+class World(httpx.BaseTransport):
+    """A server with several keys.
+
+    ``hook`` may answer before it does; without ``metadata`` its listings are those of others.
+    """
+
+    folder: Path
+    secure: bool = True
+    metadata: bool = True
+    kms: ManyKeys = field(default_factory=ManyKeys)
+    hook: Callable[[httpx.Request], httpx.Response | None] | None = None
+    calls: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.store = Store(self.folder)
+        self.app = S3App(
+            self.store,
+            kms=self.kms,
+            credentials={ACCESS: SECRET},
+            now=lambda: datetime.now(UTC),
+        )
+
+    @property
+    def alias(self) -> Alias:
+        """The server as an alias."""
+        scheme = "https" if self.secure else "http"
+        return Alias("play", f"{scheme}://s3.test", ACCESS, SECRET)
+
+    def client(self) -> S3:
+        """Return a client that never waits."""
+        options = HttpOptions(Deadline(20), transport=self, sleep=lambda _: None)
+        return S3(self.alias, options)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        body = request.read()
+        target = wire_target(request)
+        self.calls.append(f"{request.method} {target}")
+        if self.hook and (given := self.hook(request)):
+            return given
+        if target == "/minio/health/ready":
+            return self._ready()
+        parts = urlsplit(target)
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        answer = self.app(
+            Request(
+                request.method,
+                parts.path,
+                parts.query,
+                headers,
+                io.BytesIO(body),
+                len(body),
+                secure=self.secure,
+            )
+        )
+        content = answer.body if isinstance(answer.body, bytes) else b"".join(answer.body)
+        if not self.metadata and "metadata=true" in parts.query:
+            content = re.sub(rb"<UserMetadata>.*?</UserMetadata>", b"", content)
+        return httpx.Response(
+            answer.status, headers=answer.headers, stream=httpx.ByteStream(content)
+        )
+
+    def _ready(self) -> httpx.Response:
+        return s3_error(500, "kms:KeyGenerationFailed") if self.kms.down else httpx.Response(200)
+
+    def with_default_key(self, key: str, act: Callable[[], object]) -> None:
+        """Do ``act`` while the server's default key is another."""
+        before, self.kms.default_key = self.kms.default_key, key
+        try:
+            act()
+        finally:
+            self.kms.default_key = before
+
+    def lose(self, key: str) -> None:
+        """Delete a key for ever."""
+        del self.kms.known[key]
