@@ -33,7 +33,7 @@ def open_keystore(app: App, path: Path) -> tuple[KeyStore, KeystoreFile]:
         trace=app.out.debug if settings.debug else None,
         transport=app.http_options().transport,
     )
-    store = open_store(file, app.environ, options)
+    store = open_store(file.store, app.environ, options)
     app.at_end(store.close)
     return store, file
 

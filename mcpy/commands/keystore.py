@@ -15,7 +15,7 @@ from mcpy.errors import FindingError
 
 if TYPE_CHECKING:
     from mcpy.cli.app import App
-    from mcpy.keystores.base import Step
+    from mcpy.keystores.base import KeyStore, Step
 
 CONFIG = click.option(
     "--config",
@@ -49,7 +49,10 @@ class Checked:
 
 @dataclass(frozen=True)
 class Listed:
-    """One entry: ``enabled``, ``locked``, ``destroyed``, or unknown where nobody asked."""
+    """One entry: enabled, locked, destroyed, empty, missing, or unreadable and why.
+
+    ``state`` is empty text where nobody asked.
+    """
 
     name: str
     state: str
@@ -116,5 +119,17 @@ def ls(app: App, pattern: str, config: Path, *, states: bool) -> None:
     for name in store.list():
         if fnmatchcase(name, pattern):
             is_key = bool(KEY_NAME.fullmatch(name))
-            state = store.state(name) if states and is_key else ""
+            state = _state(store, name) if states and is_key else ""
             app.out.emit(Listed(name, state, is_key))
+
+
+def _state(store: KeyStore, name: str) -> str:
+    """Return the state of an entry; one that cannot be told does not end the listing."""
+    from mcpy.keystores.base import KeyMissingError, KeystoreError
+
+    try:
+        return store.state(name)
+    except KeyMissingError:
+        return "missing"  # it went since it was listed
+    except KeystoreError as e:
+        return f"unreadable: {e.message}"

@@ -118,7 +118,7 @@ def _yaml() -> Any:  # noqa: ANN401 - a module
     except ImportError as e:
         raise ConfigError(
             "reading a KES config needs PyYAML, which is not installed",
-            hint="install mcpy-admin with the extra `sandbox`, `vault` or `aws`",
+            hint="install mcpy-admin with the extra `sandbox`, or that of the keystore's provider",
         ) from e
     return yaml
 

@@ -9,26 +9,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mcpy.kesconf.stores import AwsStore, FsStore, VaultStore
+from mcpy.kesconf.stores import AwsStore, AzureStore, FsStore, GcpStore, VaultStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mcpy.kesconf.stores import KeystoreFile
+    from mcpy.kesconf.stores import CipherTrustStore, StoreConfig
     from mcpy.keystores.base import KeyStore
     from mcpy.keystores.web import WebOptions
 
 
-def open_store(file: KeystoreFile, env: Mapping[str, str], options: WebOptions) -> KeyStore:
+def open_store(store: StoreConfig, env: Mapping[str, str], options: WebOptions) -> KeyStore:
     """Return the keystore a KES configuration names; providers are asked at the first call.
 
-    Raises:
-        UnsupportedError: mcpy has no client for this provider.
-        ConfigError: a package for it is not installed.
+    A package that is missing raises ConfigError then.
     """
-    from mcpy.errors import UnsupportedError
-
-    store = file.store
     if isinstance(store, FsStore):
         from pathlib import Path
 
@@ -39,10 +34,24 @@ def open_store(file: KeystoreFile, env: Mapping[str, str], options: WebOptions) 
         from mcpy.keystores.vault import VaultKv
 
         return VaultKv(store, env, options)
+    return _cloud(store, options)
+
+
+def _cloud(
+    store: AwsStore | GcpStore | AzureStore | CipherTrustStore, options: WebOptions
+) -> KeyStore:
     if isinstance(store, AwsStore):
         from mcpy.keystores.aws import SecretsManager
 
         return SecretsManager(store, options)
-    raise UnsupportedError(
-        f"keystores of the provider `{file.provider}` are not supported yet: nothing was done"
-    )
+    if isinstance(store, GcpStore):
+        from mcpy.keystores.gcp import SecretManager
+
+        return SecretManager(store, options)
+    if isinstance(store, AzureStore):
+        from mcpy.keystores.azure import KeyVault
+
+        return KeyVault(store, options)
+    from mcpy.keystores.ciphertrust import CipherTrust
+
+    return CipherTrust(store, options)

@@ -25,6 +25,7 @@ from mcpy.keystores.base import (
     State,
     Step,
 )
+from mcpy.keystores.web import Web
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,6 +93,8 @@ class SecretsManager:
         with self._failures(name):
             self._opened().delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
 
+    withdraw = delete
+
     def state(self, name: str) -> State:
         """Return ``locked`` while the marker is the current version."""
         return "locked" if self._current(name).startswith(LOCK_MARK) else "enabled"
@@ -122,6 +125,14 @@ class SecretsManager:
                 self._opened().put_secret_value(SecretId=name, SecretString=value.decode())
         if LOCKED_STAGE in self._stages(name):
             self._move(name, LOCKED_STAGE, off=self._stages(name)[LOCKED_STAGE])
+
+    def ping(self) -> None:
+        """Ask the endpoint for anything, as KES does."""
+        web = Web(_url(self._store.endpoint), self._options)
+        try:
+            web.probe()
+        finally:
+            web.close()
 
     def inspect(self) -> Iterator[Step]:
         """Yield nothing: listing tells as much."""
@@ -180,11 +191,10 @@ class SecretsManager:
             if store.access_key:
                 token = store.session_token or None
                 session.set_credentials(store.access_key, store.secret_key, token)
-            scheme = "" if "://" in store.endpoint else "https://"
             self._client = session.create_client(
                 "secretsmanager",
                 region_name=store.region,
-                endpoint_url=f"{scheme}{store.endpoint}",
+                endpoint_url=_url(store.endpoint),
                 verify=False if options.insecure else str(options.ca) if options.ca else None,
                 config=Config(
                     connect_timeout=10,
@@ -218,6 +228,10 @@ class SecretsManager:
             raise UnreachableError(f"{self._store.endpoint}: {e}") from e
         except BotoCoreError as e:
             raise KeystoreError(f"AWS: {e}") from e
+
+
+def _url(endpoint: str) -> str:
+    return endpoint if "://" in endpoint else f"https://{endpoint}"
 
 
 def _refusal(error: dict[str, Any], name: str) -> Exception:

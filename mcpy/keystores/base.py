@@ -18,7 +18,8 @@ from mcpy.errors import ExitCode, McpyError, NotFoundError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-State = Literal["enabled", "locked", "destroyed"]
+# ``empty``: there by name, without a value. KES misses such a key and cannot create it either
+State = Literal["enabled", "locked", "destroyed", "empty"]
 
 # text no KES takes for a key; what follows is the entry as it was
 LOCK_MARK = b"locked-by-mcpy:"
@@ -133,6 +134,13 @@ class KeyStore(Source, Protocol):
         """
         ...
 
+    def withdraw(self, name: str) -> None:
+        """Remove an entry of our own making that no key was ever in use of.
+
+        As ``delete``, and content with what the provider keeps of it for a while.
+        """
+        ...
+
     def state(self, name: str) -> State:
         """Return whether KES can read the entry.
 
@@ -147,6 +155,14 @@ class KeyStore(Source, Protocol):
 
     def unlock(self, name: str) -> None:
         """Give the entry back as it was."""
+        ...
+
+    def ping(self) -> None:
+        """Ask whether the provider is there, without signing in.
+
+        Raises:
+            UnreachableError: no answer, or one that it serves nobody now.
+        """
         ...
 
     def inspect(self) -> Iterator[Step]:

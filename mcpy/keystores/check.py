@@ -36,7 +36,7 @@ def check(store: KeyStore, *, locking: bool = True) -> Iterator[Step]:
         removed = _tried("delete", lambda: _removed(store, name))
         if not removed.ok:
             with suppress(McpyError):
-                store.delete(name)
+                store.withdraw(name)
     left = "" if removed.ok else f"{removed.words}; remove `{name}` by hand"
     yield Step("delete", removed.ok, left)
 
@@ -71,7 +71,7 @@ def _unlocked(store: KeyStore, name: str, value: bytes) -> None:
 
 
 def _removed(store: KeyStore, name: str) -> None:
-    store.delete(name)
+    store.withdraw(name)
     with suppress(KeyMissingError):
         store.state(name)
         _expect(False, "the entry is there still: the version of the engine may be wrong")

@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mcpy.errors import UnreachableError
 from mcpy.keystores.base import (
     LOCK_MARK,
     MAX_ENTRY_BYTES,
@@ -80,6 +81,8 @@ class FolderStore:
             self._path(name).unlink()
             self._sync()
 
+    withdraw = delete
+
     def state(self, name: str) -> State:
         """Return ``locked`` for a file that starts with the mark."""
         return "locked" if self._content(name).startswith(LOCK_MARK) else "enabled"
@@ -94,6 +97,13 @@ class FolderStore:
         """Take the mark away."""
         if match := _MARKED.fullmatch(self._content(name)):
             self._replace(name, match[1])
+
+    def ping(self) -> None:
+        """Look at the folder."""
+        try:
+            self._folder.stat()
+        except OSError as e:
+            raise UnreachableError(f"{self._folder}: {e.strerror}") from e
 
     def inspect(self) -> Iterator[Step]:
         """Yield whether the folder is there."""

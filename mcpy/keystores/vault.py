@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from mcpy.errors import ConfigError
+from mcpy.errors import ConfigError, UnreachableError
 from mcpy.keystores.base import (
     Capabilities,
     KeyExistsError,
@@ -103,6 +103,8 @@ class VaultKv:
                 f"Vault says it removed `{name}`, and has it still: is the engine v1?"
             )
 
+    withdraw = delete
+
     def state(self, name: str) -> State:
         """Return whether version 1 can be read, was deleted or was destroyed."""
         try:
@@ -138,6 +140,13 @@ class VaultKv:
             self._good(self._call("PUT", self._path("undelete", name), _VERSION_1))
         else:
             self._rename(name, name + _LOCKED_FIELD, name)
+
+    def ping(self) -> None:
+        """Ask for the server's health, which takes no token and stands in no namespace."""
+        headers = {"X-Vault-Request": "true"}
+        reply = self._web.send("GET", "/v1/sys/health?standbyok=true", headers=headers)
+        if reply.body.get("sealed"):
+            raise UnreachableError(f"{self._web.where}: Vault is sealed")
 
     def inspect(self) -> Iterator[Step]:
         """Yield whether signing in works and the engine has the version KES is told."""

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import random
 import time
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 MAX_BODY_BYTES = 32 * 1024 * 1024
 _BUSY = {429, 503}
 _PASSING = {408, 500, 502, 504}
+_MAX_PAUSE_S = 20.0
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,18 @@ class WebOptions:
 
 @dataclass(frozen=True)
 class Reply:
-    """A whole answer; ``body`` is its JSON object, or empty where it has none."""
+    """A whole answer.
+
+    Attributes:
+        body: its JSON object, or empty where it has none.
+        headers: by their names in lower case.
+        repeated: whether the request was sent before, and may have been carried out then.
+    """
 
     status: int
     body: Mapping[str, Any] = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    repeated: bool = False
 
 
 class Web:
@@ -90,10 +100,18 @@ class Web:
             reply = self._once(method, path, json, headers or {}, last or not repeatable)
             again = _BUSY | (_PASSING if repeatable else set())
             if reply is not None and (last or reply.status not in again):
-                return reply
-            # full jitter: clients that failed together do not return together
-            self._options.sleep(random.uniform(0.05, 0.2 * 2**attempt))  # noqa: S311
+                return replace(reply, repeated=attempt > 0)
+            self._options.sleep(_pause_s(attempt, reply))
         raise AssertionError("the last attempt returns or raises")
+
+    def probe(self) -> None:
+        """See that somebody answers, whatever the answer.
+
+        Raises:
+            UnreachableError: no answer.
+        """
+        with suppress(ProtocolError):
+            self.send("GET", "/")
 
     def close(self) -> None:
         """Close the connections."""
@@ -128,7 +146,7 @@ class Web:
             self._options.trace(
                 f"{method} {self.base_url}{path} -> {response.status_code} ({taken_ms:.0f} ms)"
             )
-        return Reply(response.status_code, body)
+        return Reply(response.status_code, body, dict(response.headers))
 
     def _body(self, response: httpx.Response) -> dict[str, Any]:
         import json
@@ -182,3 +200,12 @@ class Web:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         return context
+
+
+def _pause_s(attempt: int, reply: Reply | None) -> float:
+    """Return how long to wait: what the provider asks for, and some more or less by chance."""
+    asked = reply.headers.get("retry-after", "") if reply else ""
+    if asked.isdigit():
+        return min(float(asked), _MAX_PAUSE_S)
+    # full jitter: clients that failed together do not return together
+    return random.uniform(0.05, 0.2 * 2**attempt)  # noqa: S311

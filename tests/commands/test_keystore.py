@@ -197,6 +197,44 @@ def test_a_copy_with_failures_is_partly_done_and_can_be_repeated(
     assert again.exit_code == 0
 
 
+def test_what_a_provider_has_no_safe_lock_for_is_left_alone(mcpy: Mcpy, tmp_path: Path) -> None:
+    path = tmp_path / "kes.yml"
+    path.write_text("keystore: {gemalto: {keysecure: {endpoint: 'https://c', "
+                    "credentials: {token: throw-away}}}}")  # fmt: skip
+    for act in (("lock", "k", "--yes"), ("unlock", "k")):
+        assert mcpy("keystore", *act, "--config", str(path)) == (
+            7,
+            "",
+            "mcpy: error: ciphertrust has no lock that is known to be safe: nothing was done\n",
+        )
+
+
+def test_names_the_target_cannot_hold_stop_a_copy_beforehand(
+    mcpy: Mcpy, config: str, tmp_path: Path
+) -> None:
+    for name in ("a_b", "K"):
+        (tmp_path / "keys" / name).write_bytes(VALUE)
+    target = tmp_path / "azure.yml"
+    target.write_text("keystore: {azure: {keyvault: {endpoint: 'https://v.vault.azure.net'}}}")
+    assert mcpy("keystore", "copy", "--from", config, "--to", str(target)) == (
+        2,
+        "",
+        "mcpy: error: azure cannot hold 2 of 3 names: `a_b` holds a `_`, and Azure Key Vault "
+        "takes none; `k` is the same name as `K` there: case does not count\n"
+        "mcpy: hint: --only PATTERN copies the others; nothing was copied\n",
+    )
+
+
+def test_a_state_that_cannot_be_told_does_not_end_a_listing(
+    mcpy: Mcpy, config: str, tmp_path: Path
+) -> None:
+    (tmp_path / "keys" / "folder").mkdir()
+    code, out, err = mcpy("keystore", "ls", "--config", config, "--state")
+    assert (code, err) == (0, "")
+    assert out.startswith("folder\tunreadable: ")
+    assert out.endswith("\nk\n")
+
+
 def test_a_copy_says_where_from(mcpy: Mcpy, config: str) -> None:
     assert mcpy("keystore", "copy", "--to", config) == (
         2, "", "mcpy: error: say where from: --from FILE, or --from-static\n"
@@ -209,7 +247,7 @@ def test_a_copy_says_where_from(mcpy: Mcpy, config: str) -> None:
         ("a: 1", 1, "names no keystore"),
         ("keystore: {fs: {path: '${NOPE}'}}", 1, ":1: `keystore.fs.path` wants the environment"),
         ("keystore: {fortanix: {sdkms: {endpoint: a}}}", 7, "is not supported by mcpy"),
-        ("keystore: {azure: {keyvault: {endpoint: 'https://v'}}}", 7, "not supported yet"),
+        ("keystore: {entrust: {keycontrol: {endpoint: a}}}", 7, "is not supported by mcpy"),
     ],
 )
 def test_a_config_that_names_no_usable_keystore_is_refused(

@@ -1,0 +1,179 @@
+"""Thales CipherTrust Manager as KES uses it: secrets of the type `seed` in one domain.
+
+There is no lock: whether an export of a deactivated secret is refused or answered as missing is
+not known, and a KES that misses a key lets it be created anew. A missing permission looks like a
+missing secret to whoever deletes.
+
+Source: what a real KES sends, recorded; https://thalesdocs.com/ctp/cm/latest/
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from mcpy.errors import ProtocolError, UnsupportedError
+from mcpy.keystores.base import (
+    Capabilities,
+    KeyExistsError,
+    KeyMissingError,
+    KeystoreDeniedError,
+    KeystoreError,
+    State,
+    Step,
+)
+from mcpy.keystores.tokens import Token, Tokens, send_signed
+from mcpy.keystores.web import Web
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mcpy.kesconf.stores import CipherTrustStore
+    from mcpy.keystores.web import Reply, WebOptions
+
+_SECRETS = "/api/v1/vault/secrets"
+_PAGE = 200
+
+
+class CipherTrust:
+    """The secrets of one domain; nothing is sent before the first call."""
+
+    provider = "ciphertrust"
+    capabilities = Capabilities(
+        lock="",
+        erasure="the secret is deleted: only a backup of CipherTrust Manager has it",
+    )
+
+    def __init__(self, store: CipherTrustStore, options: WebOptions) -> None:
+        self._store = store
+        self._web = Web(store.endpoint, options, ca=store.ca)
+        self._tokens = Tokens(self._signed_in)
+
+    @property
+    def where(self) -> str:
+        """Address and domain."""
+        domain = f" domain {self._store.domain}" if self._store.domain else ""
+        return f"{self._store.endpoint}{domain}"
+
+    def list(self) -> Iterator[str]:
+        """Yield the names of all secrets of the domain, foreign ones too, page by page."""
+        skip, seen = 0, set[str]()
+        while True:
+            page = self._good(self._call("GET", f"{_SECRETS}?limit={_PAGE}&skip={skip}")).body
+            found = page.get("resources") or []
+            for secret in found:
+                # one that is made meanwhile moves others onto the next page
+                if (name := str(secret.get("name", ""))) not in seen:
+                    seen.add(name)
+                    yield name
+            skip += len(found)
+            if not found or skip >= int(page.get("total") or 0):
+                return
+
+    def read(self, name: str) -> bytes:
+        """Return the secret's material."""
+        reply = self._good(self._call("POST", f"{_at(name, '/export')}?type=name"), name)
+        material = reply.body.get("material")
+        if not isinstance(material, str):
+            raise ProtocolError(f"{self._web.where} exports `{name}` without its material")
+        return material.encode()
+
+    def create(self, name: str, value: bytes) -> None:
+        """Make a secret."""
+        body = {"dataType": "seed", "name": name, "material": value.decode()}
+        reply = self._call("POST", _SECRETS, body)
+        if reply.status == 409 and reply.repeated and self.read(name) == value:
+            return  # made by the first attempt, whose answer was lost
+        if reply.status != 201:
+            raise self._failure(reply, name)
+
+    def delete(self, name: str) -> None:
+        """Delete the secret."""
+        reply = self._call("DELETE", f"{_at(name)}?type=name")
+        if reply.status == 404 and self._is_there(name):
+            raise KeystoreDeniedError(
+                f"CipherTrust answers as if `{name}` were missing, and it is there: "
+                "the permission to delete it is missing"
+            )
+        if reply.status != 204:
+            raise self._failure(reply, name)
+
+    withdraw = delete
+
+    def state(self, name: str) -> State:
+        """Return ``enabled`` where the secret can be exported."""
+        self.read(name)
+        return "enabled"
+
+    def lock(self, name: str) -> None:
+        """Do nothing.
+
+        Raises:
+            UnsupportedError: always.
+        """
+        raise UnsupportedError(f"CipherTrust has no lock known to be safe: `{name}` is as it was")
+
+    def unlock(self, name: str) -> None:
+        """Do nothing, since nothing is locked. Raises as ``lock``."""
+        self.lock(name)
+
+    def ping(self) -> None:
+        """Ask for anything, without a token."""
+        self._web.probe()
+
+    def inspect(self) -> Iterator[Step]:
+        """Yield whether the refresh token gets a token."""
+        self._tokens.get()
+        yield Step("sign in", True)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._web.close()
+
+    def _is_there(self, name: str) -> bool:
+        try:
+            self.read(name)
+        except KeyMissingError:
+            return False
+        return True
+
+    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Reply:
+        return send_signed(self._web, self._tokens, method, path, body)
+
+    def _signed_in(self) -> Token:
+        store = self._store
+        body = {
+            "grant_type": "refresh_token",
+            "refresh_token": store.token,
+            "domain": store.domain,
+        }
+        reply = self._web.send("POST", "/api/v1/auth/tokens", json=body)
+        if reply.status != 200:
+            raise KeystoreDeniedError(f"CipherTrust refused to sign in: {_words(reply)}")
+        found, duration = reply.body, reply.body.get("duration")
+        if found.get("token_type") != "Bearer" or not found.get("jwt") or not duration:
+            raise ProtocolError(f"{self._web.where} signs in without a token that KES would take")
+        return Token(str(found["jwt"]), time.time() + float(duration))
+
+    def _good(self, reply: Reply, name: str = "") -> Reply:
+        if reply.status != 200:
+            raise self._failure(reply, name)
+        return reply
+
+    def _failure(self, reply: Reply, name: str) -> Exception:
+        if reply.status == 404 and name:
+            return KeyMissingError(name)
+        if reply.status == 409 and name:
+            return KeyExistsError(name)
+        words = f"CipherTrust: {_words(reply)}"
+        return (KeystoreDeniedError if reply.status in {401, 403} else KeystoreError)(words)
+
+
+def _at(name: str, more: str = "") -> str:
+    return f"{_SECRETS}/{quote(name, safe='')}{more}"
+
+
+def _words(reply: Reply) -> str:
+    words = " ".join(str(reply.body.get("codeDesc") or "").split())
+    return words or f"HTTP {reply.status} without a reason"
