@@ -146,6 +146,8 @@ class _Run:
             region=env.get("MINIO_REGION", ""),
         )
         self._s3.auto_encrypt = env.get("MINIO_KMS_AUTO_ENCRYPTION", "").lower() in _TRUE
+        domains = env.get("MINIO_DOMAIN", "").split(",")
+        self._s3.domains = tuple(domain for domain in domains if domain)
         self._handler: Handler = self._s3
         self._deployment: Deployment | None = None
         self._server: HttpServer | None = None

@@ -30,6 +30,7 @@ class Request:
         length: ``Content-Length``, or None when it was not sent.
         secure: whether the connection is TLS.
         peer_certs: the client's certificate chain in DER, leaf first; empty without TLS.
+        virtual_path: ``raw_path`` after the bucket that the host names, if it does.
     """
 
     method: str
@@ -42,13 +43,19 @@ class Request:
     peer_certs: tuple[bytes, ...] = ()
     remote: str = ""
     path: str = field(init=False)
+    virtual_path: str = field(init=False)
     query: list[tuple[str, str]] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.path = self.raw_path
+        self.path = self.virtual_path = self.raw_path
         if "%" in self.raw_path or not self.raw_path.isascii():
             self.path = unquote_to_bytes(self.raw_path).decode("utf-8", "surrogateescape")
         self.query = parse_qsl(self.raw_query, keep_blank_values=True) if self.raw_query else []
+
+    def in_bucket(self, bucket: str) -> None:
+        """Take the path as one within ``bucket``, which the host named."""
+        self.path = f"/{bucket}{self.path}"
+        self.virtual_path = f"/{bucket}{self.raw_path}"
 
     def param(self, name: str) -> str | None:
         """Return the first query value called ``name``, or None when it is absent."""

@@ -214,3 +214,42 @@ def test_an_upload_meets_its_conditions_when_it_is_completed(s3: Server) -> None
 def test_a_bucket_with_an_upload_under_way_is_still_empty(s3: Server) -> None:
     start(s3)
     assert s3("DELETE", "/bkt").status == 204
+
+
+def test_uploads_of_one_name_are_listed_from_that_name_on(s3: Server) -> None:
+    for _ in range(2):
+        assert s3("POST", "/bkt/some/name", "uploads=").status == 200
+    query = "uploads=&prefix=some/name&key-marker=some/name&delimiter=/"
+    assert s3("GET", "/bkt", query).all("Key") == ["some/name"] * 2
+    assert s3("GET", "/bkt", "uploads=&key-marker=some/name").all("Key") == []
+    answer = s3("GET", "/bkt", "uploads=&prefix=some&key-marker=other")
+    assert (answer.status, answer.code) == (501, "NotImplemented")
+
+
+def test_attributes_show_parts_in_pages_with_their_checksums(s3: Server) -> None:
+    headers = {**client_key(), "x-amz-checksum-algorithm": "CRC32"}
+    upload = s3("POST", "/bkt/key", "uploads=", headers).all("UploadId")[0]
+    listed = ""
+    for number, data in enumerate((b"a" * (5 << 20), b"b"), 1):
+        query = f"uploadId={upload}&partNumber={number}"
+        part = s3("PUT", "/bkt/key", query, client_key(), body=data)
+        value = part.headers["x-amz-checksum-crc32"]
+        listed += f"<Part><PartNumber>{number}</PartNumber><ETag>{part.etag}</ETag>"
+        listed += f"<ChecksumCRC32>{value}</ChecksumCRC32></Part>"
+    body = f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>"
+    done = s3("POST", "/bkt/key", f"uploadId={upload}", client_key(), body=body)
+    assert done.status == 200, done.text
+
+    asked = {**client_key(), "x-amz-object-attributes": "ObjectParts"}
+    whole = s3("GET", "/bkt/key", "attributes=", asked)
+    assert whole.all("PartNumber") == ["1", "2"]
+    assert len(whole.all("ChecksumCRC32")) == 2
+    asked |= {"x-amz-max-parts": "1"}
+    page = s3("GET", "/bkt/key", "attributes=", asked)
+    assert (page.all("PartNumber"), page.all("IsTruncated")) == (["1"], ["true"])
+    asked |= {"x-amz-part-number-marker": "1"}
+    page = s3("GET", "/bkt/key", "attributes=", asked)
+    assert (page.all("PartNumber"), page.all("IsTruncated")) == (["2"], ["false"])
+    asked |= {"x-amz-max-parts": "many"}
+    answer = s3("GET", "/bkt/key", "attributes=", asked)
+    assert (answer.status, answer.code) == (400, "InvalidArgument")

@@ -297,6 +297,21 @@ def test_a_malformed_checksum_is_refused(s3: Server) -> None:
     assert s3("PUT", "/bkt/k", headers=two, body=BODY).message == "Invalid checksum provided."
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"x-amz-checksum-algorithm": "SHA512", "x-amz-checksum-sha512": "AAAA"}, 400),
+        ({"x-amz-checksum-algorithm": "CRC32"}, 200),
+        ({"x-amz-checksum-crc32": "", "x-amz-checksum-sha1": ""}, 200),
+        ({"x-amz-checksum-type": "FULL_OBJECT", "x-amz-checksum-sha1": "AAAA"}, 400),
+    ],
+)
+def test_a_checksum_counts_if_it_has_an_algorithm_and_a_value(
+    s3: Server, headers: dict[str, str], status: int
+) -> None:
+    assert s3("PUT", "/bkt/key", headers=headers, body=b"x").status == status
+
+
 def test_a_body_that_is_not_what_was_signed_is_refused(s3: Server) -> None:
     request = s3._signed("PUT", "/bkt/k", "", {}, BODY)
     request.body.seek(1)

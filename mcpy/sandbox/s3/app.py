@@ -8,7 +8,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from mcpy.sandbox.s3 import auth, entity, forms, names, policy, postpolicy, sse
+from mcpy.sandbox.s3 import auth, auth2, entity, forms, names, policy, postpolicy, sse
 from mcpy.sandbox.s3.call import Call
 from mcpy.sandbox.s3.canonical import Credential
 from mcpy.sandbox.s3.errors import S3Problem, new_request_id, render, server_headers
@@ -44,6 +44,7 @@ class S3App:
         credentials: secret key by access key.
         auto_encrypt: ``MINIO_KMS_AUTO_ENCRYPTION``: SSE-KMS where neither client nor bucket
             says anything.
+        domains: ``MINIO_DOMAIN``: ``bucket.domain`` as host names a bucket.
         wait: called before each request; holds it while the service is frozen.
     """
 
@@ -61,6 +62,7 @@ class S3App:
         self.credentials = credentials
         self.region = region
         self.auto_encrypt = False
+        self.domains: tuple[str, ...] = ()
         self.wait: Callable[[], None] = lambda: None
         self.host_id = hashlib.sha256(uuid.uuid4().bytes).hexdigest()
         self._now = now
@@ -82,6 +84,9 @@ class S3App:
         return response
 
     def _answer(self, request: Request) -> Response:
+        named = names.virtual_bucket(request.headers.get("host", ""), self.domains)
+        if named:
+            request.in_bucket(named)
         bucket, _, key = request.path.removeprefix("/").partition("/")
         _check(request, bucket)
         now = self._now() if self._now else _utc_now()
@@ -90,15 +95,18 @@ class S3App:
             form = postpolicy.read_form(request, self.credentials, now, region=region)
             return forms.store_form(self._call(request, form.caller, bucket, form.key, now), form)
         handler = find_handler(request, bucket, key)
-        caller = self._anyone(request, bucket, key) or auth.authenticate(
-            request, self.credentials, now, region=region
-        )
+        caller = self._anyone(request, bucket, key) or self._signer(request, now, region)
         return handler(self._call(request, caller, bucket, key, now))
+
+    def _signer(self, request: Request, now: datetime, region: str) -> auth.Caller:
+        if auth2.is_signed(request):
+            return auth2.authenticate(request, self.credentials, now)
+        return auth.authenticate(request, self.credentials, now, region=region)
 
     def _anyone(self, request: Request, bucket: str, key: str) -> auth.Caller | None:
         """Return a caller without a name if nothing is signed and the bucket lets everybody in."""
         signed = "authorization" in request.headers or "X-Amz-" in request.raw_query
-        if signed or not bucket:
+        if signed or not bucket or auth2.is_signed(request):
             return None
         try:
             if not policy.allows_anyone(self.store.bucket(bucket), key, request):

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mcpy.sandbox.s3 import (
-    checksums,
     entity,
-    listing,
     locks,
     multipart,
     reading,
@@ -24,6 +22,7 @@ from mcpy.sandbox.wsgi import Response
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mcpy.sandbox.envelope import ObjectKey
     from mcpy.sandbox.s3.call import Call
     from mcpy.sandbox.store import ObjectVersion
 
@@ -163,13 +162,15 @@ def get_attributes(call: Call) -> Response:
     version = entity.requested_version(call)
     reading.check_customer_headers(call, version)
     key, _ = sse.key_if_any(call, version)  # as HEAD does, it shows what it can
+    if sse.customer_requested(call.headers):
+        key = sse.object_key(call, version)
     fields: list[Markup] = []
     if "ETag" in asked:
         fields.append(element("ETag", entity.answered_etag(version, key)))
     if "Checksum" in asked:
         fields += _checksum(entity.open_checksums(version.checksum, key))
     if "ObjectParts" in asked:
-        fields.append(_parts(call, version))
+        fields.append(_parts(call, version, key))
     if "StorageClass" in asked:
         storage = version.metadata.get(entity.STORAGE_CLASS, "STANDARD")
         fields.append(element("StorageClass", storage))
@@ -200,23 +201,36 @@ def _checksum(found: dict[str, str]) -> list[Markup]:
     return [element("Checksum", *fields)]
 
 
-def _parts(call: Call, version: ObjectVersion) -> Markup:
-    limit = listing.max_keys(call, "max-parts", "InvalidMaxParts", multipart.MAX_PARTS)
-    text = call.header("x-amz-part-number-marker") or call.param("part-number-marker") or "0"
-    marker = int(text) if text.isdecimal() else 0
+def _parts(call: Call, version: ObjectVersion, key: ObjectKey | None) -> Markup:
+    limit = _number(call, "x-amz-max-parts") or multipart.MAX_PARTS
+    marker = _number(call, "x-amz-part-number-marker")
     later = [part for part in version.parts if part.number > marker]
     shown = later[:limit]
+    last = shown[-1].number if shown else 0
     fields = [
-        element("IsTruncated", "true" if len(later) > limit else "false"),
+        element("IsTruncated", "true" if last != len(version.parts) else "false"),
         element("MaxParts", limit),
-        element("NextPartNumberMarker", shown[-1].number if shown else 0),
+        element("NextPartNumberMarker", last),
         element("PartNumberMarker", marker),
         element("PartsCount", len(version.parts)),
     ]
     for part in shown:
-        sums = checksums.decode(part.checksum) if part.checksum.startswith("{") else {}
+        sums = entity.open_checksums(part.checksum, key)
         sums.pop("type", None)
         details = [element("PartNumber", part.number), element("Size", part.stored)]  # as stored
         details += [element(f"Checksum{name}", value) for name, value in sums.items()]
         fields.append(element("Part", *details))
     return element("ObjectParts", *fields)
+
+
+def _number(call: Call, header: str) -> int:
+    """Return a number that is asked with, 0 if it is not."""
+    text = call.header(header).strip()
+    if not text:
+        return 0
+    if not text.lstrip("+-").isdecimal():
+        reason = f"Unable to parse {entity.canonical(header)}, value should be an integer"
+        problem = S3Problem.invalid_argument(call.path, reason)
+        problem.details = {"ArgumentName": header}
+        raise problem
+    return int(text)

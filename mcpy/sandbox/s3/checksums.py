@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from mcpy.sandbox.s3.call import Headers
 
 PREFIX = "x-amz-checksum-"
+ALGORITHM_HEADER = "x-amz-checksum-algorithm"
+TYPE_HEADER = "x-amz-checksum-type"
 FULL_OBJECT = "FULL_OBJECT"
 COMPOSITE = "COMPOSITE"
 
@@ -95,21 +97,40 @@ def announced(headers: Mapping[str, str]) -> Wanted | None:
     """Return the checksum that comes with a body, None if there is none.
 
     Raises:
-        S3Problem: more than one, or a value that is none of its algorithm.
+        S3Problem: more than one, one of an algorithm there is not, or a value that is none.
     """
-    found = [name for name in ALGORITHMS if PREFIX + name.lower() in headers]
     trailing = _trailing(headers)
-    if len(found) + len(trailing) > 1:
+    if len(trailing) > 1:
         raise S3Problem.of("InvalidChecksum")
     if trailing:
+        _check_type(trailing[0], headers)
         return Wanted(trailing[0], None, trailer=True)
-    if not found:
+    name = _named_or_found(headers)
+    value = headers.get(PREFIX + name.lower(), "") if name else ""
+    if not name or not value:
         return None
-    name = found[0]
-    value = headers[PREFIX + name.lower()]
+    _check_type(name, headers)
     if not is_value(name, value):
         raise S3Problem.of("InvalidChecksum")
     return Wanted(name, value)
+
+
+def _named_or_found(headers: Mapping[str, str]) -> str | None:
+    """Return the algorithm a client names, else the one it sends a value of."""
+    wanted = headers.get(ALGORITHM_HEADER, "")
+    if wanted:
+        return named(wanted)
+    found = [name for name in ALGORITHMS if headers.get(PREFIX + name.lower())]
+    if len(found) > 1:
+        raise S3Problem.of("InvalidChecksum")
+    return found[0] if found else None
+
+
+def _check_type(algorithm: str, headers: Mapping[str, str]) -> None:
+    # only checksums of parts that can be put together may be those of a whole object
+    full = headers.get(TYPE_HEADER) == FULL_OBJECT
+    if full and algorithm.startswith("SHA"):
+        raise S3Problem.of("InvalidChecksum")
 
 
 def is_value(algorithm: str, value: str) -> bool:

@@ -31,3 +31,15 @@ def valid_prefix(prefix: str) -> bool:
     if has_bad_component(prefix) or "//" in prefix or "\0" in prefix:
         return False
     return prefix.isascii() or not re.search("[\ud800-\udfff]", prefix)
+
+
+def virtual_bucket(host: str, domains: tuple[str, ...]) -> str:
+    """Return the bucket that a ``Host`` header names below one of ``domains``, empty if none."""
+    if not domains:
+        return ""
+    name = host.rpartition(":")[0] if re.search(r":\d*$", host) else host
+    for domain in domains:
+        bucket = name.removesuffix("." + domain)
+        if bucket != name and bucket not in RESERVED:
+            return bucket
+    return ""

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from mcpy.sandbox.s3 import auth2
 from mcpy.sandbox.s3.auth import UNSIGNED, Caller, secret_for
 from mcpy.sandbox.s3.canonical import parse_credential, signature_of
 from mcpy.sandbox.s3.chunked import require_equal
@@ -166,17 +167,20 @@ def read_form(
         "key": fields["key"].replace("${filename}", form.filename or fields["key"]),
     }
     caller = _signer(request, fields, credentials, region=region)
-    policy = parse_policy(fields.get("policy", ""))
-    check_policy(policy, fields, now, repeated=form.repeated)
+    sizes = None
+    if fields.get("policy"):  # whoever signs none allows everything
+        policy = parse_policy(fields["policy"])
+        check_policy(policy, fields, now, repeated=form.repeated)
+        sizes = policy.sizes
     headers = {name: value for name, value in fields.items() if name not in NOT_HEADERS}
-    return FormUpload(
-        caller, fields["key"].lstrip("/"), headers, SizedForm(form, policy.sizes), fields
-    )
+    return FormUpload(caller, fields["key"].lstrip("/"), headers, SizedForm(form, sizes), fields)
 
 
 def _signer(
     request: Request, fields: Mapping[str, str], credentials: Mapping[str, str], *, region: str
 ) -> Caller:
+    if "signature" in fields:
+        return auth2.form_caller(fields, request, credentials)
     named = fields.get("x-amz-credential", "")
     credential = parse_credential(named, region=region, service="s3")
     secret = secret_for(credential.access_key, request, credentials)
@@ -261,6 +265,8 @@ def check_policy(
             where = f": [{condition.operator}, ${condition.field}, {condition.value}]"
             raise _denied(FAILED if prefix is not None else FAILED + where)
         unmentioned.discard(condition.field)
+    if "signature" in fields:
+        unmentioned -= {"signature", "awsaccesskeyid"}
     if unmentioned:
         names = ", ".join(_canonical(name) for name in sorted(unmentioned))
         raise _denied(

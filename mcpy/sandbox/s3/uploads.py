@@ -84,6 +84,8 @@ def _page(
     call: Call, prefix: str, delimiter: str, limit: int
 ) -> tuple[list[Upload], list[str], bool]:
     marker, id_marker = call.param("key-marker"), call.param("upload-id-marker")
+    if not marker.startswith(prefix) and marker:
+        raise S3Problem.of("NotImplemented")
     items: list[Upload] = []
     prefixes: dict[str, None] = {}
     passed = not id_marker
@@ -91,7 +93,9 @@ def _page(
         if marker and upload.key == marker and not passed:
             passed = upload.id == id_marker
             continue
-        behind = upload.key > marker or (id_marker and upload.key == marker)
+        # whoever asks for one name gets its uploads, wherever the list is to go on from
+        same = upload.key == marker and (id_marker or marker == prefix)
+        behind = upload.key > marker or same
         if not upload.key.startswith(prefix) or (marker and not behind):
             continue
         at = upload.key.find(delimiter, len(prefix)) if delimiter else -1
