@@ -55,8 +55,14 @@ _mcpy_table() {
         arguments=("alias" "-" "-" "-")
         ;;
     "mcpy encrypt")
-        commands="clear info set"
+        commands="audit clear info set"
         options="-h --help"
+        ;;
+    "mcpy encrypt audit")
+        options="--latest --require --decrypt-check --list --csv --html --resume --jobs --max-workers -h --help"
+        takes="--require=- --decrypt-check=- --list=:all:violations:plain:sse-s3:sse-kms:sse-c:unknown:unreadable --csv=file --html=file --resume=file --jobs=- --max-workers=-"
+        arguments=("target")
+        repeats=1
         ;;
     "mcpy encrypt clear")
         options="--jobs --max-workers -h --help"

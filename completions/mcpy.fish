@@ -9,6 +9,7 @@ set -g __mcpy_nodes \
     'mcpy alias remove' \
     'mcpy alias set' \
     'mcpy encrypt' \
+    'mcpy encrypt audit' \
     'mcpy encrypt clear' \
     'mcpy encrypt info' \
     'mcpy encrypt set' \
@@ -102,6 +103,14 @@ set -g __mcpy_takes \
     'mcpy alias set --kes-key' \
     'mcpy alias set --kes-api-key-env' \
     'mcpy alias set --kes-ca' \
+    'mcpy encrypt audit --require' \
+    'mcpy encrypt audit --decrypt-check' \
+    'mcpy encrypt audit --list' \
+    'mcpy encrypt audit --csv' \
+    'mcpy encrypt audit --html' \
+    'mcpy encrypt audit --resume' \
+    'mcpy encrypt audit --jobs' \
+    'mcpy encrypt audit --max-workers' \
     'mcpy encrypt clear --jobs' \
     'mcpy encrypt clear --max-workers' \
     'mcpy encrypt info --jobs' \
@@ -468,7 +477,7 @@ complete -c mcpy -l retries -r -f -d 'Repeats of a failed request where that is 
 complete -c mcpy -l resolve -r -f -d 'Connect to ADDRESS instead of HOST'
 complete -c mcpy -s H -l custom-header -r -f -d 'Send with every request'
 complete -c mcpy -n '__mcpy_at "mcpy" 0' -a alias -d 'Name servers and keep their credentials'
-complete -c mcpy -n '__mcpy_at "mcpy" 0' -a encrypt -d 'Set, show and clear the default encryption of buckets'
+complete -c mcpy -n '__mcpy_at "mcpy" 0' -a encrypt -d 'Set the default encryption of buckets; see what is encrypted, and how'
 complete -c mcpy -n '__mcpy_at "mcpy" 0' -a admin -d 'Administer a MinIO server and its KMS'
 complete -c mcpy -n '__mcpy_at "mcpy" 0' -a kes -d 'Administer a KES server: keys, identities, status'
 complete -c mcpy -n '__mcpy_at "mcpy" 0' -a batch -d 'Have the servers rotate the keys of many objects by themselves'
@@ -516,10 +525,21 @@ complete -c mcpy -n '__mcpy_at "mcpy alias set"' -l kes-api-key-env -r -f -d 'Va
 complete -c mcpy -n '__mcpy_at "mcpy alias set"' -l kes-ca -r -F -d 'Who issued KES\'s certificate'
 complete -c mcpy -n '__mcpy_at "mcpy alias set"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy alias set" 0' -f -a '(__mcpy_aliases)'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a audit -d 'Count every object and version by scheme and key'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a clear -d 'Stop encrypting new objects by default; what is encrypted stays so'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a info -d 'Show the default encryption of buckets; exit 5 when there is none'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a set -d 'Encrypt new objects in the buckets TARGET by default; sse-kms takes the KEY to use'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt"' -s h -l help -d 'Show this message and exit'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt audit"' -l latest -d 'The latest versions only'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt audit"' -l require -r -f -d 'Exit 3 unless all are sse-s3, sse-kms, sse-kms:KEY, or any encryption'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt audit"' -l decrypt-check -r -f -d 'Read one byte of N versions of each scheme and key, or of all'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt audit"' -l list -r -f -a 'all violations plain sse-s3 sse-kms sse-c unknown unreadable' -d 'Name each version of this kind too'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt audit"' -l csv -r -F -d 'Write the table there'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt audit"' -l html -r -F -d 'Write a page with charts there'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt audit"' -l resume -r -F -d 'Keep in this file how far it is, and go on from there'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt audit"' -l jobs -l max-workers -r -f -d 'Targets at a time. [4] [1<=x<=64]'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt audit"' -s h -l help -d 'Show this message and exit'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt audit" 0+' -f -a '(__mcpy_targets)'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt clear"' -l jobs -l max-workers -r -f -d 'Targets at a time. [4] [1<=x<=64]'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt clear"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt clear" 0+' -f -a '(__mcpy_targets)'

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mcpy.cli.payload import read
+from mcpy.config import write_private
 from mcpy.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -26,6 +28,34 @@ def read_text(app: App, file: str) -> str:
         raise ConfigError(f"cannot read {file}: {e.strerror}") from e
     except UnicodeDecodeError as e:
         raise ConfigError(f"{name_of(file)} is not UTF-8 text") from e
+
+
+def check_writable(*files: str | None) -> None:
+    """See early that files can be written in the end; None is no file.
+
+    Raises:
+        ConfigError: the folder of one is not there, or is not writable.
+    """
+    for file in filter(None, files):
+        folder = Path(file).resolve().parent
+        if not folder.is_dir() or not os.access(folder, os.W_OK):
+            raise ConfigError(f"cannot write {file}: {folder} is no folder one may write to")
+
+
+def write_text(file: str, text: str) -> None:
+    """Write a report: in one step, for its owner alone; into a device or pipe as it stands.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
+    path = Path(file)
+    try:
+        if path.exists() and not path.is_file():
+            path.write_text(text, "utf-8")
+        else:
+            write_private(path, text.encode())
+    except OSError as e:
+        raise ConfigError(f"cannot write {file}: {e.strerror}") from e
 
 
 def name_of(file: str) -> str:

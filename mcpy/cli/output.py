@@ -144,6 +144,17 @@ class Output:
             yield advance
 
     @contextmanager
+    def counting(self, label: str, *, total: int | None = None) -> Iterator[Callable[[int], None]]:
+        """Give a function to call with each advance, in objects; a bar on a terminal only."""
+        if not self.interactive:
+            yield lambda _: None
+            return
+        from mcpy.cli.progress import counter
+
+        with counter(self.stderr, label, total=total, color=self.color) as advance:
+            yield advance
+
+    @contextmanager
     def spinner(self, label: str) -> Iterator[Callable[[str], None]]:
         """Give a function to call with each new state; a spinner on a terminal only."""
         if not self.interactive:

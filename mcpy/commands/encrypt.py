@@ -122,9 +122,18 @@ class EncryptionCleared:
         )
 
 
-@click.group(cls=Group)
+@click.group(
+    cls=Group,
+    lazy={
+        "audit": (
+            "mcpy.commands.encrypt_audit",
+            "audit",
+            "Count every object and version by scheme and key.",
+        ),
+    },
+)
 def encrypt() -> None:
-    """Set, show and clear the default encryption of buckets."""
+    """Set the default encryption of buckets; see what is encrypted, and how."""
 
 
 @encrypt.command("set")
