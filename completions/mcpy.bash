@@ -26,7 +26,7 @@ _mcpy_table() {
     arguments=()
     case $1 in
     "mcpy")
-        commands="alias encrypt admin kes batch keystore mb rb ls stat cp cat rm ready sandbox quickstart"
+        commands="alias encrypt admin kes batch keystore mb rb ls stat cp cat rm doctor ready sandbox quickstart"
         options="-v --version -h --help"
         ;;
     "mcpy alias")
@@ -415,6 +415,11 @@ _mcpy_table() {
         takes="--version-id=- --vid=- --rewind=- --older-than=- --newer-than=-"
         arguments=("target")
         repeats=1
+        ;;
+    "mcpy doctor")
+        options="--version-id --vid -h --help"
+        takes="--version-id=- --vid=-"
+        arguments=("alias,target")
         ;;
     "mcpy ready")
         options="-h --help"

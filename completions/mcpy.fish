@@ -85,6 +85,7 @@ set -g __mcpy_nodes \
     'mcpy cp' \
     'mcpy cat' \
     'mcpy rm' \
+    'mcpy doctor' \
     'mcpy ready' \
     'mcpy sandbox' \
     'mcpy sandbox env' \
@@ -362,6 +363,8 @@ set -g __mcpy_takes \
     'mcpy rm --rewind' \
     'mcpy rm --older-than' \
     'mcpy rm --newer-than' \
+    'mcpy doctor --version-id' \
+    'mcpy doctor --vid' \
     'mcpy sandbox env --dir' \
     'mcpy sandbox start --dir' \
     'mcpy sandbox start --s3' \
@@ -489,6 +492,7 @@ complete -c mcpy -n '__mcpy_at "mcpy" 0' -a stat -d 'Show metadata and encryptio
 complete -c mcpy -n '__mcpy_at "mcpy" 0' -a cp -d 'Copy files and objects, in every direction'
 complete -c mcpy -n '__mcpy_at "mcpy" 0' -a cat -d 'Write objects to stdout'
 complete -c mcpy -n '__mcpy_at "mcpy" 0' -a rm -d 'Remove objects'
+complete -c mcpy -n '__mcpy_at "mcpy" 0' -a doctor -d 'Find the broken link between an alias and its keys, and what to do about it'
 complete -c mcpy -n '__mcpy_at "mcpy" 0' -a ready -d 'Wait until a server is healthy and S3 answers'
 complete -c mcpy -n '__mcpy_at "mcpy" 0' -a sandbox -d 'Run the embedded KES and S3 server'
 complete -c mcpy -n '__mcpy_at "mcpy" 0' -a quickstart -d 'Run MinIO\'s SSE-S3 page on a sandbox'
@@ -1021,6 +1025,9 @@ complete -c mcpy -n '__mcpy_at "mcpy rm"' -l dry-run -d 'Only say what would be 
 complete -c mcpy -n '__mcpy_at "mcpy rm"' -l stdin -d 'Read TARGETs from stdin, one a line'
 complete -c mcpy -n '__mcpy_at "mcpy rm"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy rm" 0+' -f -a '(__mcpy_targets)'
+complete -c mcpy -n '__mcpy_at "mcpy doctor"' -l version-id -l vid -r -f -d 'Version of the object'
+complete -c mcpy -n '__mcpy_at "mcpy doctor"' -s h -l help -d 'Show this message and exit'
+complete -c mcpy -n '__mcpy_at "mcpy doctor" 0' -f -a '(__mcpy_aliases) (__mcpy_targets)'
 complete -c mcpy -n '__mcpy_at "mcpy ready"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy ready" 0' -f -a '(__mcpy_aliases)'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox" 0' -a env -d 'Print the environment that makes `mcpy kes` and `kes` talk to it, as shell exports'

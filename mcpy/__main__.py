@@ -53,6 +53,11 @@ GROUPS: dict[str, tuple[str, str, str]] = {
     "cp": ("mcpy.commands.cp", "cp", "Copy files and objects, in every direction."),
     "cat": ("mcpy.commands.cat", "cat", "Write objects to stdout."),
     "rm": ("mcpy.commands.rm", "rm", "Remove objects."),
+    "doctor": (
+        "mcpy.commands.doctor",
+        "doctor",
+        "Find the broken link between an alias and its keys, and what to do about it.",
+    ),
     "ready": ("mcpy.commands.ready", "ready", "Wait until a server is healthy and S3 answers."),
     "sandbox": ("mcpy.commands.sandbox", "sandbox", "Run the embedded KES and S3 server."),
     "quickstart": (

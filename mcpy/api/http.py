@@ -327,7 +327,7 @@ class HttpClient:
             context = tls.context(
                 ca=self.options.ca, insecure=self.options.insecure, client=self._certificate
             )
-        return Transport(context, resolve=self.options.resolve, proxy=_proxy(self.base_url))
+        return Transport(context, resolve=self.options.resolve, proxy=proxy_for(self.base_url))
 
     def _pause(self, attempt: int, retry_after: str | None, left_s: float) -> bool:
         """Wait before the next attempt; False when the wait would take all that is left."""
@@ -389,7 +389,7 @@ def _retry_after_s(value: str) -> float:
         return 0.0
 
 
-def _proxy(base_url: str) -> httpcore.Proxy | None:
+def proxy_for(base_url: str) -> httpcore.Proxy | None:
     """Return the proxy the environment names for this URL; loopback never has one.
 
     Raises:

@@ -144,6 +144,10 @@ class MinioAdmin:
         """Make a key through the server; an existing one is a 500 with ``KEY_EXISTS_WORDS``."""
         self._kms("POST", "key/create", {"key-id": key})
 
+    def ask_kms(self, op: str) -> None:
+        """Ask the KMS behind the server for ``key/list`` or ``apis``, for its refusal alone."""
+        self._kms("GET", op, {"pattern": "*"} if op == "key/list" else {})
+
     def list_keys(self, prefix: str = "") -> list[str]:
         """Return the names of the keys that start with ``prefix``; a KES stops after 1,024."""
         answer = self._kms("GET", "key/list", {"pattern": prefix or "*"})

@@ -119,7 +119,7 @@ def connect(app: App, options: KesOptions, *, endless: bool = False) -> Kes:
 
     profile = resolve(app, options)
     app.out.hide(*([] if app.settings.show_secrets else [profile.api_key]))
-    certificate = _certificate(app, profile)
+    certificate = certificate_of(app, profile)
     http = app.http_options(profile.ca)
     if endless:
         http = replace(http, deadline=Deadline(app.settings.timeout_s), idle_s=_ENDLESS_S)
@@ -161,7 +161,12 @@ def _of_environment(environ: Mapping[str, str]) -> KesProfile:
     return KesProfile(**found)
 
 
-def _certificate(app: App, profile: KesProfile) -> ClientCertificate:
+def certificate_of(app: App, profile: KesProfile) -> ClientCertificate:
+    """Return the certificate a profile names, or the one that its API key makes.
+
+    Raises:
+        ConfigError, InputError: it names none, half of one, or two.
+    """
     from mcpy.api.tls import ClientCertificate
 
     if profile.api_key and (profile.client_cert or profile.client_key):

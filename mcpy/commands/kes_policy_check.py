@@ -14,23 +14,14 @@ from mcpy.cli.kes_access import KesCommand, KesOptions, connect, own_identity
 from mcpy.cli.output import table
 from mcpy.cli.params import KEY
 from mcpy.commands.kes_policy import named
-from mcpy.errors import FindingError, InputError, KesError
+from mcpy.errors import FindingError, InputError
 
 if TYPE_CHECKING:
     from mcpy.api.kes import Kes
     from mcpy.cli.app import App
+    from mcpy.fleet.kes_trial import Found
 
 _WORDS = {True: "allowed", False: "denied", None: "unknown"}
-
-
-@dataclass(frozen=True)
-class Found:
-    """What was found of one of MinIO's calls; ``allowed`` is None where it cannot be told."""
-
-    need: kespolicy.Need
-    path: str
-    allowed: bool | None
-    rule: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,22 +88,24 @@ def check(app: App, /, policy: str | None, access: KesOptions, **options: Any) -
     """
     if policy and options["identity"]:
         raise InputError("give a policy or an identity, not both")
+    from mcpy.fleet.kes_trial import evaluate, try_out
+
     key = options["key"] or kespolicy.ANY_KEY
     if options["file"]:
         source = "file"
         identity = options["identity"] or ""
         name, rules = _of_file(app, options["file"], policy, identity)
-        found = _evaluate(rules, key)
+        found = evaluate(rules, key)
     elif policy or options["identity"]:
         source = "server"
         client = connect(app, access)
         identity = options["identity"] or ""
         name, rules = _of_server(client, policy, identity)
-        found = _evaluate(rules, key)
+        found = evaluate(rules, key)
     else:
         source, name = "live", ""
         identity = own_identity(app, access)
-        found = _try_out(connect(app, access), key, any_key=not options["key"])
+        found = try_out(connect(app, access), key, any_key=not options["key"])
     checked = PolicyChecked(source, identity, name, found, app.out.tables)
     app.out.emit(checked)
     if checked.lacking:
@@ -146,50 +139,3 @@ def _of_server(client: Kes, policy: str | None, identity: str) -> tuple[str, kes
     with named(policy):
         rules = client.read_policy(policy)
     return policy, kespolicy.Policy(rules.allow, rules.deny)
-
-
-def _evaluate(policy: kespolicy.Policy, key: str) -> list[Found]:
-    found = []
-    for need in kespolicy.NEEDS:
-        path = need.path.format(key=key)
-        decision = kespolicy.decide(policy, path)
-        found.append(Found(need, path, decision.allowed, decision.rule))
-    return found
-
-
-def _try_out(client: Kes, key: str, *, any_key: bool) -> list[Found]:
-    """Make each call so that it changes nothing, and look whether it is refused."""
-    verdicts: dict[str, bool | None] = {}
-    missing = any_key
-    for need in kespolicy.NEEDS:
-        if need.name == "create":
-            continue  # harmless only once it is known whether the key is there
-        status = _status(client, need, need.path.format(key=key))
-        verdicts[need.name] = status != 403
-        missing = missing or status == 404
-    verdicts["create"] = _try_create(client, key, verdicts, missing=missing, any_key=any_key)
-    return [
-        Found(need, need.path.format(key=key), verdicts[need.name]) for need in kespolicy.NEEDS
-    ]
-
-
-def _try_create(
-    client: Kes, key: str, verdicts: dict[str, bool | None], *, missing: bool, any_key: bool
-) -> bool | None:
-    """Try to make a key that is there, or one of a name that KES takes from nobody."""
-    need = next(need for need in kespolicy.NEEDS if need.name == "create")
-    seen = any(verdicts[name] for name in ("generate", "decrypt", "describe"))
-    if seen and not missing:
-        return _status(client, need, need.path.format(key=key)) != 403
-    if _status(client, need, need.path.format(key=f"{key}.")) != 403:
-        return True
-    # a rule for exactly this key would allow it all the same
-    return False if any_key else None
-
-
-def _status(client: Kes, need: kespolicy.Need, path: str) -> int:
-    try:
-        client.probe(need.method, path, dict(need.body) if need.body else None)
-    except KesError as e:
-        return e.status
-    return 200

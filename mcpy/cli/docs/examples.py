@@ -61,6 +61,11 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "mcpy cat": (("Into another program", "mcpy cat prod/backups/notes.txt"),),
     "mcpy rm": (("Whether it is there or not", "mcpy rm --force prod/backups/db.dump"),),
+    "mcpy doctor": (
+        ("Which link between a server and its keys is broken?", "mcpy doctor prod"),
+        ("Why can this object not be read?", "mcpy doctor prod/backups/db.dump"),
+        ("In a monitor, as JSON", "mcpy --json doctor prod --timeout 20s"),
+    ),
     "mcpy ready": (("Wait for a server that is starting", "mcpy ready --timeout 2m prod"),),
     "mcpy sandbox": (
         ("Start one, go on working", "mcpy sandbox start --detach"),

@@ -1,0 +1,154 @@
+"""``mcpy doctor``: which link between an alias and its keys is broken, and what to type next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mcpy.cli.app import pass_app
+from mcpy.cli.base import Command
+from mcpy.cli.params import TARGET
+from mcpy.errors import ConfigError, InputError, McpyError
+
+if TYPE_CHECKING:
+    from mcpy.cli.app import App
+    from mcpy.fleet.doctor.step import KesAccess, Level, Patient, Step
+    from mcpy.models import Target
+
+_WORDS: dict[Level, str] = {
+    "ok": "ok",
+    "warning": "warning",
+    "failed": "failed",
+    "unchecked": "not checked",
+}
+
+
+@dataclass(frozen=True)
+class StepShown:
+    """One link of the chain; ``aligned`` where a person reads it."""
+
+    step: Step
+    aligned: bool
+
+    def data(self) -> dict[str, Any]:
+        """Return the link and what it was found to be."""
+        step = self.step
+        found: dict[str, Any] = {
+            "op": "doctor",
+            "status": "error" if step.level == "failed" else "success",
+            "link": step.link,
+            "level": step.level,
+            "message": step.text,
+        }
+        if step.hint:
+            found["hint"] = step.hint
+        return found | ({"exitCode": int(step.code)} if step.level == "failed" else {})
+
+    def text(self) -> str:
+        """Return one line; the hint is part of it where something is not as it should be."""
+        step = self.step
+        hint = f" [{step.hint}]" if step.hint else ""
+        if not self.aligned:
+            return "\t".join((_WORDS[step.level], step.link, step.text, step.hint))
+        return f"{_WORDS[step.level]:<11}  {step.link:<12}  {step.text}{hint}"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The sum of all links; ``broken`` is the first that failed."""
+
+    target: Target
+    broken: Step | None
+    warnings: int
+
+    def data(self) -> dict[str, Any]:
+        """Return the verdict, and the link that is to be mended first."""
+        found: dict[str, Any] = {
+            "op": "doctor",
+            "status": "error" if self.broken else "success",
+            "target": str(self.target),
+            "healthy": self.broken is None,
+            "warnings": self.warnings,
+        }
+        return found | ({"broken": self.broken.link} if self.broken else {})
+
+    def text(self) -> str:
+        """Return one line, of what works."""
+        plural = "" if self.warnings == 1 else "s"
+        but = f", with {self.warnings} warning{plural}" if self.warnings else ""
+        return f"`{self.target}` works{but}."
+
+
+@click.command("doctor", cls=Command)
+@click.argument("target", type=TARGET, metavar="ALIAS[/BUCKET[/OBJECT]]")
+@click.option("--vid", "--version-id", "version_id", default="", help="Version of the object.")
+@pass_app
+def doctor(app: App, target: Target, *, version_id: str) -> None:
+    """Find the broken link between an alias and its keys, and what to do about it.
+
+    Looks at the alias, the way to the server, certificates, clocks, S3, the admin API, every node,
+    the KMS, its default key, KES and its policies, and the defaults of buckets. With a bucket:
+    would an upload work? With an object: why can it not be read? Nothing is changed.
+
+    The exit code is that of the first broken link: 4 denied, 5 a key or object is gone,
+    6 unreachable or not trusted, 7 no KMS, 1 anything else. Warnings end with 0.
+    """
+    from mcpy.fleet.doctor.chain import examine, examine_target
+    from mcpy.fleet.doctor.step import first_broken
+
+    if version_id and not target.key:
+        raise InputError(f"`{target}` is no object, and has no versions")
+    app.settings.retries = 0  # a fault is to be seen here, and not smoothed over
+    patient = _patient(app, target.alias)
+    found = examine_target(patient, target, version_id) if target.bucket else examine(patient)
+    steps = []
+    for step in found:
+        steps.append(step)
+        app.out.emit(StepShown(step, app.out.tables))
+    broken = first_broken(steps)
+    verdict = Verdict(target, broken, sum(step.level == "warning" for step in steps))
+    if app.out.json or not broken:
+        app.out.emit(verdict)
+    if broken:
+        error = McpyError(f"`{target}` is broken at {broken.link}: {broken.text}")
+        error.code, error.hint = broken.code, broken.hint or None
+        raise error
+
+
+def _patient(app: App, name: str) -> Patient:
+    from mcpy.fleet.doctor.step import Patient
+
+    alias = app.alias(name)
+    options = app.http_options(alias.ca)
+    kes = (lambda: _kes(app, name)) if alias.kes else None
+    return Patient(alias, app.s3(name), app.admin(name), options, kes)
+
+
+def _kes(app: App, name: str) -> KesAccess:
+    """Open the KES of an alias, with what can be told of our certificate."""
+    from pathlib import Path
+
+    from mcpy.api import kes_identity
+    from mcpy.api.kes import endpoints
+    from mcpy.cli.kes_access import KesOptions, certificate_of, connect, own_identity, resolve
+    from mcpy.fleet.doctor.step import KesAccess
+
+    options = KesOptions(alias=name)
+    client, profile = connect(app, options), resolve(app, options)
+    expires = None
+    if profile.client_cert:
+        path = Path(profile.client_cert)
+        try:
+            expires = kes_identity.of_certificate(path.read_bytes(), str(path)).not_after
+        except OSError as e:
+            raise ConfigError(f"cannot read the client certificate {path}: {e.strerror}") from e
+    return KesAccess(
+        tuple(endpoints(profile.server)),
+        client,
+        app.http_options(profile.ca),
+        certificate_of(app, profile),
+        expires,
+        own_identity(app, options),
+    )

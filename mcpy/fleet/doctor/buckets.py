@@ -1,0 +1,85 @@
+"""Buckets whose default encryption would make every upload fail, or encrypts nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mcpy.errors import ApiError, ExitCode, McpyError, S3Error, UnsupportedError
+from mcpy.fleet.doctor.kms import judged
+from mcpy.fleet.doctor.server import PATIENCE_S
+from mcpy.fleet.doctor.step import Patient, Step
+from mcpy.models import ALGORITHMS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mcpy.models import BucketEncryption
+
+MOST = 100  # a bounded look: `encrypt plan` looks at every bucket
+
+
+def buckets(patient: Patient) -> Iterator[Step]:
+    """Read the default of each bucket, and try each key once."""
+    looked = patient.buckets[:MOST]
+    defaults: dict[str, BucketEncryption] = {}
+    for name in looked:
+        if patient.options.deadline.left_s() <= 0:
+            looked = list(defaults)
+            break
+        try:
+            with patient.s3.http.patience(PATIENCE_S):
+                found = patient.s3.get_bucket_encryption(name)
+        except UnsupportedError:
+            yield Step("buckets", "unchecked", "this server knows no default encryption")
+            return
+        except S3Error as e:
+            if e.status == 501:
+                yield Step("buckets", "unchecked", "this server knows no default encryption")
+                return
+            continue  # denied, or deleted meanwhile
+        if found:
+            defaults[name] = found
+    yield from judge(patient, defaults)
+    more = len(patient.buckets) - len(looked)
+    if more > 0:
+        text = f"{more} more buckets were not looked at"
+        yield Step("buckets", "unchecked", text, f"mcpy encrypt info '{patient.name}/*'")
+
+
+def judge(patient: Patient, defaults: dict[str, BucketEncryption]) -> Iterator[Step]:
+    """Return which defaults fail; each key is tried once."""
+    failing = False
+    for name, default in defaults.items():
+        if default.algorithm not in ALGORITHMS.values():
+            failing = True
+            what = f"by `{default.algorithm}`" if default.algorithm else "by nothing"
+            text = f"`{name}` has a rule that encrypts {what}"
+            yield Step(
+                "buckets", "warning", text, f"mcpy encrypt set sse-s3 {patient.name}/{name}"
+            )
+    for key in sorted({d.key for d in defaults.values() if d.algorithm in ALGORITHMS.values()}):
+        step = _tried(patient, key)
+        if step is None or step.level == "ok":
+            continue
+        failing = True
+        users = [name for name, default in defaults.items() if default.key == key]
+        names = ", ".join(f"`{name}`" for name in users[:3])
+        more = f" and {len(users) - 3} more" if len(users) > 3 else ""
+        text = f"uploads to {names}{more} fail: {step.text}"
+        yield Step("buckets", "failed", text, step.hint, step.code)
+    if not failing:
+        text = f"{len(defaults)} encrypt new objects by default, and no key fails"
+        yield Step("buckets", "ok", text)
+
+
+def _tried(patient: Patient, key: str) -> Step | None:
+    """Return what a key's trial shows; None where nobody can be asked."""
+    try:
+        with patient.admin.http.patience(PATIENCE_S):
+            return judged(patient.admin.key_status(key), "buckets", patient)
+    except UnsupportedError:
+        text = "the server has no KMS"
+        hint = f"mcpy admin kms env {patient.name} --key KEY"
+        return Step("buckets", "failed", text, hint, ExitCode.UNSUPPORTED)
+    except (ApiError, McpyError):
+        return None
