@@ -55,7 +55,7 @@ _mcpy_table() {
         arguments=("alias" "-" "-" "-")
         ;;
     "mcpy encrypt")
-        commands="audit clear info set"
+        commands="audit plan apply clear info set"
         options="-h --help"
         ;;
     "mcpy encrypt audit")
@@ -63,6 +63,17 @@ _mcpy_table() {
         takes="--require=- --decrypt-check=- --list=:all:violations:plain:sse-s3:sse-kms:sse-c:unknown:unreadable --csv=file --html=file --resume=file --jobs=- --max-workers=-"
         arguments=("target")
         repeats=1
+        ;;
+    "mcpy encrypt plan")
+        options="--export --user-policy --all --no-objects --jobs --max-workers -h --help"
+        takes="--jobs=- --max-workers=-"
+        arguments=("file")
+        repeats=1
+        ;;
+    "mcpy encrypt apply")
+        options="--expect --no-objects --jobs --max-workers -h --help"
+        takes="--expect=- --jobs=- --max-workers=-"
+        arguments=("file")
         ;;
     "mcpy encrypt clear")
         options="--jobs --max-workers -h --help"

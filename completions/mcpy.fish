@@ -10,6 +10,8 @@ set -g __mcpy_nodes \
     'mcpy alias set' \
     'mcpy encrypt' \
     'mcpy encrypt audit' \
+    'mcpy encrypt plan' \
+    'mcpy encrypt apply' \
     'mcpy encrypt clear' \
     'mcpy encrypt info' \
     'mcpy encrypt set' \
@@ -112,6 +114,11 @@ set -g __mcpy_takes \
     'mcpy encrypt audit --resume' \
     'mcpy encrypt audit --jobs' \
     'mcpy encrypt audit --max-workers' \
+    'mcpy encrypt plan --jobs' \
+    'mcpy encrypt plan --max-workers' \
+    'mcpy encrypt apply --expect' \
+    'mcpy encrypt apply --jobs' \
+    'mcpy encrypt apply --max-workers' \
     'mcpy encrypt clear --jobs' \
     'mcpy encrypt clear --max-workers' \
     'mcpy encrypt info --jobs' \
@@ -530,6 +537,8 @@ complete -c mcpy -n '__mcpy_at "mcpy alias set"' -l kes-ca -r -F -d 'Who issued 
 complete -c mcpy -n '__mcpy_at "mcpy alias set"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy alias set" 0' -f -a '(__mcpy_aliases)'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a audit -d 'Count every object and version by scheme and key'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a plan -d 'Show how keys and buckets differ from FILE; exit 3 when anything does'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a apply -d 'Make keys and buckets what FILE says; what is so already stays untouched'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a clear -d 'Stop encrypting new objects by default; what is encrypted stays so'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a info -d 'Show the default encryption of buckets; exit 5 when there is none'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a set -d 'Encrypt new objects in the buckets TARGET by default; sse-kms takes the KEY to use'
@@ -544,6 +553,18 @@ complete -c mcpy -n '__mcpy_at "mcpy encrypt audit"' -l resume -r -F -d 'Keep in
 complete -c mcpy -n '__mcpy_at "mcpy encrypt audit"' -l jobs -l max-workers -r -f -d 'Targets at a time. [4] [1<=x<=64]'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt audit"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt audit" 0+' -f -a '(__mcpy_targets)'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt plan"' -l export -d 'Write the file for TARGET... to stdout instead'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt plan"' -l user-policy -d 'Print a policy for users that refuses the same'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt plan"' -l all -d 'Show what is as wanted too'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt plan"' -l no-objects -d 'Do not look at objects for `require`'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt plan"' -l jobs -l max-workers -r -f -d 'Targets at a time. [4] [1<=x<=64]'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt plan"' -s h -l help -d 'Show this message and exit'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt plan" 0+' -F
+complete -c mcpy -n '__mcpy_at "mcpy encrypt apply"' -l expect -r -f -d 'Refuse unless `plan` would still say this'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt apply"' -l no-objects -d 'Do not look at objects for `require`'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt apply"' -l jobs -l max-workers -r -f -d 'Targets at a time. [4] [1<=x<=64]'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt apply"' -s h -l help -d 'Show this message and exit'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt apply" 0' -F
 complete -c mcpy -n '__mcpy_at "mcpy encrypt clear"' -l jobs -l max-workers -r -f -d 'Targets at a time. [4] [1<=x<=64]'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt clear"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt clear" 0+' -f -a '(__mcpy_targets)'

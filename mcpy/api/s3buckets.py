@@ -91,6 +91,17 @@ class S3Buckets(S3Calls):
         answer = self._asked(bucket, "policy")
         return answer.decode("utf-8", "replace") if answer else ""
 
+    def put_bucket_policy(self, bucket: str, policy: str) -> None:
+        """Replace the bucket's whole policy document, or remove it for ``""``."""
+        query = [("policy", "")]
+        if not policy:
+            self.call("DELETE", object_path(bucket), query=query, repeatable=True)
+            return
+        body = policy.encode()
+        headers = {"content-md5": content_md5(body), "content-type": "application/json"}
+        path = object_path(bucket)
+        self.call("PUT", path, query=query, headers=headers, content=body, repeatable=True)
+
     def bucket_setting(self, bucket: str, name: str) -> bytes:
         """Return the document of the sub-resource ``name`` of a bucket, empty when none is set."""
         return self._asked(bucket, name)

@@ -64,7 +64,7 @@ class Verdict:
     warnings: int
 
     def data(self) -> dict[str, Any]:
-        """Return the verdict, and the link that is to be mended first."""
+        """Return the verdict, and the link that is to be repaired first."""
         found: dict[str, Any] = {
             "op": "doctor",
             "status": "error" if self.broken else "success",

@@ -130,6 +130,16 @@ class EncryptionCleared:
             "audit",
             "Count every object and version by scheme and key.",
         ),
+        "plan": (
+            "mcpy.commands.encrypt_plan",
+            "plan",
+            "Show how keys and buckets differ from FILE; exit 3 when anything does.",
+        ),
+        "apply": (
+            "mcpy.commands.encrypt_apply",
+            "apply",
+            "Make keys and buckets what FILE says; what is so already stays untouched.",
+        ),
     },
 )
 def encrypt() -> None:

@@ -62,13 +62,25 @@ def set_default(s3: S3, admin: MinioAdmin, bucket: str, wanted: BucketEncryption
     if current and current.same_as(wanted):
         return DefaultSet(current, changed=False, existing=None, key_checked=checked)
     existing = count_objects(s3, bucket)
+    stored = store_default(s3, bucket, wanted, current=current)
+    previous = current if current and current.algorithm else None
+    return DefaultSet(stored, True, existing, checked, previous)
+
+
+def store_default(
+    s3: S3, bucket: str, wanted: BucketEncryption, *, current: BucketEncryption | None
+) -> BucketEncryption:
+    """Put ``wanted`` in the place of ``current``, keep the rest, and return what is there then.
+
+    Raises:
+        ProtocolError: the server took the change and does not show it.
+    """
     s3.put_bucket_encryption(bucket, wanted, current=current)
     stored = s3.get_bucket_encryption(bucket)
     if stored is None or not stored.same_as(wanted):
         shown = stored.algorithm if stored else "none"
         raise ProtocolError(f"the server took the encryption of `{bucket}` but shows {shown}")
-    previous = current if current and current.algorithm else None
-    return DefaultSet(stored, True, existing, checked, previous)
+    return stored
 
 
 def clear_default(s3: S3, bucket: str) -> bool:

@@ -1,0 +1,105 @@
+"""Are the objects of a bucket what the file requires? Looked at, and never rewritten."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from mcpy.fleet.inventory import NoVersionsError, scan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mcpy.fleet.inventory import Item as Stored
+    from mcpy.fleet.parallel import Stop
+    from mcpy.fleet.plan.difference import CheckObjects, Item
+    from mcpy.fleet.plan.keys import Site
+
+
+@dataclass
+class Looking:
+    """One run's look at objects.
+
+    Attributes:
+        jobs: HEAD requests at a time, on servers whose listings do not tell enough.
+        stop, cut: end it from outside.
+        say: told how many were seen.
+    """
+
+    jobs: int
+    stop: Stop
+    cut: Callable[[], None] = lambda: None
+    say: Callable[[str], None] = lambda _: None
+
+    def at(self, site: Site, item: Item, act: CheckObjects) -> Item:
+        """Return the item with what the objects of its bucket are."""
+        try:
+            seen = self._count(site, act, versions=True)
+        except NoVersionsError:
+            seen = self._count(site, act, versions=False)
+        want, noun = str(act.requirement), "object or version" if seen.versions else "object"
+        if not seen.wrong:
+            have = f"all {seen.total} are {want}" if seen.total else f"no {noun}"
+            return replace(item, state="same", have=have, note="", act=None)
+        have = f"{seen.wrong} of {seen.total} are not"
+        return replace(item, state="finding", have=have, note=_note(item.target, act, seen))
+
+    def _count(self, site: Site, act: CheckObjects, *, versions: bool) -> _Seen:
+        seen = _Seen(versions)
+        found = scan(
+            site.s3, act.bucket, versions=versions, jobs=self.jobs, stop=self.stop, cut=self.cut
+        )
+        with closing(found):
+            for stored in found:
+                seen.add(stored, met=act.requirement.is_met(stored))
+                if seen.total % 1000 == 0:
+                    self.say(f"{act.alias}/{act.bucket}: {seen.total} objects")
+        return seen
+
+
+@dataclass
+class _Seen:
+    """What was counted; ``example`` is the first that is not as it has to be."""
+
+    versions: bool
+    total: int = 0
+    wrong: int = 0
+    older: int = 0
+    states: dict[str, int] = field(default_factory=dict)
+    example: str = ""
+
+    def add(self, stored: Stored, *, met: bool) -> None:
+        """Count one; delete markers have no content."""
+        if stored.is_delete_marker:
+            return
+        self.total += 1
+        if met and not stored.rest_unknown:
+            return
+        self.wrong += 1
+        self.older += not stored.is_latest
+        state = stored.state or "unknown"
+        self.states[state] = self.states.get(state, 0) + 1
+        self.example = self.example or stored.key
+
+
+def _note(target: str, act: CheckObjects, seen: _Seen) -> str:
+    """Return what the wrong ones are, and what to type where that can change them."""
+    kinds = ", ".join(f"{count} {state}" for state, count in sorted(seen.states.items()))
+    where = f"such as `{target}/{seen.example}`" if seen.example else ""
+    note = f"{kinds}, {where}"
+    if seen.states.keys() <= {"sse-c", "unknown", "unreadable"}:
+        return f"{note}: mcpy doctor says why"
+    goal = _goal(act)
+    options = " --versions" if seen.older else ""
+    options += " --include-kms" if goal == "sse-s3" and "sse-kms" in seen.states else ""
+    return f"{note}: mcpy encrypt objects {target} --to {goal}{options}"
+
+
+def _goal(act: CheckObjects) -> str:
+    requirement = act.requirement
+    if requirement.scheme == "sse-s3" or requirement.key:
+        return str(requirement)
+    if act.default and act.default.key_id:
+        return f"sse-kms:{act.default.key}"
+    return "sse-s3" if requirement.scheme == "any" else "sse-kms:KEY"
