@@ -70,8 +70,8 @@ def test_every_field_is_read_and_what_is_not_said_is_none() -> None:
         ),
         ("keys = 3\n", 'f, line 1: `keys` is not a table: [keys."ALIAS/NAME"]'),
         (
-            '[buckets."a/bbb"]\n\nencryptio = "sse-s3"\n',
-            'f, line 3: [buckets."a/bbb"] nothing is called `encryptio` here: '
+            '[buckets."a/bbb"]\n\nencryptionX = "sse-s3"\n',
+            'f, line 3: [buckets."a/bbb"] nothing is called `encryptionX` here: '
             "did you mean `encryption`?",
         ),
         (
