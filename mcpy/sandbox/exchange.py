@@ -63,10 +63,10 @@ class Exchange:
         length = head.length
         reader = connection.rfile
         body = ChunkedBody(reader) if head.chunked else LengthBody(reader, length or 0)
-        expected = head.headers.get("expect", "").lower() == "100-continue"
-        if expected:
-            # asked and answered here, so that the application does not see it
-            del head.headers["expect"]
+        # asked and answered here, so that the application does not see it
+        expected = head.headers.pop("expect", "")
+        if expected and expected.lower() != "100-continue":
+            raise BadHeadError(417)
         self.answered = False
         self._connection = connection
         self._head = head

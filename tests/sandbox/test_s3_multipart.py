@@ -253,3 +253,8 @@ def test_attributes_show_parts_in_pages_with_their_checksums(s3: Server) -> None
     asked |= {"x-amz-max-parts": "many"}
     answer = s3("GET", "/bkt/key", "attributes=", asked)
     assert (answer.status, answer.code) == (400, "InvalidArgument")
+
+
+def test_what_is_no_upload_id_cannot_be_aborted(s3: Server) -> None:
+    assert s3("DELETE", "/bkt/k", "uploadId=56788").code == "NoSuchUpload"
+    assert s3("DELETE", "/bkt/k", "uploadId=a*b.").code == "NoSuchUpload"

@@ -146,6 +146,12 @@ def test_the_body_is_invited_when_it_is_read_and_only_then() -> None:
     assert b"Connection: close\r\n" in answer
 
 
+def test_other_expectations_cannot_be_met() -> None:
+    with serving(echo) as server:
+        answer = raw(server, b"PUT / HTTP/1.1\r\nHost: x\r\nExpect: 200\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 417 ")
+
+
 @pytest.mark.parametrize("length", [5, 200_000])
 def test_a_small_body_nobody_read_does_not_end_the_connection(length: int) -> None:
     with serving(refuse) as server:

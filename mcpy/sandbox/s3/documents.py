@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from mcpy.sandbox.s3 import entity, policy, transfer
+from mcpy.sandbox.s3 import entity, policy
 from mcpy.sandbox.s3.call import answer_xml, no_content
 from mcpy.sandbox.s3.errors import S3Problem
 from mcpy.sandbox.s3.xml import NAMESPACE, Markup, element
@@ -88,16 +88,11 @@ def _check_policy(document: object, bucket: str) -> None:
 # documents that are kept as they came, and do nothing here
 
 
-def keep(part: str, *, with_digest: bool = False) -> Handler:
-    """Return a handler that stores the body as ``part`` of the bucket.
-
-    ``with_digest`` demands that its MD5 or checksum comes with it.
-    """
+def keep(part: str) -> Handler:
+    """Return a handler that stores the body as ``part`` of the bucket."""
 
     def put(call: Call) -> Response:
         call.store.bucket(call.bucket)
-        if with_digest:
-            transfer.check_document(call)
         call.document()
         body = call.text().decode("utf-8", "replace")
         call.store.configure(call.bucket, part, body)

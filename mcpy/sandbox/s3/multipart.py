@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import contextlib
 import itertools
 import re
@@ -67,6 +68,15 @@ def _checksum_choice(call: Call, entries: dict[str, str]) -> Headers:
 def _new_id(now_ns: int) -> str:
     text = f"{uuid.uuid4()}.{uuid.uuid4()}x{now_ns}"
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _is_id(text: str) -> bool:
+    """Tell whether a text could be the id of an upload: it is base64 without padding."""
+    try:
+        base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except binascii.Error:
+        return False
+    return len(text) % 4 != 1
 
 
 def find_upload(call: Call) -> Upload:
@@ -219,6 +229,9 @@ def complete_upload(call: Call) -> Response:
 
 def abort_upload(call: Call) -> Response:
     """Forget an upload, if there is one."""
+    if not _is_id(call.param("uploadId")):
+        call.store.bucket(call.bucket)
+        raise S3Problem.of("NoSuchUpload")
     with contextlib.suppress(NoUploadError):
         call.store.abort_upload(call.store.upload(call.bucket, call.key, call.param("uploadId")))
     return no_content()

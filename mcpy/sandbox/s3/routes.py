@@ -14,6 +14,7 @@ from mcpy.sandbox.s3 import (
     copying,
     deletes,
     documents,
+    lifecycle,
     listing,
     multipart,
     objects,
@@ -92,7 +93,7 @@ BUCKET: dict[str, list[Route]] = {
     "PUT": _routes(
         ("acl", documents.put_acl),
         ("cors", documents.fails("NotImplemented")),
-        ("lifecycle", documents.keep("lifecycle", with_digest=True)),
+        ("lifecycle", lifecycle.put_lifecycle),
         ("replication", documents.keep("replication")),
         ("encryption", settings.put_encryption),
         ("policy", documents.put_policy),
