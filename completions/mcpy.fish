@@ -1063,7 +1063,7 @@ complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -s d -l detach -d 'Return o
 complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -l s3 -r -f -d 'Where S3 and the admin API listen. [default: 127.0.0.1:0]'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -l kes -r -f -d 'Where KES listens. [default: 127.0.0.1:0]'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -l tls -d 'S3 over TLS too; KES always is'
-complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -l kes-config -r -F -d 'A KES configuration (keystore fs) to serve instead of its own'
+complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -l kes-config -r -F -d 'A KES configuration to serve instead of its own, with any keystore it names'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -l allow-remote -d 'Take addresses other machines can reach'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -l alias -r -f -d 'The alias to write; by default the one it had last, or `play`'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -s h -l help -d 'Show this message and exit'

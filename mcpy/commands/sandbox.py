@@ -125,7 +125,7 @@ def sandbox() -> None:
 @click.option(
     "--kes-config",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="A KES configuration (keystore fs) to serve instead of its own.",
+    help="A KES configuration to serve instead of its own, with any keystore it names.",
 )
 @click.option("--allow-remote", is_flag=True, help="Take addresses other machines can reach.")
 @click.option(

@@ -24,8 +24,8 @@ _MAX_DEPTH = 30
 _REFERENCE = re.compile(r"\s*\$\{(.*)\}\s*", flags=re.DOTALL)
 _DURATION = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 _UNITS_S = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-_NULL_TAG = "tag:yaml.org,2002:null"
-_MERGE_TAG = "tag:yaml.org,2002:merge"
+_TAG = "tag:yaml.org,2002:"
+_NULL_TAG, _MERGE_TAG = f"{_TAG}null", f"{_TAG}merge"
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class Node:
         text: of a scalar, as written.
         fields: of a mapping, in the order of the file.
         items: of a list.
+        tag: what YAML takes it for, as ``!!str``.
     """
 
     path: str
@@ -46,6 +47,7 @@ class Node:
     text: str = field(default="", repr=False)  # may be a secret
     fields: Mapping[str, Node] = field(default_factory=dict, repr=False)
     items: tuple[Node, ...] = field(default=(), repr=False)
+    tag: str = ""
 
     def __bool__(self) -> bool:
         return self.kind not in {"absent", "null"}
@@ -134,17 +136,19 @@ class _Reader:
         self._left -= 1
         if self._left < 0 or depth > _MAX_DEPTH:
             raise ConfigError(f"{self._name}:{line}: too deep or too large for a KES config")
+        tag = str(found.tag).replace(_TAG, "!!")
         if found.tag == _NULL_TAG:
-            return Node(path, line, "null")
+            return Node(path, line, "null", tag=tag)
         if found.id == "scalar":
-            return Node(path, line, "scalar", str(found.value))
+            return Node(path, line, "scalar", str(found.value), tag=tag)
         if found.id == "sequence":
             items = (
                 self.node(item, f"{path}[{i}]", item.start_mark.line + 1, depth + 1)
                 for i, item in enumerate(found.value)
             )
-            return Node(path, line, "list", items=tuple(items))
-        return Node(path, line, "mapping", fields=self._fields(found, path, depth))
+            return Node(path, line, "list", items=tuple(items), tag=tag)
+        fields = self._fields(found, path, depth)
+        return Node(path, line, "mapping", fields=fields, tag=tag)
 
     def _fields(self, mapping: Any, path: str, depth: int) -> dict[str, Node]:  # noqa: ANN401
         fields: dict[str, Node] = {}

@@ -139,7 +139,11 @@ def load_keystore(path: Path, env: Mapping[str, str]) -> KeystoreFile:
         ConfigError: the file, a field or a variable is unusable; file and line are named.
         UnsupportedError: a provider mcpy has no client for.
     """
-    root = load(path)
+    return read_keystore(load(path), path, env)
+
+
+def read_keystore(root: Node, path: Path, env: Mapping[str, str]) -> KeystoreFile:
+    """Read the same of a document; ``path`` stands in messages. Raises as ``load_keystore``."""
     read = _Reader(str(path), env)
     provider = read.provider(root)
     if provider not in _STORES:

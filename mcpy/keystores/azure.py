@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from mcpy.errors import ProtocolError
+from mcpy.errors import ConfigError, ProtocolError
 from mcpy.keystores.azure_challenge import scope_of
 from mcpy.keystores.base import (
     Capabilities,
@@ -28,6 +28,7 @@ from mcpy.keystores.base import (
 )
 from mcpy.keystores.tokens import Tokens, send_signed
 from mcpy.keystores.web import Web
+from mcpy.models import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -67,7 +68,7 @@ class KeyVault:
         sign_in: Callable[[str], Token] | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._web = Web(store.endpoint, options)
+        self._web = Web(_url(store.endpoint), options)
         self._now = now
         self._sleep = options.sleep
         self._scope = ""
@@ -248,6 +249,13 @@ def _signed_in(store: AzureStore, scope: str, options: WebOptions) -> Token:
     from mcpy.keystores.azure_login import sign_in
 
     return sign_in(store, scope, options)
+
+
+def _url(endpoint: str) -> str:
+    parts = urlsplit(endpoint)
+    if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
+        raise ConfigError(f"`{endpoint}`: Azure's tokens and keys go over https only")
+    return endpoint
 
 
 def _last(item: Mapping[str, Any]) -> str:

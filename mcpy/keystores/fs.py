@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 _MARKED = re.compile(re.escape(LOCK_MARK) + rb"(.+)", flags=re.DOTALL)
 
 
+class NoFolderError(KeystoreError):
+    """The folder itself is not there; a KES takes its keys for missing then."""
+
+
 class FolderStore:
     """The keys of a folder; it must exist, since a wrong path would look like an empty one."""
 
@@ -72,7 +76,7 @@ class FolderStore:
             if not self._folder.is_dir():
                 raise FileNotFoundError(errno.ENOENT, "no such folder", str(self._folder))
             with self._finished(value, like=self._folder) as new:
-                path.hardlink_to(new)
+                _name(new, path)
             self._sync()
 
     def delete(self, name: str) -> None:
@@ -171,8 +175,21 @@ class FolderStore:
         except FileNotFoundError as e:
             if name and self._folder.is_dir():
                 raise KeyMissingError(name) from e
-            raise KeystoreError(f"{self._folder} is not a folder of keys") from e
+            raise NoFolderError(f"{self._folder} is not a folder of keys") from e
         except PermissionError as e:
             raise KeystoreDeniedError(f"{e.filename}: permission denied") from e
         except OSError as e:
             raise KeystoreError(f"{e.filename or self._folder}: {e.strerror}") from e
+
+
+def _name(new: Path, path: Path) -> None:
+    """Give a finished file its name unless the name is taken."""
+    try:
+        path.hardlink_to(new)
+    except FileExistsError:
+        raise
+    except OSError:
+        # no hard links on this filesystem: whole still, and not exclusive against other processes
+        if path.exists():
+            raise FileExistsError(errno.EEXIST, "exists", str(path)) from None
+        new.rename(path)

@@ -53,7 +53,7 @@ def sign_in(store: GcpStore, options: WebOptions) -> Token:
         ) from e
     except exceptions.TransportError as e:
         raise UnreachableError(f"Google gives no token: {_first_line(e)}") from e
-    except exceptions.RefreshError as e:
+    except (exceptions.RefreshError, exceptions.OAuthError) as e:
         raise KeystoreDeniedError(f"Google refused to sign in: {_first_line(e)}") from e
     except (exceptions.GoogleAuthError, ValueError) as e:
         raise ConfigError("the credentials for Google cannot be used") from e

@@ -173,6 +173,22 @@ class Home:
         )
         write_private(self.kes_yml, text.encode())
 
+    def kes_variables(self) -> dict[str, str]:
+        """Return what a KES configuration may name for this sandbox: identities, TLS files.
+
+        The first two are what ``kes config new`` names unless it is told otherwise.
+        """
+        root, minio = (
+            certs.identity_of_pem((self.certs / f"{name}.cert").read_bytes())
+            for name in ("root", "minio")
+        )
+        return {
+            "KES_ADMIN_IDENTITY": root,
+            "MINIO_KES_IDENTITY": minio,
+            "SANDBOX_TLS_KEY": str(self.certs / "server.key"),
+            "SANDBOX_TLS_CERT": str(self.certs / "server.crt"),
+        }
+
     def environment(self) -> dict[str, str]:
         """Return the variables of the S3 server: those of its file, and which file that is."""
         try:

@@ -21,7 +21,7 @@ from mcpy.sandbox.home import Home, State, running_already
 from mcpy.sandbox.lock import Lock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
     from mcpy.sandbox.kes.service import KesService
@@ -43,7 +43,8 @@ class Sandbox:
         s3: host and port of the S3 server; port 0 takes the last one used here, or any.
         kes: the same for the KES; port 0 takes the address in ``kes_config`` if that is loopback.
         tls: whether the S3 server speaks TLS; the KES always does.
-        kes_config: a KES configuration to serve instead of the sandbox's own.
+        kes_config: a KES configuration to serve instead of the sandbox's own. Its ``${NAME}`` are
+            those of the environment, then ``Home.kes_variables``.
         allow_remote: whether addresses other machines can reach are accepted.
     """
 
@@ -198,9 +199,12 @@ class Sandbox:
         s3, kes = self._remembered(last)
         self.home.write_kes_config(_KES_ADDRESS)
         config = self._kes_config or self.home.kes_yml
+        env = self.home.kes_variables() | dict(os.environ)
         if self._kes_config is not None and kes[1][-1] == 0:
-            kes = _configured(self._kes_config) or kes
-        self._kes = _listening(lambda port: KesService(config, (kes[0], port), self._log), kes[1])
+            kes = _configured(self._kes_config, env) or kes
+        self._kes = _listening(
+            lambda port: KesService(config, (kes[0], port), self._log, env), kes[1]
+        )
         self._s3 = _listening(
             lambda port: S3Service(self.home, (s3[0], port), self._log, tls=self._tls), s3[1]
         )
@@ -255,13 +259,13 @@ def _listening(make: Callable[[int], _Service], ports: tuple[int, ...]) -> _Serv
     raise AssertionError("no port to try")
 
 
-def _configured(config: Path) -> tuple[str, tuple[int, ...]] | None:
+def _configured(config: Path, env: Mapping[str, str]) -> tuple[str, tuple[int, ...]] | None:
     """Return the address a KES configuration names, if only this machine can reach it."""
     from mcpy.sandbox.kes.config import load
     from mcpy.sandbox.kes.document import ConfigProblem
 
     try:
-        host, port = _address(load(config).address, allow_remote=False)
+        host, port = _address(load(config, env).address, allow_remote=False)
     except (ConfigProblem, InputError):
         return None  # reported when it is served, or not for us to take
     return host, (port,)

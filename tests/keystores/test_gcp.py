@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -25,6 +28,8 @@ from mcpy.keystores.gcp_login import sign_in
 from mcpy.keystores.tokens import Token
 from mcpy.keystores.web import WebOptions
 from tests.keystores.gcp_server import PROJECT, Google, serving_google
+from tests.keystores.http_server import Answer, Call, serving
+from tests.keystores.providers import exchange, federated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -254,39 +259,50 @@ def test_a_private_key_that_is_none_is_refused_without_repeating_it() -> None:
 def test_workload_identity_is_found_in_the_environment(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    loopback: None,  # noqa: ARG001
+    loopback: None,  # noqa: ARG001 - allows sockets
 ) -> None:
-    """A federation's file, its subject token in another, and the exchange of the two."""
     pytest.importorskip("google.auth", reason="the extra `gcp` is not installed")
-    from tests.keystores.http_server import Answer, Call, serving
-
-    asked: list[Call] = []
-
-    def exchange(call: Call) -> Answer:
-        asked.append(call)
-        kind = "urn:ietf:params:oauth:token-type:access_token"
-        body = {"access_token": "federated", "issued_token_type": kind,
-                "token_type": "Bearer", "expires_in": 3600}  # fmt: skip
-        return Answer(200, body)
-
-    (tmp_path / "subject").write_text("throw-away-subject-token")
     with serving(exchange) as port:
-        (tmp_path / "adc.json").write_text(
-            json.dumps(
-                {
-                    "type": "external_account",
-                    "audience": "//iam.googleapis.com/projects/1/locations/global/x",
-                    "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
-                    "token_url": f"http://127.0.0.1:{port}/token",
-                    "credential_source": {"file": str(tmp_path / "subject")},
-                }
-            )
-        )
-        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "adc.json"))
+        file = federated(tmp_path, f"http://127.0.0.1:{port}/token")
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
         monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", PROJECT)
-        token = sign_in(GcpStore(PROJECT), OPTIONS)
-    assert token.value == "federated"
-    assert b"subject_token=throw-away-subject-token" in asked[0].body
+        assert sign_in(GcpStore(PROJECT), OPTIONS).value == "token-1"
+        (tmp_path / "subject").write_text("of another workload")
+        with pytest.raises(KeystoreDeniedError, match=r"refused to sign in: .*unknown workload"):
+            sign_in(GcpStore(PROJECT), OPTIONS)
+
+
+@pytest.mark.usefixtures("loopback")
+def test_the_account_of_the_machine_is_had_from_its_metadata_server() -> None:
+    """In a process of its own: google-auth reads the server's address when it is loaded."""
+    pytest.importorskip("google.auth", reason="the extra `gcp` is not installed")
+
+    def metadata(call: Call) -> Answer:
+        if call.headers.get("metadata-flavor") != "Google":
+            return Answer(403, {})
+        token = {"access_token": "token-1", "expires_in": 3600, "token_type": "Bearer"}
+        account = {"email": "default", "scopes": [], "aliases": []}
+        body = token if call.path.endswith("/token") else account
+        return Answer(200, body, {"Metadata-Flavor": "Google"})
+
+    code = (
+        "from mcpy.kesconf.stores import GcpStore\n"
+        "from mcpy.keystores.gcp_login import sign_in\n"
+        "from mcpy.keystores.web import WebOptions\n"
+        "print(sign_in(GcpStore('p'), WebOptions()).value)"
+    )
+    with serving(metadata) as port:
+        host = f"127.0.0.1:{port}"
+        env = {"GCE_METADATA_HOST": host, "GCE_METADATA_IP": host, "GOOGLE_CLOUD_PROJECT": "p"}
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | env,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert (done.stdout, done.returncode) == ("token-1\n", 0), done.stderr
 
 
 def test_without_any_credentials_that_is_said(

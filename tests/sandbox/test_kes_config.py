@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from mcpy.kesconf.stores import FsStore
 from mcpy.sandbox.kes.config import ApiOption, load, log_level, parse
 from mcpy.sandbox.kes.document import ConfigProblem
 from mcpy.sandbox.kes.policy import Policy, valid_name, valid_pattern
@@ -47,10 +48,10 @@ unknown: {is: ignored}
 """,
         {"ADMIN": "root", "PASS": "p", "APP": "aa", "KEYS": "/keys"},
     )
-    assert (config.address, config.admin, config.fs_path) == (
+    assert (config.address, config.admin, config.store) == (
         "127.0.0.1:7373",
         "root",
-        Path("/keys"),
+        FsStore("/keys"),
     )
     assert (config.tls.password, config.tls.verify, config.tls.ca) == ("p", True, Path("ca.pem"))
     assert config.policies["app"].allow == {"/v1/key/create/*", "${NOT_EXPANDED}"}
@@ -69,7 +70,7 @@ def test_little_is_needed() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "EOF"),
+        ("", "yaml: config is empty"),
         ("version: v2", "edge: invalid server config version 'v2'"),
         ("version: {a: b}", "kesconf: invalid config version at line '4'"),
         ("admin: {}", "kesconf: invalid admin identity: no admin identity"),
@@ -95,9 +96,13 @@ def test_little_is_needed() -> None:
         ("keystore: {}", "kesconf: no keystore specified"),
         ("keystore: {fortanix: {}, fs: {path: a}, vault: {endpoint: b}}",
          "kesconf: invalid keystore config: more than once keystore specified"),
-        ("keystore: {fs: {}}", "kesconf: invalid fs keystore: no path specified"),
+        ("keystore: {fs: {a: b}}",
+         "kesconf: invalid fs keystore: config:3: `keystore.fs.path` is missing"),
         ("keystore: {vault: {endpoint: e}}",
-         "keystore 'vault' cannot be served by the sandbox: only 'fs' can"),
+         "kesconf: invalid vault keystore: no authentication method specified"),
+        ("keystore: {fortanix: {sdkms: {endpoint: e}}}",
+         "kesconf: invalid fortanix keystore: config: the keystore `fortanix` is not supported by "
+         "mcpy"),
         ("address: '${NOPE}'",
          "kesconf: referenced env. variable 'NOPE' in line '4' not found"),
         ("log: {error: BOGUS}", 'strconv.Atoi: parsing "BOGUS": invalid syntax'),

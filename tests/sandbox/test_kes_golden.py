@@ -13,10 +13,10 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from mcpy.keystores.fs import FolderStore
 from mcpy.sandbox import certs
 from mcpy.sandbox.kes.app import KesApp
 from mcpy.sandbox.kes.config import parse
-from mcpy.sandbox.kes.keys import FolderKeyStore
 from mcpy.sandbox.wsgi import Request
 
 DATA = Path(__file__).parent.parent / "data" / "kes"
@@ -160,7 +160,7 @@ def prepare(tmp_path: Path, exchange: dict[str, Any]) -> KesApp:
         (folder / created[1]).unlink(missing_ok=True)
     text = CONFIG.format(admin=ADMIN, user=USER, other=OTHER.identity, keys=folder)
     config = parse(text + (SKIP_AUTH if skip_auth else ""), {})
-    app = KesApp(config, FolderKeyStore(folder), sink=lambda _: None)
+    app = KesApp(config, FolderStore(folder), sink=lambda _: None)
     if "unreachable" in name or "offline" in name:
         for file in folder.iterdir():
             file.unlink()

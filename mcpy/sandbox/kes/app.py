@@ -12,11 +12,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
+from mcpy.keystores.base import KeyExistsError
 from mcpy.sandbox.certs import client_certificate_identity
 from mcpy.sandbox.kes import errors
 from mcpy.sandbox.kes.ask import Ask
 from mcpy.sandbox.kes.keyfile import KeyRecord
-from mcpy.sandbox.kes.keys import KeyExistsError
 from mcpy.sandbox.kes.log import DEBUG, Call, EventLog
 from mcpy.sandbox.kes.state import State, routes
 from mcpy.sandbox.wsgi import Response
@@ -24,8 +24,8 @@ from mcpy.sandbox.wsgi import Response
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from mcpy.keystores.base import KeyStore
     from mcpy.sandbox.kes.config import KesConfig
-    from mcpy.sandbox.kes.keys import KeyStore
     from mcpy.sandbox.kes.state import Route
     from mcpy.sandbox.wsgi import Request
 
@@ -62,9 +62,10 @@ class KesApp:
         self._create_keys(config)
 
     def close(self) -> None:
-        """End the log streams."""
+        """End the log streams, and the connections to the keystore."""
         self.state.audit.close()
         self.state.errors.close()
+        self.state.store.close()
 
     def __call__(self, request: Request) -> Response:
         """Answer one request."""

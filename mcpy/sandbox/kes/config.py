@@ -8,19 +8,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mcpy.errors import ConfigError, McpyError, UnsupportedError
+from mcpy.kesconf.stores import FsStore, VaultStore, present, read_keystore
 from mcpy.sandbox.kes.document import ConfigProblem, Section
-from mcpy.sandbox.kes.keys import FolderKeyStore, KeystoreError
 from mcpy.sandbox.kes.log import DEBUG, ERROR, INFO, WARN
 from mcpy.sandbox.kes.policy import Policy, valid_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from mcpy.sandbox.kes.keys import KeyStore
+    from mcpy.kesconf.stores import StoreConfig
+    from mcpy.keystores.base import KeyStore
 
 _LEVELS = {"DEBUG": DEBUG, "INFO": INFO, "WARN": WARN, "ERROR": ERROR}
-_KEYSTORES = ("fs", "vault", "fortanix", "gemalto", "gcp", "aws", "azure", "entrust")
 _NO_CONFIG = "kesconf: invalid"
+_KEYSTORE_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -57,14 +59,14 @@ class KesConfig:
     Attributes:
         address: ``host:port``, empty when the file has none.
         admin: identity of the administrator.
-        fs_path: folder of the ``fs`` keystore.
+        store: what the keys are kept in.
         keys: to be created at start when missing.
     """
 
     address: str
     admin: str
     tls: TlsOptions
-    fs_path: Path
+    store: StoreConfig
     policies: Mapping[str, Policy] = field(default_factory=dict)
     api: Mapping[str, ApiOption] = field(default_factory=dict)
     keys: tuple[str, ...] = ()
@@ -81,15 +83,32 @@ class KesConfig:
         return {i: policy for policy in self.policies.values() for i in policy.identities}
 
     def open_keystore(self) -> KeyStore:
-        """Return the keystore the configuration names.
+        """Return the keystore the configuration names, once it answers.
 
         Raises:
-            ConfigProblem: it cannot be opened.
+            ConfigProblem: it cannot be opened, or nobody answers.
         """
+        from mcpy.keystores import open_store
+        from mcpy.keystores.web import WebOptions
+
+        if isinstance(self.store, FsStore):
+            _make_folder(Path(self.store.path))
         try:
-            return FolderKeyStore(self.fs_path)
-        except (KeystoreError, OSError) as e:
-            raise ConfigProblem(str(e)) from e
+            # a KES has the credentials of its file: what an operator's shell holds is not for it
+            opened = open_store(self.store, {}, WebOptions(timeout_s=_KEYSTORE_TIMEOUT_S))
+            opened.ping()
+        except McpyError as e:
+            raise ConfigProblem(f"kes: keystore unreachable: {e}") from e
+        return opened
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as e:
+        raise ConfigProblem(f"fs: '{path}' is not a directory") from e
+    except OSError as e:
+        raise ConfigProblem(f"fs: {path}: {e.strerror}") from e
 
 
 def load(path: Path, env: Mapping[str, str] = os.environ) -> KesConfig:
@@ -123,16 +142,16 @@ def parse(text: str, env: Mapping[str, str]) -> KesConfig:
     error_level, audit_level = (log_level(root.section("log").text(n)) for n in ("error", "audit"))
     api = dict(_api(root.section("api")))
     keys = _keys(root)
-    fs_path = _keystore(root.section("keystore"))
+    store = _keystore(root, env)
     _check_assignment(policies.values())
     return KesConfig(
-        root.text("address"), admin, tls, fs_path, policies, api, keys, audit_level, error_level
+        root.text("address"), admin, tls, store, policies, api, keys, audit_level, error_level
     )
 
 
 def _check_version(version: Section) -> None:
-    if version.is_mapping():
-        raise ConfigProblem(f"{_NO_CONFIG} config version at line '{version.line}'")
+    if version.node.kind == "mapping":
+        raise ConfigProblem(f"{_NO_CONFIG} config version at line '{version.node.line}'")
     value = version.scalar(expand=False)
     if value not in {"", "v1"}:
         raise ConfigProblem(f"edge: invalid server config version '{value}'")
@@ -255,17 +274,17 @@ def _keys(root: Section) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _keystore(section: Section) -> Path:
-    present = [name for name in _KEYSTORES if section.has(name)]
-    if not present:
+def _keystore(root: Section, env: Mapping[str, str]) -> StoreConfig:
+    named = present(root.node)
+    if not named:
         raise ConfigProblem("kesconf: no keystore specified")
-    if len(present) > 1:
+    if len(named) > 1:
         raise ConfigProblem(f"{_NO_CONFIG} keystore config: more than once keystore specified")
-    if present != ["fs"]:
-        raise ConfigProblem(
-            f"keystore '{present[0]}' cannot be served by the sandbox: only 'fs' can"
-        )
-    path = section.section("fs").text("path")
-    if not path:
-        raise ConfigProblem(f"{_NO_CONFIG} fs keystore: no path specified")
-    return Path(path)
+    invalid = f"{_NO_CONFIG} {named[0]} keystore"
+    try:
+        store = read_keystore(root.node, Path("config"), env).store
+    except (ConfigError, UnsupportedError) as e:
+        raise ConfigProblem(f"{invalid}: {e}") from e
+    if isinstance(store, VaultStore) and store.login is None:
+        raise ConfigProblem(f"{invalid}: no authentication method specified")
+    return store

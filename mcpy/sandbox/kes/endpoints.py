@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import platform
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 from mcpy import __version__
+from mcpy.errors import McpyError, UnreachableError
 from mcpy.sandbox.kes import errors, metrics
 from mcpy.sandbox.kes.ask import answer, done
-from mcpy.sandbox.kes.keys import KeystoreError, UnreachableError
 from mcpy.sandbox.kes.log import WARN
 from mcpy.sandbox.kes.policy import valid_name
 from mcpy.sandbox.kes.wire import format_time
@@ -34,11 +35,11 @@ def version(_: Ask) -> Response:
 def ready(ask: Ask) -> Response:
     """``GET /v1/ready``: does the keystore answer?"""
     try:
-        ask.state.store.latency_ms()
+        ask.state.store.ping()
     except UnreachableError as e:
         ask.state.errors.error(str(e), ask.call, level=WARN)
         raise errors.keystore_unreachable() from e
-    except KeystoreError as e:
+    except McpyError as e:
         ask.state.errors.error(str(e), ask.call, level=WARN)
         raise errors.keystore_unavailable() from e
     return done()
@@ -61,12 +62,19 @@ def status(ask: Ask) -> Response:
         "mem_stack_used": metrics.stack_used(),
     }
     try:
-        data["keystore_latency"] = ask.state.store.latency_ms()
-    except KeystoreError as e:
+        data["keystore_latency"] = _latency_ms(ask)
+    except McpyError as e:
         data["keystore_unavailable"] = True
         if isinstance(e, UnreachableError):
             data["keystore_unreachable"] = True
     return answer(data)
+
+
+def _latency_ms(ask: Ask) -> int:
+    """Return how long the keystore takes to answer, 1 at least."""
+    started = time.perf_counter()
+    ask.state.store.ping()
+    return max(1, round((time.perf_counter() - started) * 1000))
 
 
 def prometheus(ask: Ask) -> Response:

@@ -6,16 +6,26 @@ import secrets
 import time
 from typing import TYPE_CHECKING
 
+from mcpy.errors import McpyError
+from mcpy.keystores.base import KeyExistsError, KeyMissingError
+from mcpy.keystores.fs import NoFolderError
 from mcpy.sandbox.kes import errors
 from mcpy.sandbox.kes.ask import answer, done
 from mcpy.sandbox.kes.cipher import ALGORITHMS, KEY_SIZE, NotAuthenticError, SecretKey
 from mcpy.sandbox.kes.keyfile import CorruptKeyError, KeyRecord, decode_key
-from mcpy.sandbox.kes.keys import KeyExistsError, KeyMissingError, KeystoreError
 from mcpy.sandbox.kes.wire import encode_base64, format_time
 
 if TYPE_CHECKING:
     from mcpy.sandbox.kes.ask import Ask
     from mcpy.sandbox.wsgi import Response
+
+
+# KES cannot tell a key that is missing from a folder that is
+_MISSING = (KeyMissingError, NoFolderError)
+# with these KES says that a key is missing; with all others deleting it is a success
+_TELLS_MISSING = {"fs", "gcp"}
+# with these KES fails on creating over a locked key; with all others it sees that the key exists
+_FAILS_ON_LOCKED = {"vault", "azure"}
 
 
 def new_secret() -> SecretKey:
@@ -46,11 +56,18 @@ def _add_key(ask: Ask, name: str, secret: SecretKey) -> Response:
     try:
         ask.state.store.create(name, record.encode())
     except KeyExistsError as e:
+        if _is_locked(ask, name):
+            raise _failed(ask, e, "create key") from e
         raise errors.key_exists() from e
-    except KeystoreError as e:
+    except McpyError as e:
         raise _failed(ask, e, "create key") from e
     ask.state.audit.audit(f"secret key '{name}' created", ask.call, status=200)
     return done()
+
+
+def _is_locked(ask: Ask, name: str) -> bool:
+    store = ask.state.store
+    return store.provider in _FAILS_ON_LOCKED and store.state(name) == "locked"
 
 
 def describe_key(ask: Ask) -> Response:
@@ -75,8 +92,8 @@ def list_keys(ask: Ask) -> Response:
     prefix = ask.pattern()
     prefix = "" if prefix == "*" else prefix
     try:
-        names = ask.state.store.list()
-    except KeystoreError as e:
+        names = list(ask.state.store.list())
+    except McpyError as e:
         raise _failed(ask, e, "list keys") from e
     return answer({"names": sorted(name for name in names if name.startswith(prefix))})
 
@@ -86,9 +103,10 @@ def delete_key(ask: Ask) -> Response:
     name = ask.key_name()
     try:
         ask.state.store.delete(name)
-    except KeyMissingError as e:
-        raise errors.missing("key") from e
-    except KeystoreError as e:
+    except _MISSING as e:
+        if ask.state.store.provider in _TELLS_MISSING:
+            raise errors.missing("key") from e
+    except McpyError as e:
         raise _failed(ask, e, "delete key") from e
     ask.state.audit.audit(f"secret key '{name}' deleted", ask.call, status=200)
     return done()
@@ -136,9 +154,9 @@ def mac(ask: Ask) -> Response:
 def _key(ask: Ask, name: str) -> KeyRecord:
     try:
         return decode_key(ask.state.store.read(name))
-    except KeyMissingError as e:
+    except _MISSING as e:
         raise errors.missing("key") from e
-    except (KeystoreError, CorruptKeyError) as e:
+    except (McpyError, CorruptKeyError) as e:
         raise _failed(ask, e, "read key") from e
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from mcpy.errors import ConfigError
@@ -10,7 +11,7 @@ from mcpy.sandbox.kes.app import KesApp
 from mcpy.sandbox.kes.document import ConfigProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from mcpy.sandbox.kes.config import KesConfig
@@ -24,20 +25,26 @@ class KesService:
         config_file: KES's own YAML.
         address: host and port to listen on, port 0 for any; without it, that of the file.
         log: gets audit and error lines.
+        env: what the file's ``${NAME}`` stand for.
 
     Raises:
         ConfigError: the configuration, the keystore or the certificate is unusable.
     """
 
     def __init__(
-        self, config_file: Path, address: tuple[str, int], log: Callable[[str], None]
+        self,
+        config_file: Path,
+        address: tuple[str, int],
+        log: Callable[[str], None],
+        env: Mapping[str, str] = os.environ,
     ) -> None:
         from mcpy.sandbox.server import HttpServer
 
         self._config_file = config_file
         self._log = log
+        self._env = env
         try:
-            config = kes_config.load(config_file)
+            config = kes_config.load(config_file, env)
             self._app = KesApp(config, config.open_keystore(), sink=log)
             tls = _tls(config)
         except ConfigProblem as e:
@@ -60,7 +67,7 @@ class KesService:
     def reload(self) -> None:
         """Read the configuration again; a broken one is logged and changes nothing."""
         try:
-            self._app.reload(kes_config.load(self._config_file))
+            self._app.reload(kes_config.load(self._config_file, self._env))
         except ConfigProblem as e:
             self._log(f"kes: failed to reload server config: {e}")
 

@@ -11,9 +11,9 @@ from mcpy.sandbox.kes.metrics import Metrics
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from mcpy.keystores.base import KeyStore
     from mcpy.sandbox.kes.ask import Ask
     from mcpy.sandbox.kes.config import ApiOption
-    from mcpy.sandbox.kes.keys import KeyStore
     from mcpy.sandbox.kes.log import EventLog
     from mcpy.sandbox.kes.policy import Policy
     from mcpy.sandbox.wsgi import Response
