@@ -445,8 +445,8 @@ _mcpy_table() {
         takes="--dir=folder"
         ;;
     "mcpy sandbox start")
-        options="--dir -d --detach --s3 --kes --tls --kes-config --allow-remote --alias -h --help"
-        takes="--dir=folder --s3=- --kes=- --kes-config=file --alias=-"
+        options="--dir -d --detach --s3 --kes --tls --kes-config --like --allow-remote --alias -h --help"
+        takes="--dir=folder --s3=- --kes=- --kes-config=file --like=:minio:aws:ceph:ceph-pacific:garage:moto:rustfs:s3mock:seaweedfs:seaweedfs-default:versitygw --alias=-"
         ;;
     "mcpy sandbox status")
         options="--dir -h --help"

@@ -377,6 +377,7 @@ set -g __mcpy_takes \
     'mcpy sandbox start --s3' \
     'mcpy sandbox start --kes' \
     'mcpy sandbox start --kes-config' \
+    'mcpy sandbox start --like' \
     'mcpy sandbox start --alias' \
     'mcpy sandbox status --dir' \
     'mcpy sandbox stop --dir'
@@ -1064,6 +1065,7 @@ complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -l s3 -r -f -d 'Where S3 an
 complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -l kes -r -f -d 'Where KES listens. [default: 127.0.0.1:0]'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -l tls -d 'S3 over TLS too; KES always is'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -l kes-config -r -F -d 'A KES configuration to serve instead of its own, with any keystore it names'
+complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -l like -r -f -a 'minio aws ceph ceph-pacific garage moto rustfs s3mock seaweedfs seaweedfs-default versitygw' -d 'The server to be like, its dangers included; by default the last one, or minio'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -l allow-remote -d 'Take addresses other machines can reach'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -l alias -r -f -d 'The alias to write; by default the one it had last, or `play`'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -s h -l help -d 'Show this message and exit'

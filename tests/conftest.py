@@ -6,6 +6,7 @@ Tests see no environment of the machine, and no network unless they are marked `
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import socket
@@ -18,8 +19,10 @@ from tests.running import ACCESS_KEY, KES_API_KEY, SECRET_KEY, URL, Mcpy
 from tests.stub import Server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from tests.likes import Play
 
 _MACHINE = re.compile(r"(MC|MCPY|KES|MINIO)_|.*_PROXY$|(NO_COLOR|FORCE_COLOR|XDG_.*)$", re.I)
 _KEPT = {"MCPY_PEERS_BIN"}
@@ -45,6 +48,23 @@ def mcpy(tmp_path: Path, server: Server) -> Mcpy:
 def kes_env(mcpy: Mcpy) -> None:
     """Let ``kes`` commands know where KES is and who asks."""
     mcpy.env |= {"KES_SERVER": "https://kes.test:7373", "KES_API_KEY": KES_API_KEY}
+
+
+@pytest.fixture
+def play_like(tmp_path: Path) -> Iterator[Callable[[str], Play]]:
+    """Starts a sandbox like the server that is named, for tests marked ``sandbox``."""
+    from mcpy.sandbox.play import Sandbox
+    from tests.likes import Play
+
+    with contextlib.ExitStack() as running:
+
+        def start(name: str) -> Play:
+            folder = tmp_path / name
+            folder.mkdir()
+            sandbox = running.enter_context(Sandbox(folder / "box", like=name))
+            return Play.of(sandbox, folder)
+
+        yield start
 
 
 @pytest.fixture

@@ -23,8 +23,10 @@ from mcpy.sandbox.store import Store
 from mcpy.sandbox.wsgi import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
+
+    from mcpy.sandbox.like.base import Like
 
 ACCESS, SECRET = "minioadmin", "throw-away-secret"
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -136,6 +138,12 @@ class Answer(NamedTuple):
         return found[1] if found else self.headers.get("x-minio-error-code", "")
 
     @property
+    def code_in_body(self) -> str:
+        """The error's code as the body has it."""
+        found = re.search(r"<Error><Code>([^<]+)", self.text)
+        return found[1] if found else ""
+
+    @property
     def message(self) -> str:
         """The error's message."""
         found = re.search(r"<Message>([^<]*)", self.text)
@@ -164,11 +172,17 @@ class Server:
     kms: ManyKeys | None = field(default_factory=ManyKeys)
     secure: bool = True
     time: datetime = NOON
+    like: Like | None = None
+    region: str = "us-east-1"
 
     def __post_init__(self) -> None:
         self.store = Store(self.folder)
         self.app = S3App(
-            self.store, kms=self.kms, credentials={ACCESS: SECRET}, now=lambda: self.time
+            self.store,
+            kms=self.kms,
+            credentials={ACCESS: SECRET},
+            now=lambda: self.time,
+            like=self.like,
         )
 
     def close(self) -> None:
@@ -182,18 +196,35 @@ class Server:
         query: str = "",
         headers: Mapping[str, str] | None = None,
         body: bytes | str = b"",
+        *,
+        signed: bool = True,
+        secret: str = SECRET,
+        region: str | None = None,
     ) -> Answer:
-        """Send one signed request; a millisecond passes."""
+        """Send one request, signed unless told otherwise; a millisecond passes."""
         self.time += timedelta(milliseconds=1)
         raw = body.encode() if isinstance(body, str) else body
-        response = self.app(self._signed(method, path, query, dict(headers or {}), raw))
+        request = self._signed(
+            method, path, query, dict(headers or {}), raw, secret=secret, region=region
+        )
+        if not signed:
+            request.headers = {k: v for k, v in request.headers.items() if k != "authorization"}
+        response = self.app(request)
         content = response.body
         if not isinstance(content, bytes):
             content = b"".join(content)
-        return Answer(response.status, {k.lower(): v for k, v in response.headers}, content)
+        return Answer(response.status, _joined(response.headers), content)
 
     def _signed(
-        self, method: str, path: str, query: str, headers: dict[str, str], body: bytes
+        self,
+        method: str,
+        path: str,
+        query: str,
+        headers: dict[str, str],
+        body: bytes,
+        *,
+        secret: str = SECRET,
+        region: str | None = None,
     ) -> Request:
         stamp = f"{self.time:%Y%m%dT%H%M%SZ}"
         digest = hashlib.sha256(body).hexdigest()
@@ -202,11 +233,11 @@ class Server:
         request = Request(
             method, raw_path, query, headers, io.BytesIO(body), len(body), secure=self.secure
         )
-        credential = Credential(ACCESS, stamp[:8], "us-east-1", "s3")
+        credential = Credential(ACCESS, stamp[:8], self.region if region is None else region, "s3")
         names = sorted(headers)
         canonical = canonical_request(request, names, digest)
         signature = signature_of(
-            string_to_sign(canonical, stamp, credential.scope), SECRET, credential
+            string_to_sign(canonical, stamp, credential.scope), secret, credential
         )
         headers["authorization"] = (
             f"AWS4-HMAC-SHA256 Credential={ACCESS}/{credential.scope}, "
@@ -235,6 +266,14 @@ class Server:
         """Send a multi-object delete."""
         body = f"<Delete>{inner}</Delete>".encode()
         return self("POST", bucket, "delete=", body=body, headers=md5_header(body))
+
+
+def _joined(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    joined: dict[str, str] = {}
+    for name, value in headers:
+        low = name.lower()
+        joined[low] = f"{joined[low]}, {value}" if low in joined else value
+    return joined
 
 
 def md5_header(body: bytes) -> dict[str, str]:

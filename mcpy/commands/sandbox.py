@@ -14,6 +14,7 @@ from mcpy.cli.base import Group
 from mcpy.commands.sandbox_alias import ALIAS, take_alias, warn_of_alias
 from mcpy.errors import ConfigError, NotFoundError
 from mcpy.models import check_alias_name
+from mcpy.sandbox.like import NAMES
 
 if TYPE_CHECKING:
     from mcpy.cli.app import App
@@ -49,6 +50,7 @@ class Running:
             "started": state.started,
             "dir": str(self.folder),
             "alias": state.alias,
+            "like": state.like,
         }
 
     def text(self) -> str:
@@ -56,6 +58,7 @@ class Running:
         alias = f"alias {self.state.alias}" if self.state.alias else "no alias"
         rows = [
             ("S3", f"{self.state.s3_url} ({alias})"),
+            *([("like", self.state.like)] if self.state.like != "minio" else []),
             ("KES", self.state.kes_url),
             ("process", f"{self.state.pid}, since {self.state.started}"),
             ("folder", str(self.folder)),
@@ -126,6 +129,11 @@ def sandbox() -> None:
     "--kes-config",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="A KES configuration to serve instead of its own, with any keystore it names.",
+)
+@click.option(
+    "--like",
+    type=click.Choice(NAMES),
+    help="The server to be like, its dangers included; by default the last one, or minio.",
 )
 @click.option("--allow-remote", is_flag=True, help="Take addresses other machines can reach.")
 @click.option(

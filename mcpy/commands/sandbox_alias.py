@@ -24,6 +24,8 @@ def take_alias(app: App, home: Home, state: State, name: str) -> str:
     """Make the alias ``name`` mean this sandbox; return "" where it is somebody else's."""
     if warn_of_alias(app, home, name):
         return ""
+    from mcpy.sandbox.like import personality
+
     environment = home.environment()
     ca = str(home.certs / "ca.crt")
     app.store.put(
@@ -32,6 +34,7 @@ def take_alias(app: App, home: Home, state: State, name: str) -> str:
             url=state.s3_url,
             access_key=environment.get("MINIO_ROOT_USER", ""),
             secret_key=environment.get("MINIO_ROOT_PASSWORD", ""),
+            region=personality(state.like).region,
             ca=ca if state.s3_url.startswith("https:") else "",
             kes=KesProfile(
                 server=state.kes_url,

@@ -78,6 +78,7 @@ class State:
         kes_url: address of the KES.
         started: RFC 3339.
         alias: the alias that means it, empty for none.
+        like: the server its S3 server is like.
     """
 
     pid: int
@@ -85,6 +86,7 @@ class State:
     kes_url: str
     started: str
     alias: str = ""
+    like: str = "minio"
 
 
 def running_already(home: Home) -> ConfigError:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +17,9 @@ from mcpy.errors import ConfigError, InputError, UnreachableError
 from mcpy.models import is_loopback
 from mcpy.sandbox import certs, claim
 from mcpy.sandbox.home import Home, State, running_already
+from mcpy.sandbox.like import NAMES, personality
 from mcpy.sandbox.lock import Lock
+from mcpy.sandbox.logfile import LogFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -46,9 +47,11 @@ class Sandbox:
         kes_config: a KES configuration to serve instead of the sandbox's own. Its ``${NAME}`` are
             those of the environment, then ``Home.kes_variables``.
         allow_remote: whether addresses other machines can reach are accepted.
+        like: the server the S3 server is to be like (see ``mcpy.sandbox.like``); without it what
+            it was like in this folder last, or MinIO.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the options of the command
         self,
         dir: Path | None = None,  # noqa: A002 - the name of the option
         *,
@@ -57,7 +60,11 @@ class Sandbox:
         tls: bool = False,
         kes_config: Path | None = None,
         allow_remote: bool = False,
+        like: str | None = None,
     ) -> None:
+        if like is not None and like not in NAMES:
+            personality(like)  # which says what there is
+        self._like = like
         self._addresses = [_address(text, allow_remote=allow_remote) for text in (s3, kes)]
         self._temporary = dir is None
         self.home = Home((dir or Path(tempfile.mkdtemp(prefix="mcpy-sandbox-"))).absolute())
@@ -65,7 +72,7 @@ class Sandbox:
         self._kes_config = kes_config
         self._claim = claim.Claim(self.home.path)
         self._lock = Lock(self.home)
-        self._log = _Log(self.home)
+        self._log = LogFile(self.home)
         self._kes: KesService | None = None
         self._s3: S3Service | None = None
 
@@ -125,6 +132,16 @@ class Sandbox:
     def kes_url(self) -> str:
         """Address of the KES."""
         return self._kes.server.url if self._kes else ""
+
+    @property
+    def like(self) -> str:
+        """The server the S3 server is like."""
+        return self._s3.like.name if self._s3 else self._like or "minio"
+
+    @property
+    def region(self) -> str:
+        """The only region requests may be signed for, empty for any."""
+        return self._s3.like.region if self._s3 else ""
 
     @property
     def access_key(self) -> str:
@@ -205,12 +222,27 @@ class Sandbox:
         self._kes = _listening(
             lambda port: KesService(config, (kes[0], port), self._log, env), kes[1]
         )
+        like = personality(self._like or (last.like if last else "minio"))
+        own_kms = self._own_kms()
         self._s3 = _listening(
-            lambda port: S3Service(self.home, (s3[0], port), self._log, tls=self._tls), s3[1]
+            lambda port: S3Service(
+                self.home, (s3[0], port), self._log, tls=self._tls, like=like, own_kms=own_kms
+            ),
+            s3[1],
         )
         started = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         alias = last.alias if last else ""
-        self.home.write_state(State(os.getpid(), self.s3_url, self.kes_url, started, alias))
+        state = State(os.getpid(), self.s3_url, self.kes_url, started, alias, like.name)
+        self.home.write_state(state)
+
+    def _own_kms(self) -> dict[str, str]:
+        """Return the variables of this sandbox's KES, for servers that bring their KMS along."""
+        return {
+            "MINIO_KMS_KES_ENDPOINT": self.kes_url,
+            "MINIO_KMS_KES_KEY_FILE": str(self.home.certs / "minio.key"),
+            "MINIO_KMS_KES_CERT_FILE": str(self.home.certs / "minio.cert"),
+            "MINIO_KMS_KES_CAPATH": str(self.ca),
+        }
 
     def _remembered(self, last: State | None) -> list[tuple[str, tuple[int, ...]]]:
         """Return hosts and the ports to try: the last one first, so that URLs stay true."""
@@ -219,30 +251,6 @@ class Sandbox:
             (host, (port,) if port else (*_port_of(url), 0))
             for (host, port), url in zip(self._addresses, urls, strict=True)
         ]
-
-
-class _Log:
-    """Appends lines to the sandbox's log file, readable by its owner alone."""
-
-    def __init__(self, home: Home) -> None:
-        self._home = home
-        self._lock = threading.Lock()
-        self._descriptor: int | None = None
-
-    def __call__(self, line: str) -> None:
-        """Write one line."""
-        with self._lock:
-            if self._descriptor is None:
-                flags = os.O_CREAT | os.O_APPEND | os.O_WRONLY
-                self._descriptor = os.open(self._home.log_file, flags, 0o600)
-            os.write(self._descriptor, line.encode("utf-8", "backslashreplace") + b"\n")
-
-    def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            if self._descriptor is not None:
-                os.close(self._descriptor)
-                self._descriptor = None
 
 
 def _listening(make: Callable[[int], _Service], ports: tuple[int, ...]) -> _Service:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mcpy.sandbox.admin import Deployment
     from mcpy.sandbox.home import Home
     from mcpy.sandbox.kms import Kms
+    from mcpy.sandbox.like.base import Like
     from mcpy.sandbox.server import HttpServer
     from mcpy.sandbox.tls import TlsContext
     from mcpy.sandbox.wsgi import Handler, Request, Response
@@ -32,6 +33,8 @@ class S3Service:
         home: the sandbox's folder.
         address: host and port to listen on, port 0 for any.
         tls: whether to speak TLS with the sandbox's certificate.
+        like: the server to be like.
+        own_kms: variables of the sandbox's own KES, for a server that brings its KMS along.
         log: gets faults and what the server does.
 
     Attributes:
@@ -40,8 +43,19 @@ class S3Service:
     """
 
     def __init__(
-        self, home: Home, address: tuple[str, int], log: Callable[[str], None], *, tls: bool
+        self,
+        home: Home,
+        address: tuple[str, int],
+        log: Callable[[str], None],
+        *,
+        tls: bool,
+        like: Like | None = None,
+        own_kms: Mapping[str, str] | None = None,
     ) -> None:
+        from mcpy.sandbox.like.base import Like
+
+        self.like = like or Like()
+        self._own_kms = own_kms or {}
         self._home = home
         self._address = address
         self._log = log
@@ -59,7 +73,8 @@ class S3Service:
             OSError: the address cannot be listened on.
         """
         with self._changing:
-            run = _Run(self._home, self._home.environment(), self._log, self.on_service)
+            env = _environment(self._home, self.like, self._own_kms)
+            run = _Run(self._home, env, self._log, self.on_service, self.like)
             try:
                 self.url = run.listen(self._address, self._tls_context())
             except BaseException:
@@ -68,7 +83,7 @@ class S3Service:
             self._run = run
             self._address = (self._address[0], run.port)
             self.failure = None
-            self._log(f"s3: serving {self.url}, {run.about_kms()}")
+            self._log(f"s3: serving {self.url}, {run.about()}")
 
     def stop(self, grace_s: float = 0.2) -> None:
         """Stop listening; running requests get ``grace_s`` seconds."""
@@ -128,6 +143,7 @@ class _Run:
         env: Mapping[str, str],
         log: Callable[[str], None],
         on_service: Callable[[str], None],
+        like: Like,
     ) -> None:
         from mcpy.sandbox.s3.app import S3App
         from mcpy.sandbox.store import Store
@@ -137,13 +153,14 @@ class _Run:
         self._log = log
         self._on_service = on_service
         self._credentials = _root_credentials(env)
-        self._kms = _reach_kms(env)
+        self._kms = _reach_kms(env, needed=like.has_admin_api)
         self._store = Store(home.data)
         self._s3 = S3App(
             self._store,
             kms=self._kms,
             credentials=self._credentials,
             region=env.get("MINIO_REGION", ""),
+            like=like,
         )
         self._s3.auto_encrypt = env.get("MINIO_KMS_AUTO_ENCRYPTION", "").lower() in _TRUE
         domains = env.get("MINIO_DOMAIN", "").split(",")
@@ -175,14 +192,17 @@ class _Run:
         if self._kms is not None:
             self._kms.close()
 
-    def about_kms(self) -> str:
-        """Return what the log says of the KMS."""
-        return f"KMS key {self._kms.default_key}" if self._kms else "no KMS"
+    def about(self) -> str:
+        """Return what the log says of the KMS, and of whom it is like."""
+        kms = f"KMS key {self._kms.default_key}" if self._kms else "no KMS"
+        return kms if self._s3.like.has_admin_api else f"like {self._s3.like.name}, {kms}"
 
     def _answer(self, request: Request) -> Response:
         return self._handler(request)
 
     def _with_admin(self, endpoint: str) -> Handler:
+        if not self._s3.like.has_admin_api:
+            return self._s3
         from mcpy.sandbox.admin import AdminApp, Deployment, Router, StoreEngine, census_of
 
         self._deployment = Deployment(
@@ -205,6 +225,17 @@ class _Run:
         return Router(admin, self._s3)
 
 
+def _environment(home: Home, like: Like, own_kms: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the server's variables; only MinIO has its KMS and region from them."""
+    env = home.environment()
+    if like.has_admin_api:
+        return env
+    env = {n: v for n, v in env.items() if not n.startswith(("MINIO_KMS_", "MINIO_REGION"))}
+    if like.kms_key:
+        env |= {**own_kms, "MINIO_KMS_KES_KEY_NAME": like.kms_key}
+    return env
+
+
 def _root_credentials(env: Mapping[str, str]) -> dict[str, str]:
     user, password = env.get("MINIO_ROOT_USER", ""), env.get("MINIO_ROOT_PASSWORD", "")
     if len(user) < 3 or len(password) < 8:
@@ -215,8 +246,8 @@ def _root_credentials(env: Mapping[str, str]) -> dict[str, str]:
     return {user: password}
 
 
-def _reach_kms(env: Mapping[str, str]) -> Kms | None:
-    """Return the KMS the environment names, proven to work; None when it names none.
+def _reach_kms(env: Mapping[str, str], *, needed: bool) -> Kms | None:
+    """Return the KMS the environment names, proven to work if ``needed``; None when it names none.
 
     Asks for a data key of the default key as a real server does when it starts, and makes the
     key when there is none.
@@ -233,7 +264,7 @@ def _reach_kms(env: Mapping[str, str]) -> Kms | None:
     except KmsProblem as e:
         if (e.status, e.message) == (404, "key does not exist"):
             _create_default_key(kms)
-        elif e.status != 403:
+        elif needed and e.status != 403:
             raise ConfigError(f"unable to connect to the KMS: {e.message}") from e
     return kms
 

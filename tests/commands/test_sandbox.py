@@ -325,3 +325,29 @@ def test_packages_that_are_missing_are_named(
         "mcpy: error: the sandbox needs cheroot and PyYAML, which the extra `sandbox` brings\n"
         "mcpy: hint: pip install cheroot PyYAML\n",
     )
+
+
+def test_whom_it_is_like_is_remembered_and_told(shell: Shell) -> None:
+    try:
+        code, stdout, _ = shell("sandbox", "start", "-d", "--dir", "box", "--like", "garage")
+        assert code == 0
+        assert "\nlike     garage\n" in stdout
+        assert shell("mb", "play/data")[0] == 0
+        assert shell("encrypt", "info", "play/data")[0] == 7
+        assert shell("sandbox", "stop", "--dir", "box")[0] == 0
+        assert shell("sandbox", "start", "-d", "--dir", "box")[0] == 0
+        status = json.loads(shell("--json", "sandbox", "status", "--dir", "box")[1])
+        assert status["like"] == "garage"
+        assert shell("sandbox", "stop", "--dir", "box")[0] == 0
+        assert shell("sandbox", "start", "-d", "--dir", "box", "--like", "minio")[0] == 0
+        assert "\nlike " not in shell("sandbox", "status", "--dir", "box")[1]
+        assert shell("admin", "info", "play")[0] == 0
+    finally:
+        shell("sandbox", "stop", "--dir", "box")
+
+
+def test_it_is_like_nobody_it_does_not_know(shell: Shell) -> None:
+    code, stdout, stderr = shell("sandbox", "start", "--dir", "box", "--like", "ghost")
+    assert (code, stdout) == (2, "")
+    assert "'ghost' is not one of 'minio', 'aws'" in stderr
+    assert not (shell.home / "box").exists()

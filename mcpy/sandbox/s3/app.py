@@ -8,10 +8,11 @@ import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from mcpy.sandbox.like.base import Like
 from mcpy.sandbox.s3 import auth, auth2, entity, forms, names, policy, postpolicy, sse
 from mcpy.sandbox.s3.call import Call
 from mcpy.sandbox.s3.canonical import Credential
-from mcpy.sandbox.s3.errors import S3Problem, new_request_id, render, server_headers
+from mcpy.sandbox.s3.errors import S3Problem, new_request_id
 from mcpy.sandbox.s3.routes import find_handler
 from mcpy.sandbox.store import NoBucketError
 from mcpy.sandbox.wsgi import Response
@@ -46,6 +47,7 @@ class S3App:
             says anything.
         domains: ``MINIO_DOMAIN``: ``bucket.domain`` as host names a bucket.
         wait: called before each request; holds it while the service is frozen.
+        like: the server this one is to be like.
     """
 
     def __init__(
@@ -56,7 +58,9 @@ class S3App:
         credentials: Mapping[str, str],
         region: str = "",
         now: Callable[[], datetime] | None = None,
+        like: Like | None = None,
     ) -> None:
+        self.like = like or Like()
         self.store = store
         self.kms = kms
         self.credentials = credentials
@@ -74,11 +78,13 @@ class S3App:
             return _preflight(request)
         request_id = new_request_id()
         try:
-            response = self._answer(request)
+            response = self.like.shortcut(request) or self._answer(request)
         except (S3Problem, NoBucketError) as e:
             problem = e if isinstance(e, S3Problem) else S3Problem.of("NoSuchBucket")
-            return render(problem, request, request_id, self.host_id, region=self.region)
-        response.headers[:0] = server_headers(request_id, self.host_id, region=self.region)
+            ids = (request_id, self.host_id)
+            return self.like.failure(problem, request, ids, region=self.region)
+        response.headers[:0] = self.like.headers(request_id, self.host_id, region=self.region)
+        self.like.polish(request, response)
         if "origin" in request.headers:
             response.headers += _cross_origin(request)
         return response
@@ -88,20 +94,26 @@ class S3App:
         if named:
             request.in_bucket(named)
         bucket, _, key = request.path.removeprefix("/").partition("/")
-        _check(request, bucket)
+        _check(request, bucket, keys_in_clear=self.like.takes_keys_in_clear)
         now = self._now() if self._now else _utc_now()
-        region = self.region if bucket else ""
+        region = self.like.region or (self.region if bucket else "")
         if bucket and not key and postpolicy.is_form(request):
             form = postpolicy.read_form(request, self.credentials, now, region=region)
             return forms.store_form(self._call(request, form.caller, bucket, form.key, now), form)
         handler = find_handler(request, bucket, key)
+        handler = self.like.handlers.get(handler, handler)
         caller = self._anyone(request, bucket, key) or self._signer(request, now, region)
-        return handler(self._call(request, caller, bucket, key, now))
+        call = self._call(request, caller, bucket, key, now)
+        self.like.prepare(call)
+        return handler(call)
 
     def _signer(self, request: Request, now: datetime, region: str) -> auth.Caller:
-        if auth2.is_signed(request):
-            return auth2.authenticate(request, self.credentials, now)
-        return auth.authenticate(request, self.credentials, now, region=region)
+        try:
+            if auth2.is_signed(request):
+                return auth2.authenticate(request, self.credentials, now)
+            return auth.authenticate(request, self.credentials, now, region=region)
+        except S3Problem as e:
+            return self.like.stranger(request, e, self.store)
 
     def _anyone(self, request: Request, bucket: str, key: str) -> auth.Caller | None:
         """Return a caller without a name if nothing is signed and the bucket lets everybody in."""
@@ -134,7 +146,7 @@ class S3App:
         )
 
 
-def _check(request: Request, bucket: str) -> None:
+def _check(request: Request, bucket: str, *, keys_in_clear: bool) -> None:
     """Refuse what the server refuses before it looks at who asks for what."""
     _check_headers(request)
     values = (value for name, value in request.query if name != "delimiter")
@@ -146,7 +158,7 @@ def _check(request: Request, bucket: str) -> None:
         raise S3Problem.of("AllAccessDisabled")
     if bucket and not names.valid_bucket(bucket):
         raise S3Problem.of("InvalidBucketName")
-    if not request.secure and (
+    if not (request.secure or keys_in_clear) and (
         sse.customer_requested(request.headers)
         or sse.customer_requested(request.headers, sse.COPY_CUSTOMER)
     ):

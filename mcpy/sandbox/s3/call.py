@@ -34,6 +34,7 @@ class Call:
         auto_encrypt: whether buckets without a default encrypt with the KMS's default key.
         now_ns: Unix time.
         headers: what asks for things: the request's headers, or the fields of a form.
+        md5_etags: whether the ETag of an encrypted object is its MD5 for everybody to see.
     """
 
     request: Request
@@ -45,6 +46,7 @@ class Call:
     auto_encrypt: bool
     now_ns: int
     headers: dict[str, str] = field(init=False)
+    md5_etags: bool = field(default=False, init=False)
     _params: dict[str, str] | None = field(default=None, init=False)
     _text: bytes | None = field(default=None, init=False, repr=False)
 
@@ -67,6 +69,12 @@ class Call:
             for key, value in self.request.query:
                 self._params.setdefault(key, value)
         return self._params.get(name, default)
+
+    def ignore(self, name: str) -> None:
+        """Forget a query parameter."""
+        self.param(name)
+        if self._params:
+            self._params.pop(name, None)
 
     def payload(self) -> Payload:
         """Return the decoded body, verified while it is read."""

@@ -250,7 +250,7 @@ def _copy_content(call: Call, source: Source, wanted: sse.Wanted) -> Copied:
     return Copied(
         [writer],
         [Part(1, received.size, writer.stored, writer.content)],
-        key.seal_etag(bytes.fromhex(received.md5)) if key else received.md5,
+        entity.stored_etag(call, received.md5, key),
         entries,
         entity.seal_checksums(sums, key),
         key,

@@ -197,6 +197,11 @@ def answered_etag(version: ObjectVersion, key: ObjectKey | None) -> str:
         return version.etag
 
 
+def stored_etag(call: Call, md5: str, key: ObjectKey | None) -> str:
+    """Return the ETag to store for content of this MD5 (hex): sealed if it is encrypted."""
+    return md5 if key is None or call.md5_etags else key.seal_etag(bytes.fromhex(md5))
+
+
 def state_of(version: ObjectVersion, key: ObjectKey | None) -> State:
     """Return what conditions look at."""
     return State(answered_etag(version, key), version.mtime_ns)

@@ -56,7 +56,7 @@ def store_body(call: Call, payload: Payload, headers: Mapping[str, str]) -> Stor
         call.store,
         payload,
         key=key.secret if key else None,
-        with_md5=md5 is not None or wanted.kind in {None, "SSE-S3"},
+        with_md5=md5 is not None or call.md5_etags or wanted.kind in {None, "SSE-S3"},
         observers=(checksum.update,) if checksum else (),
     )
     sums = transfer.check_body(received, md5, checksum, payload.trailers)
@@ -67,7 +67,7 @@ def store_body(call: Call, payload: Payload, headers: Mapping[str, str]) -> Stor
         mtime_ns,
         version_id,
         size=received.size,
-        etag=key.seal_etag(bytes.fromhex(received.md5)) if key else received.md5,
+        etag=entity.stored_etag(call, received.md5, key),
         metadata=metadata | entries,
         tags=object_tags,
         checksum=entity.seal_checksums(sums, key),
