@@ -55,13 +55,19 @@ _mcpy_table() {
         arguments=("alias" "-" "-" "-")
         ;;
     "mcpy encrypt")
-        commands="audit plan apply clear info set"
+        commands="audit impact plan apply clear info set"
         options="-h --help"
         ;;
     "mcpy encrypt audit")
         options="--latest --require --decrypt-check --list --csv --html --resume --jobs --max-workers -h --help"
         takes="--require=- --decrypt-check=- --list=:all:violations:plain:sse-s3:sse-kms:sse-c:unknown:unreadable --csv=file --html=file --resume=file --jobs=- --max-workers=-"
         arguments=("target")
+        repeats=1
+        ;;
+    "mcpy encrypt impact")
+        options="--never-default --save --html --jobs --max-workers -h --help"
+        takes="--save=file --html=file --jobs=- --max-workers=-"
+        arguments=("-" "alias")
         repeats=1
         ;;
     "mcpy encrypt plan")
@@ -236,8 +242,8 @@ _mcpy_table() {
         arguments=("-")
         ;;
     "mcpy kes key rm")
-        options="-y --yes --if-exists --server --cert --key --api-key --alias --color -h --help"
-        takes="--server=- --cert=file --key=file --api-key=- --alias=alias --color=:auto:always:never"
+        options="-y --yes --if-exists --impact-on --impact-report --impact-accepted --never-default --without-impact --server --cert --key --api-key --alias --color -h --help"
+        takes="--impact-on=alias --impact-report=file --impact-accepted=- --server=- --cert=file --key=file --api-key=- --alias=alias --color=:auto:always:never"
         arguments=("-")
         repeats=1
         ;;
@@ -368,8 +374,8 @@ _mcpy_table() {
         arguments=("-")
         ;;
     "mcpy keystore erase")
-        options="--config -y --yes --prove --confirm --server --cert --key --api-key --alias --color -h --help"
-        takes="--config=file --confirm=- --server=- --cert=file --key=file --api-key=- --alias=alias --color=:auto:always:never"
+        options="--config -y --yes --prove --confirm --impact-on --impact-report --impact-accepted --never-default --without-impact --server --cert --key --api-key --alias --color -h --help"
+        takes="--config=file --confirm=- --impact-on=alias --impact-report=file --impact-accepted=- --server=- --cert=file --key=file --api-key=- --alias=alias --color=:auto:always:never"
         arguments=("-")
         ;;
     "mcpy keystore copy")

@@ -10,6 +10,7 @@ set -g __mcpy_nodes \
     'mcpy alias set' \
     'mcpy encrypt' \
     'mcpy encrypt audit' \
+    'mcpy encrypt impact' \
     'mcpy encrypt plan' \
     'mcpy encrypt apply' \
     'mcpy encrypt clear' \
@@ -114,6 +115,10 @@ set -g __mcpy_takes \
     'mcpy encrypt audit --resume' \
     'mcpy encrypt audit --jobs' \
     'mcpy encrypt audit --max-workers' \
+    'mcpy encrypt impact --save' \
+    'mcpy encrypt impact --html' \
+    'mcpy encrypt impact --jobs' \
+    'mcpy encrypt impact --max-workers' \
     'mcpy encrypt plan --jobs' \
     'mcpy encrypt plan --max-workers' \
     'mcpy encrypt apply --expect' \
@@ -181,6 +186,9 @@ set -g __mcpy_takes \
     'mcpy kes key ls --api-key' \
     'mcpy kes key ls --alias' \
     'mcpy kes key ls --color' \
+    'mcpy kes key rm --impact-on' \
+    'mcpy kes key rm --impact-report' \
+    'mcpy kes key rm --impact-accepted' \
     'mcpy kes key rm --server' \
     'mcpy kes key rm --cert' \
     'mcpy kes key rm --key' \
@@ -309,6 +317,9 @@ set -g __mcpy_takes \
     'mcpy keystore unlock --color' \
     'mcpy keystore erase --config' \
     'mcpy keystore erase --confirm' \
+    'mcpy keystore erase --impact-on' \
+    'mcpy keystore erase --impact-report' \
+    'mcpy keystore erase --impact-accepted' \
     'mcpy keystore erase --server' \
     'mcpy keystore erase --cert' \
     'mcpy keystore erase --key' \
@@ -538,6 +549,7 @@ complete -c mcpy -n '__mcpy_at "mcpy alias set"' -l kes-ca -r -F -d 'Who issued 
 complete -c mcpy -n '__mcpy_at "mcpy alias set"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy alias set" 0' -f -a '(__mcpy_aliases)'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a audit -d 'Count every object and version by scheme and key'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a impact -d 'Show what would become unreadable if KEY were locked or deleted'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a plan -d 'Show how keys and buckets differ from FILE; exit 3 when anything does'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a apply -d 'Make keys and buckets what FILE says; what is so already stays untouched'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a clear -d 'Stop encrypting new objects by default; what is encrypted stays so'
@@ -554,6 +566,12 @@ complete -c mcpy -n '__mcpy_at "mcpy encrypt audit"' -l resume -r -F -d 'Keep in
 complete -c mcpy -n '__mcpy_at "mcpy encrypt audit"' -l jobs -l max-workers -r -f -d 'Targets at a time. [4] [1<=x<=64]'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt audit"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt audit" 0+' -f -a '(__mcpy_targets)'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt impact"' -l never-default -d 'The key never was a server\'s default: SSE-S3 objects do not need it'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt impact"' -l save -r -F -d 'Keep the report, for `kes key rm --impact-report`'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt impact"' -l html -r -F -d 'Write it as a page there'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt impact"' -l jobs -l max-workers -r -f -d 'Targets at a time. [4] [1<=x<=64]'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt impact"' -s h -l help -d 'Show this message and exit'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt impact" 1+' -f -a '(__mcpy_aliases)'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt plan"' -l export -d 'Write the file for TARGET... to stdout instead'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt plan"' -l user-policy -d 'Print a policy for users that refuses the same'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt plan"' -l all -d 'Show what is as wanted too'
@@ -737,6 +755,11 @@ complete -c mcpy -n '__mcpy_at "mcpy kes key ls"' -l color -r -f -a 'auto always
 complete -c mcpy -n '__mcpy_at "mcpy kes key ls"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy kes key rm"' -s y -l yes -d 'Do not ask'
 complete -c mcpy -n '__mcpy_at "mcpy kes key rm"' -l if-exists -d 'A key that is missing is no error'
+complete -c mcpy -n '__mcpy_at "mcpy kes key rm"' -l impact-on -r -f -a '(__mcpy_aliases)' -d 'Look there for what the key encrypted; may be given again'
+complete -c mcpy -n '__mcpy_at "mcpy kes key rm"' -l impact-report -r -F -d 'A report of `encrypt impact --save`, of the last hour'
+complete -c mcpy -n '__mcpy_at "mcpy kes key rm"' -l impact-accepted -r -f -d 'What the report counts, to go on all the same'
+complete -c mcpy -n '__mcpy_at "mcpy kes key rm"' -l never-default -d 'The key never was a server\'s default: SSE-S3 objects do not need it'
+complete -c mcpy -n '__mcpy_at "mcpy kes key rm"' -l without-impact -d 'Do not look for what the key encrypted'
 complete -c mcpy -n '__mcpy_at "mcpy kes key rm"' -l server -r -f -d 'The KES server'
 complete -c mcpy -n '__mcpy_at "mcpy kes key rm"' -l cert -r -F -d 'Client certificate'
 complete -c mcpy -n '__mcpy_at "mcpy kes key rm"' -l key -r -F -d 'Its private key'
@@ -945,6 +968,11 @@ complete -c mcpy -n '__mcpy_at "mcpy keystore erase"' -l config -r -F -d 'The KE
 complete -c mcpy -n '__mcpy_at "mcpy keystore erase"' -s y -l yes -d 'Do not ask'
 complete -c mcpy -n '__mcpy_at "mcpy keystore erase"' -l prove -d 'Wait until KES feels it, and see that it does'
 complete -c mcpy -n '__mcpy_at "mcpy keystore erase"' -l confirm -r -f -d 'With --yes: the name once more'
+complete -c mcpy -n '__mcpy_at "mcpy keystore erase"' -l impact-on -r -f -a '(__mcpy_aliases)' -d 'Look there for what the key encrypted; may be given again'
+complete -c mcpy -n '__mcpy_at "mcpy keystore erase"' -l impact-report -r -F -d 'A report of `encrypt impact --save`, of the last hour'
+complete -c mcpy -n '__mcpy_at "mcpy keystore erase"' -l impact-accepted -r -f -d 'What the report counts, to go on all the same'
+complete -c mcpy -n '__mcpy_at "mcpy keystore erase"' -l never-default -d 'The key never was a server\'s default: SSE-S3 objects do not need it'
+complete -c mcpy -n '__mcpy_at "mcpy keystore erase"' -l without-impact -d 'Do not look for what the key encrypted'
 complete -c mcpy -n '__mcpy_at "mcpy keystore erase"' -l server -r -f -d 'The KES server'
 complete -c mcpy -n '__mcpy_at "mcpy keystore erase"' -l cert -r -F -d 'Client certificate'
 complete -c mcpy -n '__mcpy_at "mcpy keystore erase"' -l key -r -F -d 'Its private key'

@@ -67,7 +67,7 @@ COMMANDS = [
     "kes key create key",
     "kes key info key",
     "kes key ls",
-    "kes key rm --yes key",
+    "kes key rm --yes --without-impact key",
     "kes status",
     "kes status --api-key APIKEY",
     "kes status --alias play",

@@ -129,6 +129,16 @@ def sum_of(failures: list[McpyError], total: int) -> McpyError:
     return counted.sum_of(total)
 
 
+def check_askable(app: App, question: str, *, yes: bool, hint: str) -> None:
+    """See before the work whether ``confirm`` could ask.
+
+    Raises:
+        InputError: nobody can be asked.
+    """
+    if not yes and not (app.stdin.isatty() and app.out.stderr.isatty()):
+        raise InputError(f"there is no terminal to ask on: {question}", hint=hint)
+
+
 def confirm(app: App, question: str, *, yes: bool, hint: str) -> None:
     """Ask on a terminal; without one, ``--yes`` must have answered.
 
@@ -136,9 +146,8 @@ def confirm(app: App, question: str, *, yes: bool, hint: str) -> None:
         InputError: nobody can be asked.
         Interrupted: the answer is no.
     """
+    check_askable(app, question, yes=yes, hint=hint)
     if yes:
         return
-    if not (app.stdin.isatty() and app.out.stderr.isatty()):
-        raise InputError(f"there is no terminal to ask on: {question}", hint=hint)
     if not click.confirm(question, err=True):
         raise Interrupted("nothing was done")

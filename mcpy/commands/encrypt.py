@@ -130,6 +130,11 @@ class EncryptionCleared:
             "audit",
             "Count every object and version by scheme and key.",
         ),
+        "impact": (
+            "mcpy.commands.encrypt_impact",
+            "impact",
+            "Show what would become unreadable if KEY were locked or deleted.",
+        ),
         "plan": (
             "mcpy.commands.encrypt_plan",
             "plan",

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from mcpy.cli.app import pass_app
 from mcpy.cli.base import Group
-from mcpy.cli.kes_access import KesCommand, KesOptions, connect
-from mcpy.cli.many import confirm, for_each
+from mcpy.cli.impact_gate import GateOptions, gate_options, require_impact
+from mcpy.cli.kes_access import KesCommand, KesOptions, connect, resolve
+from mcpy.cli.many import check_askable, confirm, for_each
 from mcpy.cli.params import KEY
 from mcpy.commands.kes_crypto import named
 from mcpy.commands.kes_ls import keys, show
@@ -117,23 +118,34 @@ def ls(app: App, pattern: str, *, access: KesOptions) -> None:
 @click.argument("names", nargs=-1, required=True, type=KEY, metavar="NAME...")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @click.option("--if-exists", is_flag=True, help="A key that is missing is no error.")
+@gate_options
 @pass_app
 def rm(
-    app: App, names: tuple[str, ...], *, yes: bool, if_exists: bool, access: KesOptions
+    app: App,
+    /,
+    names: tuple[str, ...],
+    *,
+    yes: bool,
+    if_exists: bool,
+    access: KesOptions,
+    **impact: Any,  # noqa: ANN401 - click's
 ) -> None:
     """Delete keys: whatever they encrypted can never be read again.
 
-    A new key of the same name does not bring it back.
+    A new key of the same name does not bring it back. What depends on them is looked for first, on
+    the alias given, on those of --impact-on, or on all aliases that use this KES.
     """
     client = connect(app, access)
     listed = ", ".join(f"`{name}`" for name in names)
     what = "What it" if len(names) == 1 else "What they"
-    confirm(
-        app,
-        f"Delete {listed} for ever? {what} encrypted becomes unreadable.",
-        yes=yes,
-        hint=f"mcpy kes key rm --yes {' '.join(names)}",
-    )
+    question = f"Delete {listed} for ever? {what} encrypted becomes unreadable."
+    again = f"mcpy kes key rm --yes {' '.join(names)}"
+    check_askable(app, question, yes=yes, hint=again)
+    options = GateOptions(**impact)
+    if access.alias and not options.impact_on:
+        options = replace(options, impact_on=(access.alias,))
+    require_impact(app, names, options, kes_server=resolve(app, access).server, again=again)
+    confirm(app, question, yes=yes, hint=again)
     for_each(app, names, lambda name: _delete(client, name, if_exists=if_exists))
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from mcpy.cli.app import pass_app
+from mcpy.cli.impact_gate import GateOptions, gate_options, require_impact
 from mcpy.cli.kes_access import KesCommand, KesOptions, connect
 from mcpy.cli.keystore_access import open_keystore
-from mcpy.cli.many import confirm
+from mcpy.cli.many import check_askable, confirm
 from mcpy.cli.params import KEY
 from mcpy.commands.keystore import CONFIG
 from mcpy.errors import InputError, Interrupted, KesError, McpyError, UnsupportedError
@@ -77,6 +78,7 @@ def lock(app: App, key: str, config: Path, *, yes: bool, prove: bool, access: Ke
         return
     hint = f"mcpy keystore lock {key} --config {config} --yes"
     _warn(app, key, file.cache)
+    app.out.warn(f"what it encrypted: mcpy encrypt impact {key} ALIAS")
     confirm(app, f"Lock {key}? What it encrypted cannot be read until unlock.", yes=yes, hint=hint)
     store.lock(key)
     if store.state(key) != "locked":
@@ -116,9 +118,11 @@ def unlock(app: App, key: str, config: Path, *, prove: bool, access: KesOptions)
 @_YES
 @_PROVE
 @click.option("--confirm", "repeated", metavar="KEY", help="With --yes: the name once more.")
+@gate_options
 @pass_app
 def erase(  # noqa: PLR0913 - options
     app: App,
+    /,
     key: str,
     config: Path,
     *,
@@ -126,16 +130,21 @@ def erase(  # noqa: PLR0913 - options
     prove: bool,
     repeated: str | None,
     access: KesOptions,
+    **impact: Any,  # noqa: ANN401 - click's
 ) -> None:
     """Destroy a key for ever. Whatever it encrypted can never be read again, by anybody.
 
-    Asks twice. What the key encrypted is not looked for: know it before.
+    Asks twice. What depends on the key is looked for first, on the aliases of --impact-on.
     """
     _check_repeated(key, yes=yes, repeated=repeated, config=config)
     store, file = open_keystore(app, config)
     kes = connect(app, access, endless=True) if prove else None
     store.state(key)  # a key that is not there is an error before anybody is asked
-    app.out.warn(f"every object under `{key}` is lost with it, and none is looked for here")
+    hint = _erase_hint(key, config)
+    check_askable(app, f"Erase {key} for ever?", yes=yes, hint=hint)
+    options = _impact_options(access, GateOptions(**impact))
+    require_impact(app, [key], options, again=hint)
+    app.out.warn(f"every object under `{key}` is lost with it")
     app.out.warn(f"at {store.where}: {store.capabilities.erasure}")
     _warn(app, key, file.cache)
     _ask_twice(app, key, yes=yes, repeated=repeated, config=config)
@@ -144,6 +153,12 @@ def erase(  # noqa: PLR0913 - options
     if kes:
         _until(app, file.cache, lambda: _is_gone(kes, key))
     app.out.done(KeyActed(key, "erased", store.provider, file.cache.any_s, proven=prove))
+
+
+def _impact_options(access: KesOptions, options: GateOptions) -> GateOptions:
+    if access.alias and not options.impact_on:
+        return replace(options, impact_on=(access.alias,))
+    return options
 
 
 def _erase_hint(key: str, config: Path) -> str:

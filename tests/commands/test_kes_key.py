@@ -212,13 +212,17 @@ def test_rm_deletes_with_yes_and_looks_again(
     mcpy: Mcpy, server: Server, looked: httpx.Response
 ) -> None:
     server.replies = [ok(), looked]
-    assert mcpy("kes", "key", "rm", "--yes", "k") == (0, "Deleted key `k`.\n", "")
+    assert mcpy("kes", "key", "rm", "--yes", "--without-impact", "k") == (
+        0,
+        "Deleted key `k`.\n",
+        "",
+    )
     assert server.calls == ["DELETE /v1/key/delete/k", "GET /v1/key/describe/k"]
 
 
 def test_a_key_that_is_still_there_was_not_deleted(mcpy: Mcpy, server: Server) -> None:
     server.replies = [ok(), httpx.Response(200, json={"name": "k"})]
-    assert mcpy("kes", "key", "rm", "--yes", "k") == (
+    assert mcpy("kes", "key", "rm", "--yes", "--without-impact", "k") == (
         1,
         "",
         "mcpy: error: KES took the deletion of `k`, and still has the key\n",
@@ -227,12 +231,12 @@ def test_a_key_that_is_still_there_was_not_deleted(mcpy: Mcpy, server: Server) -
 
 def test_rm_of_a_missing_key_is_not_found(mcpy: Mcpy, server: Server) -> None:
     server.replies = [kes_error(404, MISSING)]
-    assert mcpy("kes", "key", "rm", "-y", "k").exit_code == 5
+    assert mcpy("kes", "key", "rm", "-y", "--without-impact", "k").exit_code == 5
 
 
 def test_rm_passes_over_a_missing_key_with_if_exists(mcpy: Mcpy, server: Server) -> None:
     server.replies = [kes_error(404, MISSING)]
-    result = mcpy("kes", "key", "rm", "-y", "--if-exists", "k")
+    result = mcpy("kes", "key", "rm", "-y", "--without-impact", "--if-exists", "k")
     assert result == (0, "Key `k` was not there: nothing changed.\n", "")
 
 
@@ -311,6 +315,8 @@ def test_rm_asks_a_person_and_does_nothing_at_no(
     mcpy: Mcpy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdin", Terminal("n\n"))
-    result = mcpy("kes", "key", "rm", "k", stdin=Terminal("n\n"), stderr=Terminal())
+    result = mcpy(
+        "kes", "key", "rm", "--without-impact", "k", stdin=Terminal("n\n"), stderr=Terminal()
+    )
     assert (result.exit_code, result.stdout) == (130, "")
     assert "nothing was done" in result.stderr

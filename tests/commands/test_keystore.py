@@ -23,6 +23,7 @@ WARNING = (
     "the cache at once\n"
     "mcpy: warning: a MinIO whose default key this is answers 500 to health checks meanwhile, "
     "and does not start\n"
+    "mcpy: warning: what it encrypted: mcpy encrypt impact k ALIAS\n"
 )
 DEK = {"plaintext": base64.b64encode(bytes(32)).decode(), "ciphertext": "AAAA"}
 
@@ -125,7 +126,9 @@ def test_erasing_in_a_script_takes_the_name_twice(mcpy: Mcpy, config: str, tmp_p
     wrong = mcpy("keystore", "erase", "k", "--config", config, "--yes", "--confirm", "x")
     assert (once.exit_code, wrong.exit_code) == (2, 2)
     assert (tmp_path / "keys" / "k").exists()
-    code, out, err = mcpy("keystore", "erase", "k", "--config", config, "--yes", "--confirm", "k")
+    code, out, err = mcpy(
+        "keystore", "erase", "k", "--config", config, "--yes", "--confirm", "k", "--without-impact"
+    )
     assert (code, out) == (0, "`k` erased at fs (not proven through KES: see --prove).\n")
     assert "copies and snapshots of the folder keep the key" in err
     assert not (tmp_path / "keys" / "k").exists()
@@ -143,7 +146,8 @@ def test_erasing_at_a_terminal_asks_twice(
     stdin, stderr = Terminal(typed), Terminal()
     monkeypatch.setattr("sys.stdin", stdin)
     monkeypatch.setattr("sys.stderr", stderr)
-    result = mcpy("keystore", "erase", "k", "--config", config, stdin=stdin, stderr=stderr)
+    line = ("keystore", "erase", "k", "--config", config, "--without-impact")
+    result = mcpy(*line, stdin=stdin, stderr=stderr)
     assert result.exit_code == (0 if erased else 130)
     assert (tmp_path / "keys" / "k").exists() is not erased
 
@@ -277,6 +281,6 @@ def test_a_real_kes_uses_what_mcpy_copied_and_feels_its_locks(mcpy: Mcpy, tmp_pa
         refused = mcpy("kes", "key", "create", "by-kes")
         assert (refused.exit_code, "already exists" in refused.stderr) == (1, True)
         assert mcpy("keystore", "unlock", "by-kes", *config, "--prove").exit_code == 0
-        erase = ("--yes", "--confirm", "by-kes", "--prove")
+        erase = ("--yes", "--confirm", "by-kes", "--prove", "--without-impact")
         assert mcpy("keystore", "erase", "by-kes", *config, *erase).exit_code == 0
         assert mcpy("kes", "key", "ls").stdout.split() == ["AES256", "ChaCha20"]

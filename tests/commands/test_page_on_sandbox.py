@@ -162,7 +162,7 @@ def test_without_its_key_an_object_is_unreadable(mcpy: Mcpy, file: Path) -> None
     args = ("cp", "--enc-kms", "play/doomed=doomed", str(file), "play/doomed/o")
     assert mcpy(*args).exit_code == 0
     assert mcpy("cat", "play/doomed/o").exit_code == 0
-    assert mcpy("kes", "key", "rm", "--yes", "doomed").exit_code == 0
+    assert mcpy("kes", "key", "rm", "--yes", "--without-impact", "doomed").exit_code == 0
     gone = mcpy("cat", "play/doomed/o")
     assert (gone.exit_code, gone.stdout) == (5, "")
     assert "kms:KeyNotFound" in gone.stderr

@@ -240,7 +240,11 @@ def test_a_real_kes_and_mcpy_share_keys_locks_and_erasures(
     listed = mcpy("keystore", "ls", *config_).stdout.split()
     assert listed == mcpy("kes", "key", "ls").stdout.split() == ["by-kes", "by-mcpy"]
     assert mcpy("kes", "key", "dek", "by-mcpy", reveals=True).exit_code == 0
-    for act, more in (("lock", ["--yes"]), ("unlock", []), ("erase", ["--yes", "--confirm"])):
+    for act, more in (
+        ("lock", ["--yes"]),
+        ("unlock", []),
+        ("erase", ["--without-impact", "--yes", "--confirm"]),
+    ):
         args = [*more, "by-kes"] if act == "erase" else more
         result = mcpy("keystore", act, "by-kes", *config_, "--prove", *args)
         assert (result.exit_code, result.stdout[-26:]) == (

@@ -34,6 +34,12 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("Write what is there into a file", "mcpy encrypt plan --export prod"),
         ("End with 3 in CI when something differs from it", "mcpy encrypt plan encryption.toml"),
         ("Make it so", "mcpy encrypt apply encryption.toml"),
+        ("What is encrypted, and how, on a page to show", "mcpy encrypt audit --html a.html prod"),
+        (
+            "Fail in CI unless every version is under one key",
+            "mcpy encrypt audit --require sse-kms:finance-key prod/invoices",
+        ),
+        ("What would be lost without a key", "mcpy encrypt impact finance-key prod"),
     ),
     "mcpy admin": (
         (
@@ -47,6 +53,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("Make a key, unless it is there", "mcpy kes key create --if-missing backup-key"),
         ("Which identity does the server see?", "mcpy kes identity of root.cert"),
         ("Use the KES of an alias", "mcpy kes status --alias prod"),
+        (
+            "Delete a key, after looking for what needs it",
+            "mcpy kes key rm --impact-on prod old-key",
+        ),
     ),
     "mcpy mb": (("With versions and object lock", "mcpy mb --with-lock prod/audit"),),
     "mcpy rb": (("With everything in it", "mcpy rb --force prod/old"),),

@@ -1,0 +1,169 @@
+"""The impact report that has to be there, and be answered, before a key goes away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import click
+
+from mcpy.cli.impact import ImpactReport, measured, verdict_of
+from mcpy.cli.params import ALIAS
+from mcpy.errors import (
+    ConfigError,
+    FindingError,
+    InputError,
+    Interrupted,
+    McpyError,
+    NotFoundError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mcpy.cli.app import App
+    from mcpy.fleet.impact import Impact
+
+
+@dataclass(frozen=True)
+class GateOptions:
+    """What the command line says of the impact before a key goes away."""
+
+    impact_on: tuple[str, ...] = ()
+    impact_report: str | None = None
+    impact_accepted: str | None = None
+    never_default: bool = False
+    without_impact: bool = False
+
+
+def gate_options(command: Any) -> Any:  # noqa: ANN401 - click's decorators take and give anything
+    """Add the options of GateOptions, as single arguments."""
+    for option in reversed(
+        (
+            click.option(
+                "--impact-on",
+                type=ALIAS,
+                multiple=True,
+                metavar="ALIAS",
+                help="Look there for what the key encrypted; may be given again.",
+            ),
+            click.option(
+                "--impact-report",
+                metavar="FILE",
+                help="A report of `encrypt impact --save`, of the last hour.",
+            ),
+            click.option(
+                "--impact-accepted",
+                metavar="N",
+                help="What the report counts, to go on all the same.",
+            ),
+            click.option(
+                "--never-default",
+                is_flag=True,
+                help="The key never was a server's default: SSE-S3 objects do not need it.",
+            ),
+            click.option(
+                "--without-impact", is_flag=True, help="Do not look for what the key encrypted."
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def require_impact(
+    app: App, keys: Sequence[str], options: GateOptions, *, kes_server: str = "", again: str
+) -> None:
+    """Go on only when nothing depends on the keys, or the number that does was typed back.
+
+    Args:
+        app: the run of mcpy.
+        keys: those that go away.
+        options: what the command line says.
+        kes_server: the KES that loses them; the aliases that use it are looked at.
+        again: the command as it stands, for hints.
+
+    Raises:
+        InputError: nobody says where to look.
+        FindingError: something depends on a key, and nobody accepts it.
+        Interrupted: the number typed is another one.
+    """
+    if options.without_impact:
+        return
+    for impact in _reports(app, keys, options, kes_server, again):
+        if impact.verdict == "none":
+            app.out.note(verdict_of(impact))
+            continue
+        _accept(app, impact, options, again)
+
+
+def _reports(
+    app: App, keys: Sequence[str], options: GateOptions, kes_server: str, again: str
+) -> list[Impact]:
+    if options.impact_report:
+        return [_from_file(key, Path(options.impact_report)) for key in keys]
+    aliases = options.impact_on or _using(app, kes_server)
+    if not aliases:
+        listed = ", ".join(f"`{key}`" for key in keys)
+        raise InputError(
+            f"nobody looked for what {listed} encrypted, and no alias says where to look",
+            hint=f"{again} --impact-on ALIAS, or --without-impact if you know",
+        )
+    try:
+        return measured(app, keys, aliases, never_default=options.never_default)
+    except Interrupted:
+        raise
+    except McpyError as e:
+        message = f"what it encrypted could not be looked for, so nothing was done: {e.message}"
+        error = McpyError(message, hint=e.hint or f"{again} --without-impact if you know")
+        error.code = e.code
+        raise error from e
+
+
+def _from_file(key: str, path: Path) -> Impact:
+    from mcpy.fleet.impact.report import load
+
+    found = next((one for one in load(path) if one.key == key), None)
+    hint = f"mcpy encrypt impact {key} ALIAS --save {path}"
+    if found is None:
+        raise NotFoundError(f"{path} does not tell of `{key}`", hint=hint)
+    if not found.is_fresh(datetime.now(UTC)):
+        raise ConfigError(f"{path} was made at {found.created}: more than an hour ago", hint=hint)
+    return found
+
+
+def _using(app: App, kes_server: str) -> list[str]:
+    """Return the aliases whose KES is this one."""
+    where = _place(kes_server)
+    return [
+        alias.name
+        for alias in app.store.all()
+        if where and alias.kes and where in {_place(one) for one in alias.kes.server.split(",")}
+    ]
+
+
+def _place(server: str) -> str:
+    text = server.strip()
+    if not text:
+        return ""
+    parts = urlsplit(text if "://" in text else f"https://{text}")
+    return f"{parts.hostname}:{parts.port or 7373}"
+
+
+def _accept(app: App, impact: Impact, options: GateOptions, again: str) -> None:
+    for line in ImpactReport(impact).text().splitlines():
+        app.out.warn(line)
+    given = options.impact_accepted
+    if given is None and app.stdin.isatty() and app.out.stderr.isatty():
+        words = f"Type {impact.answer} to go on and lose them"
+        given = click.prompt(words, err=True, default="", show_default=False)
+        if given.strip() != impact.answer:
+            raise Interrupted("nothing was done")
+    if given is None or given.strip() != impact.answer:
+        raise FindingError(
+            f"`{impact.key}` is needed: {verdict_of(impact)} Nothing was done",
+            hint=f"{again} --impact-accepted {impact.answer}, to lose that for ever",
+        )

@@ -1,0 +1,170 @@
+"""One server asked what depends on some keys: its settings, its buckets, every version in them."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mcpy.errors import Interrupted, McpyError, UnreachableError
+from mcpy.fleet.impact.report import ServerImpact
+from mcpy.fleet.inventory import NoVersionsError, scan
+from mcpy.models import bare_key_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from mcpy.api.madmin import MinioAdmin
+    from mcpy.api.s3 import S3
+    from mcpy.fleet.audit import Count
+    from mcpy.fleet.inventory import Item
+    from mcpy.fleet.parallel import Stop
+
+MOST_SAMPLES = 10
+
+
+def _ignore(*_: object) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Look:
+    """How to look: requests at a time, who hears of each version, and how to end it."""
+
+    stop: Stop
+    jobs: int = 4
+    seen: Callable[[int], None] = _ignore
+    cut: Callable[[], None] = _ignore
+
+
+def measure(s3: S3, admin: MinioAdmin, keys: Sequence[str], look: Look) -> dict[str, ServerImpact]:
+    """Return what depends on each of ``keys``; what could not be seen stands in ``problems``.
+
+    Raises:
+        UnreachableError: the server, or the KMS behind it, does not answer.
+    """
+    base = ServerImpact(admin.alias, s3.http.base_url)
+    base.default_key = _default_key(admin, base)
+    names = _buckets(s3, admin, base)
+    found = {key: deepcopy(base) for key in keys}
+    for key, one in found.items():
+        one.key_works = _works(admin, key)
+    for name in names:
+        _bucket(s3, name, found, look)
+    return found
+
+
+def _default_key(admin: MinioAdmin, base: ServerImpact) -> str | None:
+    try:
+        return admin.kms_status().default_key
+    except UnreachableError:
+        raise
+    except McpyError as e:
+        base.problems.append(f"the server's default key is not known: {e.message}")
+        return None
+
+
+def _works(admin: MinioAdmin, key: str) -> bool | None:
+    try:
+        return admin.key_status(key).works
+    except UnreachableError:
+        raise
+    except McpyError:
+        return None
+
+
+def _buckets(s3: S3, admin: MinioAdmin, base: ServerImpact) -> list[str]:
+    """Return the buckets one may see; whether these are all is known to administrators alone."""
+    names = [bucket.name for bucket in s3.list_buckets()]
+    base.buckets = len(names)
+    try:
+        there = (admin.info().get("buckets") or {}).get("count")
+    except UnreachableError:
+        raise
+    except McpyError as e:
+        base.problems.append(f"whether these are all its buckets is not known: {e.message}")
+        return names
+    if not isinstance(there, int):
+        base.problems.append("whether these are all its buckets is not known")
+    elif there > len(names):
+        base.problems.append(f"{there - len(names)} of its {there} buckets may not be seen")
+    return names
+
+
+def _bucket(s3: S3, bucket: str, found: dict[str, ServerImpact], look: Look) -> None:
+    for part in (_default, _uploads, _versions):
+        try:
+            part(s3, bucket, found, look)
+        except (Interrupted, UnreachableError):
+            raise
+        except McpyError as e:
+            for one in found.values():
+                one.problems.append(f"{bucket}: {e.message}")
+
+
+def _default(s3: S3, bucket: str, found: dict[str, ServerImpact], _: Look) -> None:
+    default = s3.get_bucket_encryption(bucket)
+    if default is None or not default.algorithm:
+        return
+    for key, one in found.items():
+        # without a key of its own a default takes the server's, in either scheme
+        if (default.key or one.default_key) == key:
+            one.defaulting.append(bucket)
+
+
+def _uploads(s3: S3, bucket: str, found: dict[str, ServerImpact], _: Look) -> None:
+    from mcpy.api.multipart import list_uploads
+
+    number = sum(1 for _ in list_uploads(s3, bucket))
+    for one in found.values():
+        one.uploads += number
+
+
+def _versions(s3: S3, bucket: str, found: dict[str, ServerImpact], look: Look) -> None:
+    try:
+        _count(s3, bucket, found, look, versions=True)
+    except NoVersionsError as e:
+        _count(s3, bucket, found, look, versions=False)
+        for one in found.values():
+            one.problems.append(f"{bucket}: {e.message}, so only the latest were looked at")
+
+
+def _count(
+    s3: S3, bucket: str, found: dict[str, ServerImpact], look: Look, *, versions: bool
+) -> None:
+    items = scan(s3, bucket, versions=versions, jobs=look.jobs, stop=look.stop, cut=look.cut)
+    with closing(items):
+        for item in items:
+            look.seen(1)
+            if item.state == "sse-kms":
+                # a server may name its default key with no name at all
+                for key, one in found.items():
+                    if bare_key_id(item.key_id or one.default_key or "") == key:
+                        _certain(one, bucket, item)
+            else:
+                for one in found.values():
+                    _possibly(one, item)
+
+
+def _certain(one: ServerImpact, bucket: str, item: Item) -> None:
+    _add(one.certain, item)
+    one.objects += item.is_latest
+    if len(one.samples) < MOST_SAMPLES:
+        version = f" ({item.version_id})" if item.version_id not in {"", "null"} else ""
+        one.samples.append(f"{one.alias}/{bucket}/{item.key}{version}")
+
+
+def _possibly(one: ServerImpact, item: Item) -> None:
+    one.gaps += item.rest_unknown
+    if item.state == "sse-s3":
+        _add(one.possible, item)
+    elif item.state == "unknown":
+        _add(one.unknown, item)
+    elif item.state == "unreadable":
+        _add(one.unreadable, item)
+
+
+def _add(count: Count, item: Item) -> None:
+    count.number += 1
+    count.size += item.size
