@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_from_bytes, unquote_to_bytes
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from mcpy.sandbox.wsgi import Request
 
 ALGORITHM = "AWS4-HMAC-SHA256"
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9/_.~-]*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -37,18 +40,19 @@ class Credential:
         return f"{self.date}/{self.region}/{self.service}/aws4_request"
 
 
+@lru_cache(maxsize=64)
 def signing_key(secret_key: str, credential: Credential) -> bytes:
     """Derive the 32-byte key of one day, region and service."""
     key = b"AWS4" + secret_key.encode()
     for part in (credential.date, credential.region, credential.service, "aws4_request"):
-        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+        key = hmac.digest(key, part.encode(), "sha256")
     return key
 
 
 def signature_of(message: str, secret_key: str, credential: Credential) -> str:
     """Return the hex signature of ``message``, a string to sign or a base64 policy."""
     key = signing_key(secret_key, credential)
-    return hmac.new(key, message.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(key, message.encode(), "sha256").hex()
 
 
 def string_to_sign(canonical: bytes, timestamp: str, scope: str) -> str:
@@ -75,7 +79,7 @@ def canonical_request(
     return b"\n".join(
         (
             request.method.encode(),
-            quote_from_bytes(unquote_to_bytes(request.raw_path), safe="/~").encode(),
+            _canonical_path(request.raw_path),
             canonical_query(request.raw_query, without=without).encode(),
             headers,
             ";".join(names).encode(),
@@ -84,8 +88,16 @@ def canonical_request(
     )
 
 
+def _canonical_path(raw: str) -> bytes:
+    if _PLAIN_PATH.fullmatch(raw):
+        return raw.encode()
+    return quote_from_bytes(unquote_to_bytes(raw), safe="/~").encode()
+
+
 def canonical_query(raw: str, *, without: frozenset[str] = frozenset()) -> str:
     """Return the query decoded, encoded again and sorted by name, then by value."""
+    if not raw:
+        return ""
     pairs = (part.partition("=")[::2] for part in raw.split("&") if part)
     encoded = ((_recode(name), _recode(value)) for name, value in pairs)
     return "&".join(f"{name}={value}" for name, value in sorted(encoded) if name not in without)
@@ -97,6 +109,8 @@ def _recode(text: str) -> str:
 
 def canonical_value(value: str) -> bytes:
     """Return a header value as it is signed: trimmed, runs of white space made one space."""
+    if value.isascii() and " " not in value and "\t" not in value:
+        return value.encode()
     raw = value.encode("latin-1", "surrogateescape").decode("utf-8", "surrogateescape")
     return " ".join(raw.split()).encode("utf-8", "surrogateescape")
 
@@ -119,6 +133,7 @@ def signed_value(request: Request, name: str) -> str:
     return value
 
 
+@lru_cache(maxsize=256)
 def parse_credential(text: str, *, region: str, service: str) -> Credential:
     """Read ``ACCESSKEY/DATE/REGION/SERVICE/aws4_request``; an access key may hold slashes.
 
@@ -142,6 +157,7 @@ def parse_credential(text: str, *, region: str, service: str) -> Credential:
     return Credential(access_key, date, signed_region, signed_service)
 
 
+@lru_cache(maxsize=256)
 def parse_time(text: str, form: str = "%Y%m%dT%H%M%SZ") -> datetime | None:
     """Return ``text`` as a UTC time, or None; strptime alone would take shorter fields."""
     try:

@@ -66,6 +66,9 @@ _REJECTED = tuple(
     )
 )
 
+COPY_HEADER = copying.COPY_SOURCE
+"""The only header by which a route is chosen."""
+
 BUCKET: dict[str, list[Route]] = {
     "GET": _routes(
         ("location", buckets.get_location),
@@ -164,6 +167,10 @@ def find_handler(request: Request, bucket: str, key: str) -> Handler:
         S3Problem: nobody does.
     """
     table = OBJECT if key else BUCKET if bucket else SERVICE
+    if not request.query and COPY_HEADER not in request.headers and request.method in table:
+        plain = table[request.method][-1]
+        if not plain.needs:
+            return plain.handler
     params: dict[str, str] = {}
     for name, value in request.query:
         params.setdefault(name, value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from email.utils import formatdate, parsedate_to_datetime
+from functools import lru_cache
 
 NS = 1_000_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -21,7 +22,12 @@ def iso(time_ns: int) -> str:
 
 def http_date(time_ns: int) -> str:
     """Return ``Mon, 23 Nov 2026 12:40:38 GMT``."""
-    return formatdate(time_ns // NS, usegmt=True)
+    return _http_date(time_ns // NS)
+
+
+@lru_cache(maxsize=1024)
+def _http_date(second: int) -> str:
+    return formatdate(second, usegmt=True)
 
 
 def parse_http_date(text: str) -> int | None:

@@ -6,6 +6,7 @@ object only once the index says so; what a kill leaves behind is swept away at t
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import threading
@@ -124,7 +125,8 @@ class ContentFiles:
 
     def _unlink(self, contents: Iterable[int]) -> None:
         for content in contents:
-            self.path(content).unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(f"{self._folder}/{content & 0xFF:02x}/{content:016x}")  # noqa: PTH108 - a Path costs more
 
 
 class ContentReader:
