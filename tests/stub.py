@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import httpx
 
@@ -35,6 +36,27 @@ class Server(httpx.BaseTransport):
         if isinstance(reply, Exception):
             raise reply
         return on_the_wire(reply if isinstance(reply, httpx.Response) else reply(request))
+
+
+@dataclass
+class Answering:
+    """Answers by what it is asked for, ``METHOD TARGET``; the longest name that fits goes first.
+
+    The name ``GET /`` fits the list of buckets alone. For ``Server.afterwards``.
+    """
+
+    answers: dict[str, Reply]
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        asked = f"{request.method} {wire_target(request)}"
+        fitting = [name for name in self.answers if asked.startswith(name)]
+        if asked != "GET /":
+            fitting = [name for name in fitting if name != "GET /"]
+        assert fitting, f"an unexpected request: {asked}"
+        answer = self.answers[max(fitting, key=len)]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer if isinstance(answer, httpx.Response) else answer(request)
 
 
 def on_the_wire(response: httpx.Response) -> httpx.Response:

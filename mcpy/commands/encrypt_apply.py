@@ -41,7 +41,7 @@ def apply(app: App, file: str, *, expect: str | None, no_objects: bool, jobs: in
     """
     from mcpy.fleet.plan.act import Applying
     from mcpy.fleet.plan.canary import Canary
-    from mcpy.fleet.plan.difference import fingerprint
+    from mcpy.fleet.plan.item import fingerprint
 
     comparison, sites = compared(app, file, jobs=jobs)
     items = comparison.items()
@@ -59,6 +59,7 @@ def apply(app: App, file: str, *, expect: str | None, no_objects: bool, jobs: in
         done.append(item)
         if item.state != "same":
             app.out.done(ItemShown("apply", item, width))
-        tell_failure(app, item)
+        if tried > 1:  # a failure alone is the error the command ends with
+            tell_failure(app, item)
     tell_summary(app, Summary("apply", done))
     raise_outcome(done, file, tried=tried, hint=f"mcpy encrypt plan {file}")

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from mcpy.cli.app import App
-    from mcpy.fleet.plan.difference import Comparison, Item, State
+    from mcpy.fleet.plan.difference import Comparison
+    from mcpy.fleet.plan.item import Item, State
     from mcpy.fleet.plan.keys import Site
 
 _SIGNS: dict[State, str] = {
@@ -124,7 +125,7 @@ def looked(
 ) -> Iterator[Item]:
     """Yield the items, each look at objects done; what cannot be looked at failed."""
     from mcpy.fleet.parallel import Stop
-    from mcpy.fleet.plan.difference import CheckObjects
+    from mcpy.fleet.plan.item import CheckObjects
     from mcpy.fleet.plan.objects import Looking
 
     with app.out.spinner("look at objects") as say:
@@ -196,7 +197,7 @@ def _named(item: Item, error: McpyError) -> McpyError:
 
 
 def _statements(item: Item) -> list[dict[str, Any]]:
-    from mcpy.fleet.plan.difference import SetUploads
+    from mcpy.fleet.plan.item import SetUploads
     from mcpy.fleet.plan.uploads import statements
 
     if not isinstance(item.act, SetUploads):

@@ -59,7 +59,7 @@ def plan(app: App, /, arguments: tuple[str, ...], *, jobs: int, **options: bool)
 
 
 def _plan(app: App, file: str, *, everything: bool, objects: bool, jobs: int) -> None:
-    from mcpy.fleet.plan.difference import fingerprint
+    from mcpy.fleet.plan.item import fingerprint
 
     comparison, sites = compared(app, file, jobs=jobs)
     items = comparison.items()
@@ -69,7 +69,8 @@ def _plan(app: App, file: str, *, everything: bool, objects: bool, jobs: int) ->
     width = width_of(app, shown)
     for item in shown:
         app.out.emit(ItemShown("plan", item, width))
-        tell_failure(app, item)
+        if len(items) > 1:  # a failure alone is the error the command ends with
+            tell_failure(app, item)
     tell_summary(app, Summary("plan", items, fingerprint(items)))
     raise_outcome(items, file, tried=len(items), hint=f"mcpy encrypt apply {file}")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
@@ -13,11 +12,9 @@ import pytest
 
 from mcpy.models import Alias, KesProfile
 from tests.running import ACCESS_KEY, KES_API_KEY, SECRET_KEY, URL, Mcpy, Result
-from tests.stub import kes_error, s3_error, xml
+from tests.stub import Answering, kes_error, s3_error, xml
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tests.stub import Reply, Server
 
 AES = (
@@ -69,46 +66,29 @@ def alive(skew_s: float = 0) -> httpx.Response:
     return httpx.Response(200, headers={"date": format_datetime(moment, usegmt=True)})
 
 
-@dataclass
-class Ward:
-    """A server that answers by what it is asked for; the longest name that fits goes first."""
-
-    answers: dict[str, Reply | Callable[[httpx.Request], httpx.Response]] = field(
-        default_factory=lambda: {
-            "GET /minio/health/live": alive(),
-            "GET /": buckets("bbb"),
-            "GET /minio/admin/v3/info": info(node()),
-            "GET /minio/kms/v1/status": kms(),
-            "GET /minio/kms/v1/key/status": key_status(),
-            "GET /minio/kms/v1/key/list": httpx.Response(200, json=[]),
-            "GET /minio/kms/v1/apis": httpx.Response(200, json=[]),
-            "GET /bbb?encryption": default("AES256"),
-            "GET /version": httpx.Response(200, json={"version": "2024-09-11", "commit": "c"}),
-            "GET /v1/ready": httpx.Response(200),
-            "GET /v1/policy/list": httpx.Response(200, json={"names": ["minio"]}),
-            "GET /v1/policy/read/minio": httpx.Response(
-                200, json={"name": "minio", "created_at": "x", "allow": {"/v1/*": {}}}
-            ),
-        }
-    )
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        asked = f"{request.method} {request.extensions['target'].decode()}"
-        if asked == "GET /":
-            name = asked
-        else:
-            fitting = [name for name in self.answers if asked.startswith(name) and name != "GET /"]
-            assert fitting, f"an unexpected request: {asked}"
-            name = max(fitting, key=len)
-        answer = self.answers[name]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer if isinstance(answer, httpx.Response) else answer(request)
+def healthy() -> dict[str, Reply]:
+    """Return the answers of a chain without a fault."""
+    return {
+        "GET /minio/health/live": alive(),
+        "GET /": buckets("bbb"),
+        "GET /minio/admin/v3/info": info(node()),
+        "GET /minio/kms/v1/status": kms(),
+        "GET /minio/kms/v1/key/status": key_status(),
+        "GET /minio/kms/v1/key/list": httpx.Response(200, json=[]),
+        "GET /minio/kms/v1/apis": httpx.Response(200, json=[]),
+        "GET /bbb?encryption": default("AES256"),
+        "GET /version": httpx.Response(200, json={"version": "2024-09-11", "commit": "c"}),
+        "GET /v1/ready": httpx.Response(200),
+        "GET /v1/policy/list": httpx.Response(200, json={"names": ["minio"]}),
+        "GET /v1/policy/read/minio": httpx.Response(
+            200, json={"name": "minio", "created_at": "x", "allow": {"/v1/*": {}}}
+        ),
+    }
 
 
 @pytest.fixture
-def ward(server: Server) -> Ward:
-    made = Ward()
+def ward(server: Server) -> Answering:
+    made = Answering(healthy())
     server.afterwards = made
     return made
 
@@ -134,7 +114,7 @@ def doctor(mcpy: Mcpy, target: str = "play", *options: str) -> Result:
 
 
 def test_each_link_is_a_line_and_the_verdict_is_the_last(
-    mcpy: Mcpy, ward: Ward, server: Server
+    mcpy: Mcpy, ward: Answering, server: Server
 ) -> None:
     result = mcpy("doctor", "play")
     assert (result.exit_code, result.stderr) == (0, "")
@@ -158,7 +138,9 @@ def test_each_link_is_a_line_and_the_verdict_is_the_last(
     assert ward.answers
 
 
-def test_the_json_has_one_object_a_link_a_verdict_and_the_error(mcpy: Mcpy, ward: Ward) -> None:
+def test_the_json_has_one_object_a_link_a_verdict_and_the_error(
+    mcpy: Mcpy, ward: Answering
+) -> None:
     ward.answers["GET /minio/kms/v1/key/status"] = key_status(
         encryption_error="key does not exist"
     )
@@ -186,7 +168,7 @@ def test_the_json_has_one_object_a_link_a_verdict_and_the_error(mcpy: Mcpy, ward
 
 
 def test_a_person_gets_the_verdict_as_an_error_with_the_next_thing_to_type(
-    mcpy: Mcpy, ward: Ward
+    mcpy: Mcpy, ward: Answering
 ) -> None:
     ward.answers["GET /minio/kms/v1/status"] = s3_error(501, "NotImplemented", "no")
     result = mcpy("doctor", "play")
@@ -198,7 +180,7 @@ def test_a_person_gets_the_verdict_as_an_error_with_the_next_thing_to_type(
     assert "not checked\tbuckets\tnot without `kms`" in result.stdout
 
 
-def test_nobody_listens(mcpy: Mcpy, ward: Ward) -> None:
+def test_nobody_listens(mcpy: Mcpy, ward: Answering) -> None:
     ward.answers["GET /minio/health/live"] = httpx.ConnectError("refused")
     result = doctor(mcpy)
     assert (result.exit_code, step(result, "server")["level"]) == (6, "failed")
@@ -214,7 +196,7 @@ def test_nobody_listens(mcpy: Mcpy, ward: Ward) -> None:
     ],
 )
 def test_clocks_that_differ(
-    mcpy: Mcpy, ward: Ward, skew_s: float, code: int, level: str, words: str
+    mcpy: Mcpy, ward: Answering, skew_s: float, code: int, level: str, words: str
 ) -> None:
     ward.answers["GET /minio/health/live"] = alive(skew_s)
     result = doctor(mcpy)
@@ -225,12 +207,12 @@ def test_clocks_that_differ(
     assert found["message"].endswith(words)
 
 
-def test_a_server_that_tells_no_time(mcpy: Mcpy, ward: Ward) -> None:
+def test_a_server_that_tells_no_time(mcpy: Mcpy, ward: Answering) -> None:
     ward.answers["GET /minio/health/live"] = httpx.Response(200)
     assert step(doctor(mcpy), "clock")["level"] == "unchecked"
 
 
-def test_an_alias_without_credentials_is_warned_of(mcpy: Mcpy, ward: Ward) -> None:
+def test_an_alias_without_credentials_is_warned_of(mcpy: Mcpy, ward: Answering) -> None:
     mcpy.store.put(Alias("anyone", URL))
     ward.answers["GET /"] = s3_error(403, "AccessDenied")
     ward.answers["GET /minio/admin/v3/info"] = s3_error(403, "AccessDenied")
@@ -241,7 +223,7 @@ def test_an_alias_without_credentials_is_warned_of(mcpy: Mcpy, ward: Ward) -> No
 
 
 def test_s3_that_gives_no_answer_on_a_server_that_is_alive_may_be_frozen(
-    mcpy: Mcpy, ward: Ward
+    mcpy: Mcpy, ward: Answering
 ) -> None:
     ward.answers["GET /"] = httpx.ReadTimeout("slow")
     result = doctor(mcpy)
@@ -251,7 +233,7 @@ def test_s3_that_gives_no_answer_on_a_server_that_is_alive_may_be_frozen(
     )
 
 
-def test_wrong_credentials_are_the_broken_link(mcpy: Mcpy, ward: Ward) -> None:
+def test_wrong_credentials_are_the_broken_link(mcpy: Mcpy, ward: Answering) -> None:
     ward.answers["GET /"] = s3_error(403, "InvalidAccessKeyId")
     result = doctor(mcpy)
     assert (result.exit_code, step(result, "s3")["level"]) == (4, "failed")
@@ -261,7 +243,7 @@ def test_wrong_credentials_are_the_broken_link(mcpy: Mcpy, ward: Ward) -> None:
     "answer", [xml(404, "<Error><Code>NoSuchBucket</Code></Error>"), xml(200, "<x/>")]
 )
 def test_another_s3_server_has_no_admin_api(
-    mcpy: Mcpy, ward: Ward, answer: httpx.Response
+    mcpy: Mcpy, ward: Answering, answer: httpx.Response
 ) -> None:
     ward.answers["GET /minio/admin/v3/info"] = answer
     result = doctor(mcpy)
@@ -274,7 +256,7 @@ def test_another_s3_server_has_no_admin_api(
     [(info(mode="initializing"), 6), (s3_error(500, "InternalError"), 1)],
 )
 def test_a_deployment_that_is_not_online(
-    mcpy: Mcpy, ward: Ward, answer: httpx.Response, code: int
+    mcpy: Mcpy, ward: Answering, answer: httpx.Response, code: int
 ) -> None:
     ward.answers["GET /minio/admin/v3/info"] = answer
     result = doctor(mcpy)
@@ -308,7 +290,7 @@ def test_a_deployment_that_is_not_online(
     ],
 )
 def test_nodes_and_settings_that_are_odd_are_warned_of(
-    mcpy: Mcpy, ward: Ward, nodes: list[dict[str, Any]], link: str, words: str
+    mcpy: Mcpy, ward: Answering, nodes: list[dict[str, Any]], link: str, words: str
 ) -> None:
     ward.answers["GET /minio/admin/v3/info"] = info(*nodes)
     result = doctor(mcpy)
@@ -331,7 +313,7 @@ def test_nodes_and_settings_that_are_odd_are_warned_of(
     ],
 )
 def test_a_node_that_is_set_otherwise_is_a_broken_link(
-    mcpy: Mcpy, ward: Ward, others: dict[str, str], words: str
+    mcpy: Mcpy, ward: Answering, others: dict[str, str], words: str
 ) -> None:
     other = node("n2:9000", minio_env_vars=others)
     ward.answers["GET /minio/admin/v3/info"] = info(node(), other)
@@ -339,7 +321,7 @@ def test_a_node_that_is_set_otherwise_is_a_broken_link(
     assert (result.exit_code, step(result, "settings")["message"]) == (1, words)
 
 
-def test_paths_may_differ_from_node_to_node(mcpy: Mcpy, ward: Ward) -> None:
+def test_paths_may_differ_from_node_to_node(mcpy: Mcpy, ward: Answering) -> None:
     nodes = [
         node(f"n{i}:9000", minio_env_vars={**VARIABLES, "MINIO_KMS_KES_CERT_FILE": f"/{i}"})
         for i in range(2)
@@ -348,7 +330,7 @@ def test_paths_may_differ_from_node_to_node(mcpy: Mcpy, ward: Ward) -> None:
     assert step(doctor(mcpy), "settings")["message"].endswith("are set on every node")
 
 
-def test_a_server_without_settings_says_so(mcpy: Mcpy, ward: Ward) -> None:
+def test_a_server_without_settings_says_so(mcpy: Mcpy, ward: Answering) -> None:
     ward.answers["GET /minio/admin/v3/info"] = info(node(minio_env_vars={}))
     assert step(doctor(mcpy), "settings")["message"] == "no MINIO_KMS_* is set"
 
@@ -372,7 +354,7 @@ def test_a_server_without_settings_says_so(mcpy: Mcpy, ward: Ward) -> None:
     ],
 )
 def test_the_kms_as_the_server_sees_it(
-    mcpy: Mcpy, ward: Ward, answer: Reply, code: int, level: str, words: str
+    mcpy: Mcpy, ward: Answering, answer: Reply, code: int, level: str, words: str
 ) -> None:
     ward.answers["GET /minio/kms/v1/status"] = answer
     result = doctor(mcpy)
@@ -395,7 +377,7 @@ def test_the_kms_as_the_server_sees_it(
     ],
 )
 def test_the_default_key_as_the_server_sees_it(
-    mcpy: Mcpy, ward: Ward, answer: Reply, code: int, level: str, words: str
+    mcpy: Mcpy, ward: Answering, answer: Reply, code: int, level: str, words: str
 ) -> None:
     ward.answers["GET /minio/kms/v1/key/status"] = answer
     result = doctor(mcpy)
@@ -404,7 +386,9 @@ def test_the_default_key_as_the_server_sees_it(
     assert words in found["message"]
 
 
-def test_what_kes_denies_the_server_beyond_its_needs_is_warned_of(mcpy: Mcpy, ward: Ward) -> None:
+def test_what_kes_denies_the_server_beyond_its_needs_is_warned_of(
+    mcpy: Mcpy, ward: Answering
+) -> None:
     ward.answers["GET /minio/kms/v1/key/list"] = s3_error(500, "InternalError", DENIED_BY_KES)
     found = step(doctor(mcpy), "permissions")
     assert (found["level"], found["message"]) == (
@@ -417,7 +401,7 @@ def test_what_kes_denies_the_server_beyond_its_needs_is_warned_of(mcpy: Mcpy, wa
     assert step(doctor(mcpy), "permissions")["level"] == "ok"
 
 
-def test_a_built_in_key_has_no_policy(mcpy: Mcpy, ward: Ward) -> None:
+def test_a_built_in_key_has_no_policy(mcpy: Mcpy, ward: Answering) -> None:
     ward.answers["GET /minio/kms/v1/status"] = kms(name="MinIO builtin")
     result = doctor(mcpy)
     assert result.exit_code == 0
@@ -425,7 +409,7 @@ def test_a_built_in_key_has_no_policy(mcpy: Mcpy, ward: Ward) -> None:
 
 
 @pytest.mark.usefixtures("with_kes")
-def test_the_kes_of_the_alias_is_walked_to(mcpy: Mcpy, ward: Ward) -> None:
+def test_the_kes_of_the_alias_is_walked_to(mcpy: Mcpy, ward: Answering) -> None:
     result = doctor(mcpy)
     assert (result.exit_code, result.objects[-1]["warnings"]) == (0, 0)
     assert step(result, "kes-identity")["message"].endswith("by an API key, which does not expire")
@@ -487,7 +471,7 @@ def test_the_kes_of_the_alias_is_walked_to(mcpy: Mcpy, ward: Ward) -> None:
 )
 def test_each_link_to_kes(
     mcpy: Mcpy,
-    ward: Ward,
+    ward: Answering,
     *,
     asked: str,
     answer: Reply,
@@ -505,7 +489,7 @@ def test_each_link_to_kes(
 @pytest.mark.usefixtures("with_kes")
 @pytest.mark.parametrize(("status", "level"), [(403, "warning"), (404, "ok")])
 def test_an_identity_that_may_read_no_policies_tries_out_its_own(
-    mcpy: Mcpy, ward: Ward, status: int, level: str
+    mcpy: Mcpy, ward: Answering, status: int, level: str
 ) -> None:
     ward.answers["GET /v1/policy/list"] = kes_error(403, "not authorized")
     for name in ("GET /v1/", "PUT /v1/"):
@@ -514,7 +498,7 @@ def test_an_identity_that_may_read_no_policies_tries_out_its_own(
     assert (result.exit_code, step(result, "kes-policy")["level"]) == (0, level)
 
 
-def test_a_bucket_whose_key_fails_is_named_once_for_each_key(mcpy: Mcpy, ward: Ward) -> None:
+def test_a_bucket_whose_key_fails_is_named_once_for_each_key(mcpy: Mcpy, ward: Answering) -> None:
     names = ("aaa", "bbb", "ccc", "ddd", "eee")
     ward.answers["GET /"] = buckets(*names)
     for name in names:
@@ -531,7 +515,7 @@ def test_a_bucket_whose_key_fails_is_named_once_for_each_key(mcpy: Mcpy, ward: W
     )
 
 
-def test_rules_that_encrypt_nothing_are_warned_of(mcpy: Mcpy, ward: Ward) -> None:
+def test_rules_that_encrypt_nothing_are_warned_of(mcpy: Mcpy, ward: Answering) -> None:
     ward.answers["GET /"] = buckets("aaa", "bbb")
     ward.answers["GET /aaa?encryption"] = default("ROT13")
     ward.answers["GET /bbb?encryption"] = default("")
@@ -548,14 +532,14 @@ def test_rules_that_encrypt_nothing_are_warned_of(mcpy: Mcpy, ward: Ward) -> Non
     "answer", [s3_error(501, "NotImplemented"), xml(200, "<ListBucketResult/>")]
 )
 def test_a_server_without_default_encryption(
-    mcpy: Mcpy, ward: Ward, answer: httpx.Response
+    mcpy: Mcpy, ward: Answering, answer: httpx.Response
 ) -> None:
     ward.answers["GET /bbb?encryption"] = answer
     result = doctor(mcpy)
     assert (result.exit_code, step(result, "buckets")["level"]) == (0, "unchecked")
 
 
-def test_of_very_many_buckets_some_are_looked_at(mcpy: Mcpy, ward: Ward) -> None:
+def test_of_very_many_buckets_some_are_looked_at(mcpy: Mcpy, ward: Answering) -> None:
     ward.answers["GET /"] = buckets(*(f"b{number:03}" for number in range(103)))
     ward.answers["GET /b"] = NO_DEFAULT
     result = doctor(mcpy)
@@ -563,7 +547,7 @@ def test_of_very_many_buckets_some_are_looked_at(mcpy: Mcpy, ward: Ward) -> None
     assert result.exit_code == 0
 
 
-def test_a_bucket_is_looked_at_alone(mcpy: Mcpy, ward: Ward) -> None:
+def test_a_bucket_is_looked_at_alone(mcpy: Mcpy, ward: Answering) -> None:
     ward.answers["HEAD /bbb"] = httpx.Response(200)
     result = doctor(mcpy, "play/bbb")
     assert (result.exit_code, step(result, "bucket")["message"]) == (
@@ -580,7 +564,7 @@ def test_a_bucket_is_looked_at_alone(mcpy: Mcpy, ward: Ward) -> None:
     assert step(doctor(mcpy, "play/bbb"), "bucket")["hint"] == "mcpy doctor play"
 
 
-def test_a_bucket_that_encrypts_on_a_server_without_a_kms(mcpy: Mcpy, ward: Ward) -> None:
+def test_a_bucket_that_encrypts_on_a_server_without_a_kms(mcpy: Mcpy, ward: Answering) -> None:
     ward.answers["HEAD /bbb"] = httpx.Response(200)
     ward.answers["GET /minio/kms/v1/key/status"] = s3_error(501, "NotImplemented")
     result = doctor(mcpy, "play/bbb")
@@ -675,7 +659,7 @@ NEEDS_KEY = "The object was stored using a form of Server Side Encryption"
 )
 def test_why_an_object_cannot_be_read(
     mcpy: Mcpy,
-    ward: Ward,
+    ward: Answering,
     *,
     head: dict[str, str] | int,
     get: Reply,
@@ -696,7 +680,7 @@ def test_why_an_object_cannot_be_read(
     assert words in step(result, link)["message"]
 
 
-def test_a_version_is_asked_for(mcpy: Mcpy, ward: Ward, server: Server) -> None:
+def test_a_version_is_asked_for(mcpy: Mcpy, ward: Answering, server: Server) -> None:
     ward.answers["HEAD /bbb"] = httpx.Response(200)
     ward.answers["HEAD /bbb/o"] = httpx.Response(200, headers={"content-length": "3"})
     ward.answers["GET /bbb/o"] = httpx.Response(206, content=b"x")
@@ -709,7 +693,7 @@ def test_an_unknown_alias_is_no_patient(mcpy: Mcpy) -> None:
     assert doctor(mcpy, "ghost").exit_code == 5
 
 
-def test_time_that_is_up_leaves_the_rest_unchecked(mcpy: Mcpy, ward: Ward) -> None:
+def test_time_that_is_up_leaves_the_rest_unchecked(mcpy: Mcpy, ward: Answering) -> None:
     def slow(_: httpx.Request) -> httpx.Response:
         import time
 
@@ -722,7 +706,7 @@ def test_time_that_is_up_leaves_the_rest_unchecked(mcpy: Mcpy, ward: Ward) -> No
     assert step(result, "kms")["message"] == "not without `admin`"
 
 
-def test_nothing_is_tried_twice(mcpy: Mcpy, ward: Ward, server: Server) -> None:
+def test_nothing_is_tried_twice(mcpy: Mcpy, ward: Answering, server: Server) -> None:
     ward.answers["GET /minio/kms/v1/status"] = s3_error(503, "SlowDown")
     assert doctor(mcpy).exit_code == 6
     asked = [call for call in server.calls if call.startswith("GET /minio/kms/v1/status")]

@@ -374,7 +374,7 @@ def test_a_requirement_is_looked_for_in_every_object_and_names_the_command_that_
     assert mcpy("rm", f"play/{name}/plain").exit_code == 0
     file.write_text(text.replace(f"sse-kms:{KEY}", "any"))
     assert mcpy("encrypt", "plan", "--all", str(file)).stdout == (
-        f"=\tobjects\tplay/{name}\tall 2 are any\t\n"
+        f"=\tobjects\tplay/{name}\tall 2 are encrypted\t\n"
     )
 
 

@@ -14,12 +14,12 @@ from mcpy.errors import McpyError, NotFoundError, ProtocolError
 from mcpy.fleet.default_encryption import clear_default, store_default
 from mcpy.fleet.plan import uploads
 from mcpy.fleet.plan.canary import Canary
-from mcpy.fleet.plan.difference import CreateKey, SetDefault, SetUploads, words
+from mcpy.fleet.plan.item import CreateKey, SetDefault, SetUploads, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from mcpy.fleet.plan.difference import Act, Item
+    from mcpy.fleet.plan.item import Act, Item
     from mcpy.fleet.plan.keys import Site
     from mcpy.models import BucketEncryption
 

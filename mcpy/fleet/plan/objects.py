@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from mcpy.fleet.inventory import Item as Stored
     from mcpy.fleet.parallel import Stop
-    from mcpy.fleet.plan.difference import CheckObjects, Item
+    from mcpy.fleet.plan.item import CheckObjects, Item
     from mcpy.fleet.plan.keys import Site
 
 
@@ -40,6 +40,7 @@ class Looking:
             seen = self._count(site, act, versions=False)
         want, noun = str(act.requirement), "object or version" if seen.versions else "object"
         if not seen.wrong:
+            want = "encrypted" if want == "any" else want
             have = f"all {seen.total} are {want}" if seen.total else f"no {noun}"
             return replace(item, state="same", have=have, note="", act=None)
         have = f"{seen.wrong} of {seen.total} are not"
