@@ -62,7 +62,7 @@ def delete(call: Call, key: str, version_id: str) -> Deleted:
         S3Problem: the version is protected.
         NoBucketError: there is no such bucket.
     """
-    status = entity.versioning(call.store.bucket(call.bucket))
+    status = entity.versioning(call.store.bucket(call.bucket), key)
     if not version_id and status and not key.endswith("/"):
         return _mark(call, key, status)
     removed = call.store.remove(

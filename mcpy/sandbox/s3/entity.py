@@ -15,6 +15,7 @@ from mcpy.sandbox.s3 import checksums, locks, sse
 from mcpy.sandbox.s3.conditions import State
 from mcpy.sandbox.s3.errors import S3Problem
 from mcpy.sandbox.s3.times import http_date, parse_rfc3339
+from mcpy.sandbox.s3.versioning import status_of
 from mcpy.sandbox.store import NULL_VERSION
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from mcpy.sandbox.envelope import ObjectKey
     from mcpy.sandbox.s3.call import Call, Headers
-    from mcpy.sandbox.store import Bucket, ObjectVersion
+    from mcpy.sandbox.store import ObjectVersion
 
 SUPPORTED = (
     "content-type",
@@ -50,6 +51,7 @@ _RESPONSE_HEADERS = {
     "response-content-disposition": "Content-Disposition",
 }
 
+versioning = status_of
 
 # what an upload brings
 
@@ -93,7 +95,7 @@ def target_version(call: Call) -> str:
         S3Problem: the request names a version and may not.
     """
     given = call.param("versionId").strip()
-    status = versioning(call.store.bucket(call.bucket))
+    status = versioning(call.store.bucket(call.bucket), call.key)
     if given and given != NULL_VERSION:
         check_version_id(given)
         if status != "Enabled":
@@ -103,11 +105,6 @@ def target_version(call: Call) -> str:
     if given or status != "Enabled" or call.key.endswith("/"):
         return NULL_VERSION
     return str(uuid.uuid4())
-
-
-def versioning(bucket: Bucket) -> str:
-    """Return ``Enabled``, ``Suspended`` or nothing."""
-    return bucket.config.get("versioning", "")
 
 
 def check_version_id(version_id: str) -> None:

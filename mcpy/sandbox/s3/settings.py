@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from mcpy.sandbox.envelope import ARN
@@ -9,6 +10,7 @@ from mcpy.sandbox.kms import KmsProblem
 from mcpy.sandbox.s3 import locks, sse, tags, xml
 from mcpy.sandbox.s3.call import answer_xml, no_content
 from mcpy.sandbox.s3.errors import S3Problem
+from mcpy.sandbox.s3.versioning import EXCLUDED, FOLDERS
 from mcpy.sandbox.s3.xml import NAMESPACE, Markup, element
 from mcpy.sandbox.wsgi import Response
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 PROBE_CONTEXT = {"MinIO admin API": "ServerInfoHandler"}
 MAX_LOCK_DAYS = 36500
+MAX_EXCLUDED = 10
 
 
 def put_encryption(call: Call) -> Response:
@@ -81,23 +84,32 @@ def put_versioning(call: Call) -> Response:
     """Enable or suspend versioning."""
     config = call.document("VersioningConfiguration")
     status = (config.value("Status") or "").strip()
+    excluded = [item.value("Prefix") or "" for item in config.all("ExcludedPrefixes")]
+    folders = (config.value("ExcludeFolders") or "").strip() == "true"
     if status not in {"Enabled", "Suspended"}:
-        raise S3Problem(
-            "IllegalVersioningConfigurationException",
-            400,
-            "Versioning configuration specified in the request is invalid."
-            f" (unsupported Versioning status {status})",
-        )
-    if status == "Suspended" and locks.enabled(call.store.bucket(call.bucket)):
+        raise _illegal(f"unsupported Versioning status {status}")
+    if status == "Suspended" and excluded:
+        raise _illegal("excluded prefixes extension supported only when versioning is enabled")
+    if len(excluded) > MAX_EXCLUDED:
+        raise _illegal("too many excluded prefixes")
+    partly = status == "Suspended" or excluded or folders
+    if partly and locks.enabled(call.store.bucket(call.bucket)):
         raise S3Problem(
             "InvalidBucketState",
             400,
             "An Object Lock configuration is present on this bucket,"
             " versioning cannot be suspended.",
         )
+    call.store.configure(call.bucket, EXCLUDED, json.dumps(excluded) if excluded else None)
+    call.store.configure(call.bucket, FOLDERS, "true" if folders else None)
     call.store.configure(call.bucket, "versioning", status)
     _keep_namespace(call, "versioning")
     return Response(200)
+
+
+def _illegal(reason: str) -> S3Problem:
+    text = f"Versioning configuration specified in the request is invalid. ({reason})"
+    return S3Problem("IllegalVersioningConfigurationException", 400, text)
 
 
 def get_versioning(call: Call) -> Response:
@@ -105,6 +117,10 @@ def get_versioning(call: Call) -> Response:
     config = call.store.bucket(call.bucket).config
     status = config.get("versioning", "")
     fields = [element("Status", status)] if status else []
+    excluded = json.loads(config.get(EXCLUDED, "[]"))
+    fields += [element("ExcludedPrefixes", element("Prefix", prefix)) for prefix in excluded]
+    if FOLDERS in config:
+        fields.append(element("ExcludeFolders", "true"))
     xmlns = config.get("versioning-xmlns", NAMESPACE)
     root = element("VersioningConfiguration", *fields, xmlns=xmlns)
     return answer_xml(root, declaration=False)
