@@ -50,8 +50,8 @@ _mcpy_table() {
         arguments=("alias")
         ;;
     "mcpy alias set")
-        options="--anonymous --no-verify --region --secret-key-env --secret-key-file --secret-key-command --session-token-env --kes-server --kes-cert --kes-key --kes-api-key-env --kes-ca -h --help"
-        takes="--region=- --secret-key-env=- --secret-key-file=file --secret-key-command=- --session-token-env=- --kes-server=- --kes-cert=file --kes-key=file --kes-api-key-env=- --kes-ca=file"
+        options="--anonymous --no-verify --path --api --region --secret-key-env --secret-key-file --secret-key-command --session-token-env --kes-server --kes-cert --kes-key --kes-api-key-env --kes-ca -h --help"
+        takes="--path=:auto:on:off --api=:S3v4:S3v2 --region=- --secret-key-env=- --secret-key-file=file --secret-key-command=- --session-token-env=- --kes-server=- --kes-cert=file --kes-key=file --kes-api-key-env=- --kes-ca=file"
         arguments=("alias" "-" "-" "-")
         ;;
     "mcpy encrypt")
@@ -104,7 +104,7 @@ _mcpy_table() {
         options="-h --help"
         ;;
     "mcpy admin info")
-        options="-h --help"
+        options="--offline -h --help"
         arguments=("alias")
         ;;
     "mcpy admin service")
@@ -116,7 +116,7 @@ _mcpy_table() {
         arguments=("alias")
         ;;
     "mcpy admin service restart")
-        options="--force -h --help"
+        options="--force --dry-run -h --help"
         arguments=("alias")
         ;;
     "mcpy admin service stop")
@@ -170,7 +170,7 @@ _mcpy_table() {
         arguments=("alias" "-")
         ;;
     "mcpy admin config history")
-        options="-n --count -h --help"
+        options="-n --count -c --clear -h --help"
         takes="-n=- --count=-"
         arguments=("alias")
         ;;
@@ -417,7 +417,7 @@ _mcpy_table() {
         ;;
     "mcpy cp")
         options="-r --recursive --enc-s3 --enc-kms --enc-c --decrypt --version-id --vid --rewind --older-than --newer-than --attr --tags --sc --storage-class --retention-mode --retention-duration --legal-hold -a --preserve --checksum --disable-multipart --continue --resume --parallel --jobs --max-workers -h --help"
-        takes="--enc-s3=target --enc-kms=target --enc-c=target --version-id=- --vid=- --rewind=- --older-than=- --newer-than=- --attr=- --tags=- --sc=- --storage-class=- --retention-mode=:governance:compliance --retention-duration=- --legal-hold=:on:off --checksum=- --parallel=- --jobs=- --max-workers=-"
+        takes="--enc-s3=target --enc-kms=target --enc-c=target --version-id=- --vid=- --rewind=- --older-than=- --newer-than=- --attr=- --tags=- --sc=- --storage-class=- --retention-mode=:governance:compliance --retention-duration=- --legal-hold=:on:off --checksum=:SHA256:SHA1:CRC32:CRC32C:CRC32-FO:CRC32C-FO:CRC64NVME:CRC64N:MD5 --parallel=- --jobs=- --max-workers=-"
         arguments=("file,target")
         repeats=1
         ;;
@@ -428,7 +428,7 @@ _mcpy_table() {
         repeats=1
         ;;
     "mcpy rm")
-        options="-r --recursive --force --dangerous --versions --non-current --version-id --vid --rewind --older-than --newer-than -I --incomplete --bypass --dry-run --stdin -h --help"
+        options="-r --recursive --force --dangerous --versions --non-current --version-id --vid --rewind --older-than --newer-than -I --incomplete --bypass --dry-run --fake --stdin -h --help"
         takes="--version-id=- --vid=- --rewind=- --older-than=- --newer-than=-"
         arguments=("target")
         repeats=1
@@ -439,7 +439,7 @@ _mcpy_table() {
         arguments=("alias,target")
         ;;
     "mcpy ready")
-        options="-h --help"
+        options="--cluster-read --maintenance -h --help"
         arguments=("alias")
         ;;
     "mcpy sandbox")
@@ -505,8 +505,8 @@ _mcpy() {
     local cur=${COMP_WORDS[COMP_CWORD]} config="" node=mcpy wanted="" option="" kind=""
     local place=0 only_arguments=0 word i commands options takes repeats
     local -a arguments
-    local global_options="--json -q --quiet --debug --no-color -k --insecure --show-secrets -C --config-dir --ca --timeout --retries --resolve -H --custom-header"
-    local global_takes="-C=folder --config-dir=folder --ca=file --timeout=- --retries=- --resolve=- -H=- --custom-header=-"
+    local global_options="--json -q --quiet --debug --no-color -k --insecure --show-secrets -C --config-dir --ca --timeout --retries --resolve -H --custom-header --limit-upload --limit-download --disable-pager --dp"
+    local global_takes="-C=folder --config-dir=folder --ca=file --timeout=- --retries=- --resolve=- -H=- --custom-header=- --limit-upload=- --limit-download=-"
     COMPREPLY=()
     _mcpy_table "$node"
     for ((i = 1; i < COMP_CWORD; i++)); do

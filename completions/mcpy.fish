@@ -97,6 +97,8 @@ set -g __mcpy_nodes \
     'mcpy sandbox stop' \
     'mcpy quickstart'
 set -g __mcpy_takes \
+    'mcpy alias set --path' \
+    'mcpy alias set --api' \
     'mcpy alias set --region' \
     'mcpy alias set --secret-key-env' \
     'mcpy alias set --secret-key-file' \
@@ -400,7 +402,9 @@ set -g __mcpy_global_takes \
     '--retries' \
     '--resolve' \
     '-H' \
-    '--custom-header'
+    '--custom-header' \
+    '--limit-upload' \
+    '--limit-download'
 
 # The command that the line names, and how many arguments follow it.
 function __mcpy_node
@@ -498,6 +502,9 @@ complete -c mcpy -l timeout -r -f -d 'Of the command; of each call in cp, cat, l
 complete -c mcpy -l retries -r -f -d 'Repeats of a failed request where that is safe. [3] [0<=x<=20]'
 complete -c mcpy -l resolve -r -f -d 'Connect to ADDRESS instead of HOST'
 complete -c mcpy -s H -l custom-header -r -f -d 'Send with every request'
+complete -c mcpy -l limit-upload -r -f -d 'Bytes a second, such as 10MiB'
+complete -c mcpy -l limit-download -r -f -d 'Bytes a second, such as 10MiB'
+complete -c mcpy -l disable-pager -l dp -d 'Nothing: mcpy has no pager. mc\'s option'
 complete -c mcpy -n '__mcpy_at "mcpy" 0' -a alias -d 'Name servers and keep their credentials'
 complete -c mcpy -n '__mcpy_at "mcpy" 0' -a encrypt -d 'Set the default encryption of buckets; see what is encrypted, and how'
 complete -c mcpy -n '__mcpy_at "mcpy" 0' -a admin -d 'Administer a MinIO server and its KMS'
@@ -536,6 +543,8 @@ complete -c mcpy -n '__mcpy_at "mcpy alias remove"' -s h -l help -d 'Show this m
 complete -c mcpy -n '__mcpy_at "mcpy alias remove" 0' -f -a '(__mcpy_aliases)'
 complete -c mcpy -n '__mcpy_at "mcpy alias set"' -l anonymous -d 'No credentials: requests go out unsigned'
 complete -c mcpy -n '__mcpy_at "mcpy alias set"' -l no-verify -d 'Do not try the credentials first'
+complete -c mcpy -n '__mcpy_at "mcpy alias set"' -l path -r -f -a 'auto on off' -d 'Whether buckets stand in the path: `off` is BUCKET.HOST. [auto]'
+complete -c mcpy -n '__mcpy_at "mcpy alias set"' -l api -r -f -a 'S3v4 S3v2' -d 'How S3 calls are signed; S3v2 for very old servers. [S3v4]'
 complete -c mcpy -n '__mcpy_at "mcpy alias set"' -l region -r -f -d 'The region to sign for. [us-east-1]'
 complete -c mcpy -n '__mcpy_at "mcpy alias set"' -l secret-key-env -r -f -d 'Take it from this variable'
 complete -c mcpy -n '__mcpy_at "mcpy alias set"' -l secret-key-file -r -F -d 'Take it from a file, `-` for stdin'
@@ -599,6 +608,7 @@ complete -c mcpy -n '__mcpy_at "mcpy admin" 0' -a service -d 'Restart, stop, fre
 complete -c mcpy -n '__mcpy_at "mcpy admin" 0' -a kms -d 'Keys and settings of the server\'s KMS'
 complete -c mcpy -n '__mcpy_at "mcpy admin" 0' -a config -d 'Show and change the settings a server keeps'
 complete -c mcpy -n '__mcpy_at "mcpy admin"' -s h -l help -d 'Show this message and exit'
+complete -c mcpy -n '__mcpy_at "mcpy admin info"' -l offline -d 'Of the nodes, only those that are not online'
 complete -c mcpy -n '__mcpy_at "mcpy admin info"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy admin info" 0' -f -a '(__mcpy_aliases)'
 complete -c mcpy -n '__mcpy_at "mcpy admin service" 0' -a freeze -d 'Let every S3 call hang until `unfreeze`; each freeze needs one of its own'
@@ -609,6 +619,7 @@ complete -c mcpy -n '__mcpy_at "mcpy admin service"' -s h -l help -d 'Show this 
 complete -c mcpy -n '__mcpy_at "mcpy admin service freeze"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy admin service freeze" 0' -f -a '(__mcpy_aliases)'
 complete -c mcpy -n '__mcpy_at "mcpy admin service restart"' -l force -d 'Even if the KMS is down or a node is offline'
+complete -c mcpy -n '__mcpy_at "mcpy admin service restart"' -l dry-run -d 'Only ask each node, and the KMS'
 complete -c mcpy -n '__mcpy_at "mcpy admin service restart"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy admin service restart" 0' -f -a '(__mcpy_aliases)'
 complete -c mcpy -n '__mcpy_at "mcpy admin service stop"' -s h -l help -d 'Show this message and exit'
@@ -644,7 +655,7 @@ complete -c mcpy -n '__mcpy_at "mcpy admin kms status" 0' -f -a '(__mcpy_aliases
 complete -c mcpy -n '__mcpy_at "mcpy admin config" 0' -a export -d 'Print every setting for `import`, secrets included'
 complete -c mcpy -n '__mcpy_at "mcpy admin config" 0' -a get -d 'Show the settings of SUBSYSTEM[:TARGET]; without one, which subsystems there are'
 complete -c mcpy -n '__mcpy_at "mcpy admin config" 0' -a history -d 'Show the last changes, and the ids that bring their state back'
-complete -c mcpy -n '__mcpy_at "mcpy admin config" 0' -a import -d 'Set every line of FILE, or of stdin; what it does not name stays as it is'
+complete -c mcpy -n '__mcpy_at "mcpy admin config" 0' -a import -d 'Make FILE, or stdin, all of the configuration: what it does not name becomes its default'
 complete -c mcpy -n '__mcpy_at "mcpy admin config" 0' -a reset -d 'Return settings to their defaults; without any, show what can be reset'
 complete -c mcpy -n '__mcpy_at "mcpy admin config" 0' -a restore -d 'Bring back the state of a change of `history`'
 complete -c mcpy -n '__mcpy_at "mcpy admin config" 0' -a set -d 'Change settings, and see that the server shows them; without any, show what can be set'
@@ -654,6 +665,7 @@ complete -c mcpy -n '__mcpy_at "mcpy admin config export" 0' -f -a '(__mcpy_alia
 complete -c mcpy -n '__mcpy_at "mcpy admin config get"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy admin config get" 0' -f -a '(__mcpy_aliases)'
 complete -c mcpy -n '__mcpy_at "mcpy admin config history"' -s n -l count -r -f -d 'How many. [10] [1<=x<=1000]'
+complete -c mcpy -n '__mcpy_at "mcpy admin config history"' -s c -l clear -d 'Forget them all; the settings stay'
 complete -c mcpy -n '__mcpy_at "mcpy admin config history"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy admin config history" 0' -f -a '(__mcpy_aliases)'
 complete -c mcpy -n '__mcpy_at "mcpy admin config import"' -s h -l help -d 'Show this message and exit'
@@ -1045,7 +1057,7 @@ complete -c mcpy -n '__mcpy_at "mcpy cp"' -l retention-mode -r -f -a 'governance
 complete -c mcpy -n '__mcpy_at "mcpy cp"' -l retention-duration -r -f -d 'Lock the copies so long'
 complete -c mcpy -n '__mcpy_at "mcpy cp"' -l legal-hold -r -f -a 'on off' -d 'Lock the copies until the hold is lifted'
 complete -c mcpy -n '__mcpy_at "mcpy cp"' -s a -l preserve -d 'Keep files\' mode, owner and times'
-complete -c mcpy -n '__mcpy_at "mcpy cp"' -l checksum -r -f -d 'Always SHA256: mc\'s option'
+complete -c mcpy -n '__mcpy_at "mcpy cp"' -l checksum -r -f -a 'SHA256 SHA1 CRC32 CRC32C CRC32-FO CRC32C-FO CRC64NVME CRC64N MD5' -d 'Kept with uploads: SHA1, CRC32, CRC32C, CRC64NVME or [SHA256]'
 complete -c mcpy -n '__mcpy_at "mcpy cp"' -l disable-multipart -d 'Store everything in one request'
 complete -c mcpy -n '__mcpy_at "mcpy cp"' -l continue -l resume -d 'Keep and use what arrived before'
 complete -c mcpy -n '__mcpy_at "mcpy cp"' -l parallel -r -f -d 'Parts of a large object at a time. [4] [1<=x<=64]'
@@ -1071,13 +1083,15 @@ complete -c mcpy -n '__mcpy_at "mcpy rm"' -l older-than -r -f -d 'What is older 
 complete -c mcpy -n '__mcpy_at "mcpy rm"' -l newer-than -r -f -d 'What is newer than 7d10h'
 complete -c mcpy -n '__mcpy_at "mcpy rm"' -s I -l incomplete -d 'Uploads that were never finished'
 complete -c mcpy -n '__mcpy_at "mcpy rm"' -l bypass -d 'In spite of governance retention'
-complete -c mcpy -n '__mcpy_at "mcpy rm"' -l dry-run -d 'Only say what would be removed'
+complete -c mcpy -n '__mcpy_at "mcpy rm"' -l dry-run -l fake -d 'Only say what would be removed'
 complete -c mcpy -n '__mcpy_at "mcpy rm"' -l stdin -d 'Read TARGETs from stdin, one a line'
 complete -c mcpy -n '__mcpy_at "mcpy rm"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy rm" 0+' -f -a '(__mcpy_targets)'
 complete -c mcpy -n '__mcpy_at "mcpy doctor"' -l version-id -l vid -r -f -d 'Version of the object'
 complete -c mcpy -n '__mcpy_at "mcpy doctor"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy doctor" 0' -f -a '(__mcpy_aliases) (__mcpy_targets)'
+complete -c mcpy -n '__mcpy_at "mcpy ready"' -l cluster-read -d 'Ready to read is enough'
+complete -c mcpy -n '__mcpy_at "mcpy ready"' -l maintenance -d 'Ready without the node that is asked, too'
 complete -c mcpy -n '__mcpy_at "mcpy ready"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy ready" 0' -f -a '(__mcpy_aliases)'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox" 0' -a env -d 'Print the environment that makes `mcpy kes` and `kes` talk to it, as shell exports'

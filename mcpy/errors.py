@@ -166,6 +166,10 @@ _DENIED = {
 }
 _UNSUPPORTED = {"NotImplemented", "XMinioAdminVersionMismatch"}
 _BUSY = {429, 503, 504}
+# with status 500: what a MinIO says when its KMS, or the store behind that, does not answer;
+# a key that is missing, denied or wrong has statuses of its own
+_KMS_SILENT = {"kms:KeyGenerationFailed", "kms:DecryptionFailed"}
+_KMS_SILENT_WORDS = "kes: connection error"
 
 
 class ApiError(McpyError):
@@ -192,6 +196,12 @@ class ApiError(McpyError):
         self.server_message = server_message
         self.fields = fields or {}
         super().__init__(self._line(), hint=hint)
+
+    @property
+    def kms_silent(self) -> bool:
+        """Whether a MinIO refused because its KMS does not answer."""
+        said = self.api_code in _KMS_SILENT or says_kms_silent(self.server_message)
+        return self.status == 500 and said
 
     def _line(self) -> str:
         text = self.server_message.strip().rstrip(".")
@@ -246,4 +256,10 @@ def _api_exit_code(error: ApiError) -> ExitCode:
         return ExitCode.DENIED
     if error.status == 404:
         return ExitCode.NOT_FOUND
-    return ExitCode.UNREACHABLE if error.status in _BUSY else ExitCode.FAILED
+    away = error.status in _BUSY or error.kms_silent
+    return ExitCode.UNREACHABLE if away else ExitCode.FAILED
+
+
+def says_kms_silent(text: str) -> bool:
+    """Whether a MinIO's words are those of a KMS that does not answer it."""
+    return _KMS_SILENT_WORDS in text

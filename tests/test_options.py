@@ -57,6 +57,8 @@ def test_every_global_option_has_two_names_in_the_environment(option: click.Opti
         "retries": "7",
         "resolve": "h=1.2.3.4",
         "custom_header": "A:b",
+        "limit_upload": "10MiB",
+        "limit_download": "1.5G",
     }.get(str(option.name), "on")
     plain = getattr(from_environment({}), str(option.name))
     for name in (ours, theirs):

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from mcpy.api.throttle import Throttle
     from mcpy.api.tls import ClientCertificate
     from mcpy.errors import ApiError
 
@@ -89,6 +90,8 @@ class HttpOptions:
         headers: sent with every request.
         trace: told of every request and answer, without secrets.
         transport: replaces the network, for tests.
+        upload: bounds how fast bodies are sent.
+        download: bounds how fast bodies are received.
     """
 
     deadline: Deadline = field(default_factory=lambda: Deadline(30))
@@ -102,6 +105,8 @@ class HttpOptions:
     trace: Callable[[str], None] | None = None
     transport: httpx.BaseTransport | None = None
     sleep: Callable[[float], None] = time.sleep
+    upload: Throttle | None = None
+    download: Throttle | None = None
 
 
 @dataclass(frozen=True)
@@ -200,6 +205,7 @@ class HttpClient:
         refusal: turns an answer outside ``Call.replies`` into the error to raise.
         auth: signs requests.
         client: the certificate to show.
+        route: turns a call's target into the base URL and the target to send, when they differ.
     """
 
     def __init__(
@@ -210,6 +216,7 @@ class HttpClient:
         refusal: Callable[[Answer], ApiError],
         auth: httpx.Auth | None = None,
         client: ClientCertificate | None = None,
+        route: Callable[[str], tuple[str, str]] | None = None,
     ) -> None:
         self.base_url = base_url
         self.where = urlsplit(base_url).netloc
@@ -217,6 +224,7 @@ class HttpClient:
         self._refusal = refusal
         self._auth = auth
         self._certificate = client
+        self._route = route
         self._client: httpx.Client | None = None
         self._opening = threading.Lock()
         self._patience_s: float | None = None
@@ -289,21 +297,23 @@ class HttpClient:
 
     def _send(self, call: Call) -> httpx.Response:
         client = self._opened()
+        base_url, target = (
+            self._route(call.target) if self._route else (self.base_url, call.target)
+        )
         request = client.build_request(
             call.method,
-            self.base_url + call.target,
+            base_url + target,
             # metadata may be of any language; httpx alone would take ASCII only
             headers=[(name.encode(), value.encode()) for name, value in call.headers.items()],
             content=call.content or None,
-            extensions={"target": call.target.encode("ascii")},
+            extensions={"target": target.encode("ascii"), "resource": call.target},
         )
         started = time.monotonic()
         response = client.send(request, auth=self._auth, stream=True)
         if self.options.trace:
             taken_ms = (time.monotonic() - started) * 1000
             self.options.trace(
-                f"{call.method} {self.base_url}{call.target} -> {response.status_code}"
-                f" ({taken_ms:.0f} ms)"
+                f"{call.method} {base_url}{target} -> {response.status_code} ({taken_ms:.0f} ms)"
             )
         return response
 
@@ -311,13 +321,21 @@ class HttpClient:
         with self._opening:  # several threads send through one client
             if self._client is None:
                 self._client = httpx.Client(
-                    transport=self.options.transport or self._transport(),
+                    transport=self._throttled(self.options.transport or self._transport()),
                     headers=[("User-Agent", f"mcpy/{__version__}"), *self.options.headers],
                     timeout=httpx.Timeout(self.options.idle_s, connect=self.options.connect_s),
                     trust_env=False,
                     follow_redirects=False,
                 )
             return self._client
+
+    def _throttled(self, transport: httpx.BaseTransport) -> httpx.BaseTransport:
+        upload, download = self.options.upload, self.options.download
+        if not (upload or download):
+            return transport
+        from mcpy.api.throttle import ThrottledTransport
+
+        return ThrottledTransport(transport, upload=upload, download=download)
 
     def _transport(self) -> Transport:
         context = None

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from mcpy.api.http import Call, HttpClient, json_object, json_value
 from mcpy.api.refusals import s3_refusal_of
 from mcpy.api.sigv4 import SigV4Auth, encode_query
-from mcpy.errors import ApiError, McpyError, ProtocolError, S3Error, UnsupportedError
+from mcpy.errors import (
+    ApiError,
+    McpyError,
+    ProtocolError,
+    S3Error,
+    UnsupportedError,
+    says_kms_silent,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,6 +57,11 @@ class KeyStatus:
         """Whether there is no such key."""
         return "does not exist" in self.problem
 
+    @property
+    def kms_silent(self) -> bool:
+        """Whether it was not tried at all, because the KMS does not answer."""
+        return says_kms_silent(self.problem)
+
 
 @dataclass(frozen=True)
 class KmsStatus:
@@ -58,6 +70,23 @@ class KmsStatus:
     name: str
     default_key: str
     endpoints: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Health:
+    """What a deployment says of its health without credentials.
+
+    Attributes:
+        healthy: whether enough of it works.
+        maintenance: whether it would not be healthy without the node that was asked.
+        write_quorum: drives that a write needs; 0 when not said.
+        healing_drives: drives that are being filled again.
+    """
+
+    healthy: bool
+    maintenance: bool = False
+    write_quorum: int = 0
+    healing_drives: int = 0
 
 
 @dataclass(frozen=True)
@@ -105,7 +134,17 @@ class MinioAdmin:
 
         The answer comes before the nodes act. Empty for a single node's freeze and unfreeze.
         """
-        query = {"action": action, "dry-run": "false", "type": "2"}
+        return self._service(action, dry_run=False)
+
+    def try_restart(self) -> list[NodeResult]:
+        """Return what each node says to a restart that is not done.
+
+        There is none for the other actions: a server freezes in spite of ``dry-run``.
+        """
+        return self._service("restart", dry_run=True)
+
+    def _service(self, action: ServiceAction, *, dry_run: bool) -> list[NodeResult]:
+        query = {"action": action, "dry-run": "true" if dry_run else "false", "type": "2"}
         found = self._json("POST", f"{ADMIN}/service", query)
         return [
             NodeResult(
@@ -182,11 +221,23 @@ class MinioAdmin:
 
     def health(self, kind: str = "cluster") -> bool:
         """Whether ``/minio/health/<kind>`` answers 200; needs no credentials."""
+        return self.health_of(kind).healthy
+
+    def health_of(self, kind: str = "cluster", *, without_this_node: bool = False) -> Health:
+        """Return what ``/minio/health/<kind>`` says.
+
+        With ``without_this_node`` it is asked whether the node may be taken down.
+        """
+        query = {"maintenance": "true"} if without_this_node else {}
         try:
-            self._call("GET", f"{HEALTH}/{kind}", {})
-        except ApiError:
-            return False
-        return True
+            answer = self._call("GET", f"{HEALTH}/{kind}", query)
+        except ApiError as e:
+            return Health(healthy=False, maintenance=e.status == 412)
+        return Health(
+            healthy=True,
+            write_quorum=_number(answer, "x-minio-write-quorum"),
+            healing_drives=_number(answer, "x-minio-healing-drives"),
+        )
 
     def close(self) -> None:
         """Close the connections."""
@@ -223,6 +274,11 @@ class MinioAdmin:
         encoded = encode_query(query.items())
         target = f"{path}?{encoded}" if encoded else path
         return self.http.request(Call(method, target, content=content))
+
+
+def _number(answer: Answer, header: str) -> int:
+    value = answer.headers.get(header, "")
+    return int(value) if value.isdecimal() and value.isascii() and len(value) < 10 else 0
 
 
 def _are_objects(found: object) -> bool:

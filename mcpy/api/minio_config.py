@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from mcpy.api.madmin import MinioAdmin
 
 APPLIED = "x-minio-config-applied"
-_PAIR = re.compile(r'([a-z0-9_]+)=("[^"]*"|.*?)(?=\s+[a-z0-9_]+=|\s*$)')
+PAIR = re.compile(r'([a-z0-9_]+)=("[^"]*"|.*?)(?=\s+[a-z0-9_]+=|\s*$)')
+_DEFAULT = re.compile(r"\(default: '([^']*)'\)")
 _VARIABLE = re.compile(r"(MINIO_[A-Za-z0-9_]+)=(.*)")
 _LINE = re.compile(r"([a-z0-9_]+)(?::(\S+))?(?:\s+(.*))?")
 
@@ -72,7 +73,7 @@ def _section(subsystem: str, target: str, pairs: str, variables: list[tuple[str,
     }
     found = [
         Setting(key, _unquoted(value), *overrides.pop(key, ("", "")))
-        for key, value in _PAIR.findall(pairs)
+        for key, value in PAIR.findall(pairs)
     ]
     found += [Setting(key, "", name, value) for key, (name, value) in overrides.items()]
     return Section(subsystem, target, tuple(found))
@@ -114,7 +115,10 @@ class MinioConfig:
         return self._applied(self._admin.send_sealed("DELETE", "del-config-kv", line.encode()))
 
     def replace(self, text: str) -> None:
-        """Set every line of ``text``; what it does not name stays."""
+        """Make ``text`` the whole configuration: what it does not name returns to its default.
+
+        A server works by it, and shows it, from its next start on; its history has it at once.
+        """
         self._admin.send_sealed("PUT", "config", text.encode())
 
     def history(self) -> list[Change]:
@@ -130,9 +134,19 @@ class MinioConfig:
         except (ValueError, KeyError, TypeError) as e:
             raise ProtocolError("the server answered no history of its settings") from e
 
+    def clear_history(self) -> None:
+        """Forget every change; the settings stay."""
+        self._admin.call("DELETE", "clear-config-history-kv", {"restoreId": "all"})
+
     def restore(self, restore_id: str) -> None:
         """Bring the state of a change back."""
         self._admin.call("PUT", "restore-config-history-kv", {"restoreId": restore_id})
+
+    def defaults(self, subsystem: str) -> dict[str, str]:
+        """Return the defaults that the server's help names, by key; it does not name all."""
+        found = self.help(subsystem).get("keysHelp") or []
+        named = ((k.get("key"), _DEFAULT.search(str(k.get("description", "")))) for k in found)
+        return {str(key): match[1] for key, match in named if match}
 
     def help(self, subsystem: str = "", *, env: bool = False) -> dict[str, Any]:
         """Return what can be set, as sent: ``subSys, description, keysHelp``."""

@@ -5,7 +5,7 @@ Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -13,7 +13,7 @@ from mcpy.api import s3listing, s3xml
 from mcpy.api.http import Call
 from mcpy.api.refusals import local_name
 from mcpy.api.s3calls import request_target
-from mcpy.api.s3info import object_path
+from mcpy.api.s3info import checksums_in, object_path
 from mcpy.errors import ProtocolError, S3Error
 
 if TYPE_CHECKING:
@@ -28,12 +28,19 @@ MAX_PART_BYTES = 5 * 1024**3
 
 @dataclass(frozen=True)
 class Part:
-    """A part that the server has; ``etag`` without quotes, ``sha256`` base64 or ``""``."""
+    """A part that the server has.
+
+    Attributes:
+        number: from 1.
+        etag: without quotes.
+        size: in bytes.
+        checksums: base64 by the algorithm's upper-case name.
+    """
 
     number: int
     etag: str
     size: int = 0
-    sha256: str = ""
+    checksums: Mapping[str, str] = field(default_factory=dict)
 
 
 class MultipartUpload:
@@ -74,8 +81,8 @@ class MultipartUpload:
         sent = {**headers, **self._customer}
         call = Call("PUT", self._target(number), sent, content, repeatable=True, transfer=True)
         answer = self.s3.send(call).headers
-        etag, sha256 = answer.get("etag", "").strip('"'), answer.get("x-amz-checksum-sha256", "")
-        return Part(number, etag, int(headers["content-length"]), sha256)
+        etag, sums = answer.get("etag", "").strip('"'), checksums_in(answer)
+        return Part(number, etag, int(headers["content-length"]), sums)
 
     def copy(self, number: int, headers: Mapping[str, str]) -> Part:
         """Copy one part from another object; ``headers`` name source and range."""
@@ -107,8 +114,8 @@ class MultipartUpload:
             element = ET.SubElement(root, "Part")
             ET.SubElement(element, "PartNumber").text = str(part.number)
             ET.SubElement(element, "ETag").text = f'"{part.etag}"'
-            if part.sha256:
-                ET.SubElement(element, "ChecksumSHA256").text = part.sha256
+            for name, value in part.checksums.items():
+                ET.SubElement(element, f"Checksum{name}").text = value
         call = Call(
             "POST",
             request_target(self._path, [("uploadId", self.id)]),
@@ -136,7 +143,12 @@ def _part(element: ET.Element) -> Part:
     if not (number.isdigit() and size.isdigit()):
         raise ProtocolError("a list of parts without numbers or sizes")
     etag = s3xml.text(element, "ETag").strip('"')
-    return Part(int(number), etag, int(size), s3xml.text(element, "ChecksumSHA256"))
+    sums = {
+        name: child.text or ""
+        for child in element
+        if (name := local_name(child).removeprefix("Checksum")) != local_name(child)
+    }
+    return Part(int(number), etag, int(size), sums)
 
 
 def list_uploads(

@@ -28,10 +28,12 @@ def s3_refusal(answer: Answer) -> ApiError:
 
 
 def s3_refusal_of(alias: Alias) -> Callable[[Answer], ApiError]:
-    """Return ``s3_refusal`` for the server of an alias: it can say which secret key is wrong."""
+    """Return ``s3_refusal`` for the server of an alias: it knows whose key is wrong, and hints."""
 
     def refusal(answer: Answer) -> ApiError:
         error = s3_refusal(answer)
+        if error.kms_silent:
+            error.hint = f"mcpy admin kms status {alias.name}"
         wrong = error.api_code == "SignatureDoesNotMatch"
         return WrongSecretError(error, alias) if wrong else error
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mcpy.api import s3xml
+from mcpy.api.addressing import router
 from mcpy.api.http import Call, HttpClient
 from mcpy.api.refusals import local_name, s3_refusal, s3_refusal_of
 from mcpy.api.s3info import object_path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from mcpy.api.http import Answer, HttpOptions
     from mcpy.api.s3listing import Entry, Page
+    from mcpy.api.sigv2 import SigV2Auth
     from mcpy.models import Alias
 
 DEFAULT_REGION = "us-east-1"
@@ -29,17 +31,14 @@ class S3Calls:
     """Signed calls to the S3 server of one alias."""
 
     def __init__(self, alias: Alias, options: HttpOptions) -> None:
-        self._auth = (
-            None
-            if alias.anonymous
-            else SigV4Auth(
-                alias.access_key,
-                alias.secret_key,
-                alias.session_token,
-                region=alias.region or DEFAULT_REGION,
-            )
+        self._auth = _auth(alias)
+        self.http = HttpClient(
+            alias.url,
+            options,
+            refusal=s3_refusal_of(alias),
+            auth=self._auth,
+            route=router(alias),
         )
-        self.http = HttpClient(alias.url, options, refusal=s3_refusal_of(alias), auth=self._auth)
 
     def call(
         self,
@@ -74,9 +73,10 @@ class S3Calls:
                 "AuthorizationHeaderMalformed",
                 "AuthorizationQueryParametersError",
             }
-            if not (wrong and region and self._auth and self._auth.region != region):
+            auth = self._auth
+            if not (wrong and region and isinstance(auth, SigV4Auth) and auth.region != region):
                 raise
-            self._auth.region = region
+            auth.region = region
             if not call.resendable:
                 raise
             return self.http.request(call)
@@ -122,6 +122,17 @@ class S3Calls:
             if page.markers == markers:
                 raise ProtocolError(f"{self.http.where} gave the same page of a listing twice")
             markers = page.markers
+
+
+def _auth(alias: Alias) -> SigV4Auth | SigV2Auth | None:
+    if alias.anonymous:
+        return None
+    credentials = (alias.access_key, alias.secret_key, alias.session_token)
+    if alias.api.lower() == "s3v2":
+        from mcpy.api.sigv2 import SigV2Auth
+
+        return SigV2Auth(*credentials)
+    return SigV4Auth(*credentials, region=alias.region or DEFAULT_REGION)
 
 
 def request_target(path: str, query: Iterable[tuple[str, str]]) -> str:

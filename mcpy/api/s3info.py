@@ -134,7 +134,7 @@ def info_of(key: str, headers: Mapping[str, str], *, sized: bool = True) -> Obje
         version_id=headers.get("x-amz-version-id", ""),
         encryption=encryption_of(headers),
         metadata={name: value for name, value in found.items() if name.startswith(_DESCRIBED)},
-        checksums=_checksums(found),
+        checksums=checksums_in(headers),
     )
 
 
@@ -148,9 +148,11 @@ def _whole_size(headers: Mapping[str, str]) -> str:
     return headers["content-length"]
 
 
-def _checksums(headers: Mapping[str, str]) -> dict[str, str]:
+def checksums_in(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the checksums that an answer names, base64 by the algorithm's upper-case name."""
+    named = {name.lower(): value for name, value in headers.items()}
     return {
         name.removeprefix(_CHECKSUM).upper(): value
-        for name, value in headers.items()
+        for name, value in named.items()
         if name.startswith(_CHECKSUM) and name not in {f"{_CHECKSUM}type", f"{_CHECKSUM}mode"}
     }

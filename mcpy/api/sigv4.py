@@ -88,8 +88,16 @@ def signature(canonical: str, *, secret: str, amz_date: str, scope: Scope) -> st
     return hmac.new(signing_key(secret, scope), to_sign.encode(), "sha256").hexdigest()
 
 
-def _utc_now() -> datetime:
+def utc_now() -> datetime:
+    """Return this moment."""
     return datetime.now(UTC)
+
+
+def check_credentials(access_key: str, session_token: str) -> None:
+    """Raise ConfigError for what cannot stand in a header."""
+    for name, value in ("access key", access_key), ("session token", session_token):
+        if not (value.isascii() and value.isprintable()):
+            raise ConfigError(f"the {name} holds characters that no header can hold")
 
 
 @dataclass
@@ -105,12 +113,10 @@ class SigV4Auth(httpx.Auth):
     session_token: str = field(default="", repr=False)
     region: str = "us-east-1"
     service: str = "s3"
-    now: Callable[[], datetime] = _utc_now
+    now: Callable[[], datetime] = utc_now
 
     def __post_init__(self) -> None:
-        for name, value in ("access key", self.access_key), ("session token", self.session_token):
-            if not (value.isascii() and value.isprintable()):
-                raise ConfigError(f"the {name} holds characters that no header can hold")
+        check_credentials(self.access_key, self.session_token)
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Yield the request with its ``Authorization`` header."""

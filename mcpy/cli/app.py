@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import sys
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
     from mcpy.api.http import Deadline, HttpOptions
     from mcpy.api.madmin import MinioAdmin
     from mcpy.api.s3 import S3
+    from mcpy.api.throttle import Throttle
     from mcpy.models import Alias
 
 DEFAULT_TIMEOUT_S = 30.0
+REGION_VARIABLES = ("MCPY_REGION", "MC_REGION", "AWS_REGION")
 _SECRET_HEADER = re.compile("auth|cookie|token|secret|key", re.IGNORECASE)
 
 
@@ -59,7 +62,9 @@ class App:
     @cached_property
     def store(self) -> AliasStore:
         """The alias store of ``--config-dir``."""
-        return AliasStore(self.settings.config_dir or default_dir(), self.environ)
+        from mcpy.cli.host_file import with_hosts
+
+        return AliasStore(self.settings.config_dir or default_dir(), with_hosts(self.environ))
 
     @cached_property
     def deadline(self) -> Deadline:
@@ -67,6 +72,14 @@ class App:
         from mcpy.api.http import Deadline
 
         return Deadline(self.settings.timeout_s or DEFAULT_TIMEOUT_S)
+
+    @cached_property
+    def throttles(self) -> tuple[Throttle | None, Throttle | None]:
+        """What bounds uploads and downloads, of all connections together."""
+        from mcpy.api.throttle import Throttle
+
+        upload, download = self.settings.limit_upload, self.settings.limit_download
+        return Throttle(upload) if upload else None, Throttle(download) if download else None
 
     def bulk(self) -> None:
         """Hold each call to the timeout, not all together: there may be any number of them."""
@@ -81,6 +94,11 @@ class App:
         alias = self.store.get(name)
         self.hide(alias)
         return alias
+
+    def _located(self, alias: Alias) -> Alias:
+        """Give an alias without a region that of the environment."""
+        named = (self.environ.get(name) for name in REGION_VARIABLES)
+        return replace(alias, region=alias.region or next(filter(None, named), ""))
 
     def hide(self, alias: Alias) -> None:
         """Mask the secrets of ``alias`` in all output."""
@@ -107,6 +125,8 @@ class App:
             headers=self.settings.custom_header,
             trace=self.out.debug if self.settings.debug else None,
             transport=self._transport,
+            upload=self.throttles[0],
+            download=self.throttles[1],
         )
 
     def s3(self, alias: str | Alias) -> S3:
@@ -116,7 +136,7 @@ class App:
         if isinstance(alias, str) and alias in self._s3:
             return self._s3[alias]
         found = self.alias(alias) if isinstance(alias, str) else alias
-        client = S3(found, self.http_options(found.ca))
+        client = S3(self._located(found), self.http_options(found.ca))
         self.at_end(client.http.close)
         if isinstance(alias, str):
             self._s3[alias] = client

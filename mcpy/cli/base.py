@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mcpy.cli.options import GLOBAL_OPTIONS
+from mcpy.cli.options import ACCEPTED_OPTIONS, GLOBAL_OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,7 @@ class _WithGlobalOptions(click.Command):
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """Return the command's own parameters and the global ones."""
-        return [*super().get_params(ctx), *GLOBAL_OPTIONS]
+        return [*super().get_params(ctx), *GLOBAL_OPTIONS, *ACCEPTED_OPTIONS]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write own options in full and name the global ones in one paragraph."""

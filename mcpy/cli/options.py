@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from mcpy.cli.params import DURATION, HEADER, RESOLVE
+from mcpy.cli.params import DURATION, HEADER, RATE, RESOLVE
 from mcpy.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,7 +21,10 @@ _FALSE = {"0", "false", "off", "no", "f", "n", ""}
 
 @dataclass
 class Settings:
-    """The values of the global options; ``timeout_s`` is None when nobody asked for one."""
+    """The values of the global options.
+
+    ``timeout_s`` is None when nobody asked for one; limits are in bytes a second, None for none.
+    """
 
     json: bool = False
     quiet: bool = False
@@ -35,6 +38,9 @@ class Settings:
     retries: int = 3
     resolve: tuple[tuple[str, str], ...] = ()
     custom_header: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    limit_upload: int | None = None
+    limit_download: int | None = None
+    disable_pager: bool = False
 
 
 def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> Any:  # noqa: ANN401
@@ -81,6 +87,14 @@ GLOBAL_OPTIONS: list[click.Option] = [
     ),
     _option("--resolve", type=RESOLVE, multiple=True, help="Connect to ADDRESS instead of HOST."),
     _option("--custom-header", "-H", type=HEADER, multiple=True, help="Send with every request."),
+    _option("--limit-upload", type=RATE, metavar="RATE", help="Bytes a second, such as 10MiB."),
+    _option("--limit-download", type=RATE, metavar="RATE", help="Bytes a second, such as 10MiB."),
+    _flag("--disable-pager", "--dp", help="Nothing: mcpy has no pager. mc's option."),
+]
+# mc's hidden options: how long one connection may be silent is --timeout here
+_IGNORED = ("--conn-read-deadline", "--conn-write-deadline")
+ACCEPTED_OPTIONS: list[click.Option] = [
+    click.Option([name], expose_value=False, hidden=True, type=DURATION) for name in _IGNORED
 ]
 
 

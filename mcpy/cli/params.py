@@ -66,6 +66,28 @@ def parse_duration(text: str) -> float:
     return seconds
 
 
+_BYTES = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?) ?([kmgt]?)(i?)b?", re.IGNORECASE)
+_BYTES_POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+_LEAST_RATE = 1000
+
+
+def parse_bytes(text: str) -> int:
+    """Return bytes from ``512KiB``, ``10M`` (of 1,000) or ``1.5 GiB``, as mc reads them."""
+    match = _BYTES.fullmatch(text.strip())
+    if not match or (match[3] and not match[2]):
+        raise InputError(f"`{text}` is not a size such as 512KiB or 10MB")
+    base = 1024 if match[3] else 1000
+    return int(float(match[1]) * base ** _BYTES_POWERS[match[2].lower()])
+
+
+def parse_rate(text: str) -> int:
+    """Return bytes a second, 1,000 at least, from a size with or without ``/s``."""
+    rate = parse_bytes(text.removesuffix("/s"))
+    if rate < _LEAST_RATE:
+        raise InputError(f"`{text}` is less than 1KB, the least rate")
+    return rate
+
+
 def parse_resolve(text: str) -> tuple[str, str]:
     """Return host, with its port if it has one, and the address to use for it."""
     host, _, address = text.partition("=")
@@ -148,6 +170,7 @@ def parse_moment(text: str) -> datetime:
 
 
 DURATION = Parsed("DURATION", parse_duration)
+RATE = Parsed("RATE", parse_rate)
 RESOLVE = Parsed("HOST[:PORT]=ADDRESS", parse_resolve)
 HEADER = Parsed("NAME:VALUE", parse_header)
 TARGET = ParsedTarget("TARGET", Target.parse)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mcpy.cli import documents
+from mcpy.api.minio_config import PAIR
+from mcpy.cli import config_proof, documents
 from mcpy.cli.app import pass_app
 from mcpy.cli.base import Group
 from mcpy.cli.output import MASK, printable, table
@@ -24,7 +25,6 @@ _SECRET = re.compile(
     r"(secret|secret_key|password|token|license|api_key|private_key|connection_string|dsn_string)"
     r"(_[a-z0-9-]+)?$"
 )
-_PAIR = re.compile(r'([a-z0-9_]+)=("[^"]*"|.*?)(?=\s+[a-z0-9_]+=|\s*$)')
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ def set_(app: App, alias: str, settings: tuple[str, ...], *, env: bool) -> None:
     if not pairs.strip() or env:
         app.out.emit(Help(client.help(subsystem.partition(":")[0], env=env), app.out.tables))
         return
-    wanted = _PAIR.findall(pairs)
+    wanted = PAIR.findall(pairs)
     if not wanted:
         raise InputError(
             "settings are KEY=VALUE", hint=f"mcpy admin config set {alias} {subsystem}"
@@ -174,7 +174,7 @@ def set_(app: App, alias: str, settings: tuple[str, ...], *, env: bool) -> None:
     app.out.hide(*(value for key, value in wanted if _SECRET.search(key)))
     applied = client.set(f"{subsystem} {pairs}")
     if applied:  # before its restart a server shows what it works by
-        _read_back(app, client, subsystem, wanted)
+        config_proof.see_set(app, client, subsystem, wanted)
     app.out.done(Changed(alias, f"Set {subsystem}.", applied))
 
 
@@ -192,7 +192,7 @@ def reset(app: App, alias: str, settings: tuple[str, ...], *, env: bool) -> None
         return
     applied = client.reset(line)
     if applied:
-        _see_reset(client, line)
+        config_proof.see_reset(client, line)
     app.out.done(Changed(alias, f"Reset {line}.", applied))
 
 
@@ -211,29 +211,44 @@ def export(app: App, alias: str) -> None:
 @click.argument("file", default="-", metavar="[FILE]")
 @pass_app
 def import_(app: App, alias: str, file: str) -> None:
-    """Set every line of FILE, or of stdin; what it does not name stays as it is."""
+    """Make FILE, or stdin, all of the configuration: what it does not name becomes its default.
+
+    `admin config export` writes such a file.
+    """
     # an export names targets that only the environment sets, and is refused for it
     lines = documents.read_text(app, file).splitlines()
     text = "\n".join(line for line in lines if "=" in line)
     if not text:
         raise InputError(f"{documents.name_of(file)} holds no settings")
-    _client(app, alias).replace(text + "\n")
+    client = _client(app, alias)
+    if missing := config_proof.unnamed(client, text):
+        app.out.warn(f"not named, so back to their defaults: {', '.join(missing)}")
+    client.replace(text + "\n")
+    config_proof.see_imported(client, text)
     app.out.done(Changed(alias, "Imported the settings.", applied=False))
 
 
 @config.command("history")
 @click.argument("alias", type=ALIAS)
 @click.option("--count", "-n", type=click.IntRange(1, 1000), default=10, help="How many. [10]")
+@click.option("--clear", "-c", is_flag=True, help="Forget them all; the settings stay.")
 @pass_app
-def history(app: App, alias: str, count: int) -> None:
+def history(app: App, alias: str, count: int, *, clear: bool) -> None:
     """Show the last changes, and the ids that bring their state back."""
     from dataclasses import replace
 
-    changes = _client(app, alias).history()[-count:]
+    client = _client(app, alias)
+    if clear:
+        client.clear_history()
+    changes = client.history()[-count:]
+    if clear and changes:
+        raise McpyError("the server took the clearing of its history, and still shows it")
     if not app.settings.show_secrets:
         changes = [replace(change, line=_masked(change.line)) for change in changes]
     if changes or app.out.json:
         app.out.emit(History(changes))
+    elif clear:
+        app.out.done(Changed(alias, "Cleared the history.", applied=True))
 
 
 @config.command("restore")
@@ -242,7 +257,9 @@ def history(app: App, alias: str, count: int) -> None:
 @pass_app
 def restore(app: App, alias: str, restore_id: str) -> None:
     """Bring back the state of a change of `history`."""
-    _client(app, alias).restore(restore_id)
+    client = _client(app, alias)
+    client.restore(restore_id)
+    config_proof.see_restored(client, restore_id)
     app.out.done(Changed(alias, f"Restored {restore_id}.", applied=False))
 
 
@@ -280,43 +297,6 @@ def _masked(lines: str) -> str:
     def hide_variable(match: re.Match[str]) -> str:
         return f"{match[1]}={MASK}" if _SECRET.search(match[1].lower()) else match[0]
 
-    masked = re.sub(_PAIR.pattern, hide, lines, flags=re.MULTILINE)
+    masked = re.sub(PAIR.pattern, hide, lines, flags=re.MULTILINE)
     masked = re.sub(r"(MINIO_\w+)=(.+)", hide_variable, masked)
     return re.sub(r'://[^\s"]*@', f"://{MASK}@", masked)
-
-
-def _read_back(
-    app: App, client: MinioConfig, subsystem: str, wanted: list[tuple[str, str]]
-) -> None:
-    """See that the server shows what it took, and warn of what it does not heed.
-
-    Raises:
-        McpyError: it shows something else.
-    """
-    from mcpy.api.minio_config import parse
-
-    name, _, target = subsystem.partition(":")
-    sections = [s for s in parse(client.get(name)) if s.target == target]
-    for key, value in wanted:
-        found = sections[0].get(key) if sections else None
-        if found and found.variable:
-            app.out.warn(f"{found.variable} in the server's environment goes before `{key}`")
-        elif found is None or found.value != value.strip('"'):
-            raise McpyError(f"the server took `{key}`, and does not show it afterwards")
-
-
-def _see_reset(client: MinioConfig, line: str) -> None:
-    """See that a target is gone; a subsystem stays, and its defaults are the server's to know.
-
-    Raises:
-        McpyError: the target is still there.
-    """
-    from mcpy.api.minio_config import parse
-
-    subsystem, _, keys = line.partition(" ")
-    name, _, target = subsystem.partition(":")
-    if not target or keys:
-        return
-    left = [section for section in parse(client.get(name)) if section.target == target]
-    if any(not setting.variable for section in left for setting in section.settings):
-        raise McpyError(f"the server reset {subsystem}, and still shows it afterwards")

@@ -14,6 +14,8 @@ from mcpy.cli.params import ALIAS
 from mcpy.errors import UnreachableError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mcpy.cli.app import App
 
 
@@ -22,6 +24,7 @@ class Info:
     """What a deployment says of itself, as sent."""
 
     info: dict[str, Any]
+    only_offline: bool = False
 
     def data(self) -> dict[str, Any]:
         """Return mc's fields."""
@@ -29,7 +32,9 @@ class Info:
 
     def text(self) -> str:
         """Return a block for each node, then the sums."""
-        blocks = [_server(server) for server in self.info.get("servers") or []]
+        servers = self.info.get("servers") or []
+        shown = [s for s in servers if not (self.only_offline and s.get("state") == "online")]
+        blocks = [_server(server) for server in shown]
         return printable("\n".join([*blocks, _sums(self.info)]))
 
 
@@ -82,10 +87,30 @@ def _duration(seconds: int) -> str:
 
 @click.command("info", cls=Command)
 @click.argument("alias", type=ALIAS)
+@click.option("--offline", is_flag=True, help="Of the nodes, only those that are not online.")
 @pass_app
-def info(app: App, alias: str) -> None:
-    """Show the state of every node. Fails when the deployment is not online."""
+def info(app: App, alias: str, *, offline: bool) -> None:
+    """Show the state of every node. Fails when the deployment is not online.
+
+    What is wrong with a deployment that is online is a warning: a node that is away, a KMS that
+    does not answer. `mcpy admin kms status` fails for the latter.
+    """
     found = app.admin(alias).info()
-    app.out.emit(Info(found))
+    app.out.emit(Info(found, offline))
     if found["mode"] != "online":
         raise UnreachableError(f"`{alias}` is {found['mode']}", hint=f"mcpy ready {alias}")
+    for problem in _problems(found, alias):
+        app.out.warn(problem)
+
+
+def _problems(info: dict[str, Any], alias: str) -> Iterator[str]:
+    for server in info.get("servers") or []:
+        if server.get("state") != "online":
+            yield f"node {server.get('endpoint', '?')} is {server.get('state', 'not known')}"
+    for kms in (info.get("services") or {}).get("kmsStatus") or []:
+        if kms.get("status") == "offline":
+            yield (
+                f"the KMS {kms.get('endpoint', '?')} is offline: what is encrypted cannot be "
+                f"read or written, and a restart would end the server: "
+                f"mcpy admin kms key status {alias}"
+            )

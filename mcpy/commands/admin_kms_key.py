@@ -12,7 +12,7 @@ from mcpy.cli.base import Group
 from mcpy.cli.many import for_each
 from mcpy.cli.output import printable
 from mcpy.cli.params import ALIAS, KEY
-from mcpy.errors import McpyError, NotFoundError, S3Error
+from mcpy.errors import McpyError, NotFoundError, S3Error, UnreachableError
 
 if TYPE_CHECKING:
     from mcpy.api.madmin import KeyStatus, MinioAdmin
@@ -124,6 +124,9 @@ def status(app: App, alias: str, name: str | None) -> None:
     app.out.emit(KeyTried(found))
     if found.missing:
         raise NotFoundError(f"there is no key `{found.key_id}`", hint="mcpy kes key ls")
+    if found.kms_silent:
+        hint = f"mcpy admin kms status {alias}"
+        raise UnreachableError(f"the KMS of `{alias}` does not answer it", hint=hint)
     if not found.works:
         raise McpyError(f"key `{found.key_id}` does not work", hint="mcpy kes status")
 

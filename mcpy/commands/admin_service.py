@@ -14,10 +14,12 @@ from mcpy.cli.params import ALIAS
 from mcpy.errors import PartialError, UnreachableError
 
 if TYPE_CHECKING:
+    from mcpy.api.madmin import NodeResult
     from mcpy.cli.app import App
     from mcpy.fleet.restart import Node, Restarted
 
 _DONE_STATE = 2  # mc's code for a restart that is over
+_WOULD_RESTART = "would restart"
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class RestartDone:
     def data(self) -> dict[str, Any]:
         """Return mc's fields, durations in nanoseconds, and the nodes."""
         taken_ns = int(self.restarted.taken_s * 1e9)
-        results = [{"host": node.host} for node in self.restarted.results]
+        results = [_result(node) for node in self.restarted.results]
         return {
             "status": "success",
             "serverURL": self.alias,
@@ -67,6 +69,49 @@ class RestartDone:
         return "\n".join([f"{head}{self.restarted.taken_s:.1f} s.", *lines])
 
 
+@dataclass(frozen=True)
+class RestartTried:
+    """What each node said to a restart that was not done."""
+
+    alias: str
+    results: list[NodeResult]
+
+    def data(self) -> dict[str, Any]:
+        """Return mc's fields, and what stands in the way of a restart."""
+        results = [_result(node) for node in self.results]
+        return {
+            "status": "error" if self.failed else "success",
+            "serverURL": self.alias,
+            "result": {"action": "restart", "dryRun": True, "results": results},
+            "restartDuration": 0,
+            "waitingDuration": 0,
+            "timeTaken": 0,
+            "state": _DONE_STATE,
+        }
+
+    def text(self) -> str:
+        """Return one line for each node."""
+        return "\n".join(f"{node.host}  {_state(node)}" for node in self.results)
+
+    @property
+    def failed(self) -> list[str]:
+        """The nodes that do not answer, or whose drives hang."""
+        return [node.host for node in self.results if _state(node) != _WOULD_RESTART]
+
+
+def _state(node: NodeResult) -> str:
+    if node.error:
+        return node.error
+    return f"{len(node.waiting_drives)} drives hang" if node.waiting_drives else _WOULD_RESTART
+
+
+def _result(node: NodeResult) -> dict[str, Any]:
+    found: dict[str, Any] = {"host": node.host}
+    found |= {"err": node.error} if node.error else {}
+    found |= {"waitingDrives": dict(node.waiting_drives)} if node.waiting_drives else {}
+    return found
+
+
 def _node(node: Node) -> dict[str, Any]:
     from mcpy.fleet.restart import start_time
 
@@ -83,9 +128,10 @@ def service() -> None:
 @service.command("restart")
 @click.argument("alias", type=ALIAS)
 @click.option("--force", is_flag=True, help="Even if the KMS is down or a node is offline.")
+@click.option("--dry-run", is_flag=True, help="Only ask each node, and the KMS.")
 @click.option("--wait", "-w", is_flag=True, expose_value=False, hidden=True)
 @pass_app
-def restart(app: App, alias: str, *, force: bool) -> None:
+def restart(app: App, alias: str, *, force: bool, dry_run: bool) -> None:
     """Restart every node, and return when each is proven to have started anew and S3 answers.
 
     It is refused while the KMS of the server does not answer, since the server would not come
@@ -94,6 +140,9 @@ def restart(app: App, alias: str, *, force: bool) -> None:
     from mcpy.fleet.restart import Deployment
     from mcpy.fleet.restart import restart as restart_deployment
 
+    if dry_run:
+        _try_restart(app, alias, force=force)
+        return
     with app.out.spinner(f"restart {alias}") as say:
         deployment = Deployment(app.admin(alias), app.s3(alias), app.deadline, say)
         done = restart_deployment(deployment, force=force)
@@ -106,6 +155,18 @@ def restart(app: App, alias: str, *, force: bool) -> None:
     failed = [node.host for node in done.results if node.error]
     if failed:
         raise PartialError(f"no proof of a restart of {', '.join(failed)}")
+
+
+def _try_restart(app: App, alias: str, *, force: bool) -> None:
+    from mcpy.fleet.restart import check_kms
+
+    admin = app.admin(alias)
+    if not force and (problem := check_kms(admin)):
+        raise problem
+    tried = RestartTried(alias, admin.try_restart())
+    app.out.emit(tried)
+    if tried.failed:
+        raise UnreachableError(f"{', '.join(tried.failed)} would not restart")
 
 
 @service.command("stop")

@@ -16,7 +16,7 @@ from mcpy.cli.output import MASK
 from mcpy.cli.params import ALIAS
 from mcpy.cli.secrets import ask, from_command, from_file, from_variable, read_text
 from mcpy.config import check_url
-from mcpy.errors import ConfigError, InputError, NoAliasError, UnsupportedError
+from mcpy.errors import ConfigError, InputError, NoAliasError
 from mcpy.mcconfig import read_mc_alias, read_mc_config, why_of_no_use
 from mcpy.models import Alias, KesProfile
 
@@ -119,9 +119,17 @@ def _kes_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.argument("secret_key", metavar="[SECRETKEY]", required=False)
 @click.option("--anonymous", is_flag=True, help="No credentials: requests go out unsigned.")
 @click.option("--no-verify", is_flag=True, help="Do not try the credentials first.")
-@click.option("--path", type=click.Choice(["auto", "on", "off"]), default="auto", hidden=True)
 @click.option(
-    "--api", type=click.Choice(["S3v4"], case_sensitive=False), default="S3v4", hidden=True
+    "--path",
+    type=click.Choice(["auto", "on", "off"]),
+    default="auto",
+    help="Whether buckets stand in the path: `off` is BUCKET.HOST. [auto]",
+)
+@click.option(
+    "--api",
+    type=click.Choice(["S3v4", "S3v2"], case_sensitive=False),
+    default="S3v4",
+    help="How S3 calls are signed; S3v2 for very old servers. [S3v4]",
 )
 @click.option("--region", default="", help="The region to sign for. [us-east-1]")
 @_source_options
@@ -132,8 +140,6 @@ def set_(app: App, /, name: str, url: str, **options: Any) -> None:  # noqa: ANN
 
     Missing keys are asked for on a terminal, and read as two lines from stdin otherwise.
     """
-    if options["path"] == "off":
-        raise UnsupportedError("addresses of the style BUCKET.HOST are not supported")
     new = Alias(
         name=name,
         url=check_url(url),

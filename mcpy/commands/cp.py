@@ -14,6 +14,7 @@ from mcpy.cli.base import Command
 from mcpy.cli.enc import enc_options, enc_rules
 from mcpy.cli.ends import STREAM, End, read_end
 from mcpy.cli.many import Failures, jobs_option
+from mcpy.cli.multipart import MAX_PARALLEL, parallel, part_limits
 from mcpy.cli.output import printable
 from mcpy.cli.params import AGE, MOMENT
 from mcpy.cli.sizes import human_size
@@ -26,6 +27,20 @@ if TYPE_CHECKING:
 
     from mcpy.api.s3 import ObjectInfo
     from mcpy.cli.app import App
+
+
+# mc's names: the algorithm, and whether it is over the whole object and not over its parts
+_CHECKSUMS = {
+    "SHA256": ("SHA256", False),
+    "SHA1": ("SHA1", False),
+    "CRC32": ("CRC32", False),
+    "CRC32C": ("CRC32C", False),
+    "CRC32-FO": ("CRC32", True),
+    "CRC32C-FO": ("CRC32C", True),
+    "CRC64NVME": ("CRC64NVME", True),
+    "CRC64N": ("CRC64NVME", True),
+    "MD5": ("SHA256", False),  # better, and no server keeps an MD5
+}
 
 
 @dataclass
@@ -116,15 +131,20 @@ class Summary:
     help="Lock the copies until the hold is lifted.",
 )
 @click.option("--preserve", "-a", is_flag=True, help="Keep files' mode, owner and times.")
-@click.option("--checksum", default="", metavar="SHA256", help="Always SHA256: mc's option.")
+@click.option(
+    "--checksum",
+    type=click.Choice(list(_CHECKSUMS), case_sensitive=False),
+    default="SHA256",
+    metavar="ALGORITHM",
+    help="Kept with uploads: SHA1, CRC32, CRC32C, CRC64NVME or [SHA256].",
+)
 @click.option("--zip", "in_zip", is_flag=True, hidden=True, help="Refused: mc's option.")
 @click.option("--md5", is_flag=True, hidden=True, help="Nothing: every upload is hashed.")
 @click.option("--disable-multipart", is_flag=True, help="Store everything in one request.")
 @click.option("--resume", "--continue", is_flag=True, help="Keep and use what arrived before.")
 @click.option(
     "--parallel",
-    type=click.IntRange(1, 64),
-    default=4,
+    type=click.IntRange(1, MAX_PARALLEL),
     metavar="N",
     help="Parts of a large object at a time. [4]",
 )
@@ -156,13 +176,11 @@ def cp(app: App, /, paths: tuple[str, ...], **options: Any) -> None:  # noqa: AN
 
 
 def _how(app: App, options: dict[str, Any]) -> How:
-    from mcpy.fleet.transfer import Pace
+    from mcpy.fleet.transfer import Checksum, Pace
     from mcpy.fleet.transfer.attributes import parse_attributes, parse_retention, parse_tags
 
     if options["in_zip"]:
         raise UnsupportedError("cp does not look into zip archives")
-    if options["checksum"].upper() not in {"", "SHA256"}:
-        raise UnsupportedError(f"checksums are SHA256, not {options['checksum']}")
     headers = parse_attributes(options["attr"])
     headers |= parse_tags(options["tags"])
     headers |= (
@@ -172,9 +190,11 @@ def _how(app: App, options: dict[str, Any]) -> How:
     if options["legal_hold"]:
         headers["x-amz-object-lock-legal-hold"] = options["legal_hold"].upper()
     pace = Pace(
-        parallel=options["parallel"],
+        parallel=parallel(app, options["parallel"]),
+        limits=part_limits(app),
         multipart=not options["disable_multipart"],
         resume=options["resume"],
+        checksum=Checksum(*_CHECKSUMS[options["checksum"]]),
         begun=app.store.path.parent / "uploads",
     )
     return How(

@@ -14,9 +14,12 @@ from mcpy.cli.params import ALIAS
 from mcpy.errors import DeadlineError, UnreachableError
 
 if TYPE_CHECKING:
+    from mcpy.api.madmin import Health
     from mcpy.cli.app import App
 
 _POLL_S = 0.5
+_NOT_READY = "it answers, and says that it is not ready"
+_NOT_WITHOUT = "it answers, and says that it needs the node that was asked"
 
 
 @dataclass(frozen=True)
@@ -24,10 +27,19 @@ class Ready:
     """A server that serves."""
 
     alias: str
+    health: Health
 
     def data(self) -> dict[str, Any]:
         """Return mc's fields."""
-        return {"status": "success", "alias": self.alias, "healthy": True}
+        return {
+            "status": "success",
+            "alias": self.alias,
+            "healthy": True,
+            "maintenanceMode": False,
+            "writeQuorum": self.health.write_quorum,
+            "healingDrives": self.health.healing_drives,
+            "error": None,
+        }
 
     def text(self) -> str:
         """Return one line."""
@@ -36,20 +48,24 @@ class Ready:
 
 @click.command("ready", cls=Command)
 @click.argument("alias", type=ALIAS)
+@click.option("--cluster-read", is_flag=True, help="Ready to read is enough.")
+@click.option("--maintenance", is_flag=True, help="Ready without the node that is asked, too.")
 @pass_app
-def ready(app: App, alias: str) -> None:
+def ready(app: App, alias: str, *, cluster_read: bool, maintenance: bool) -> None:
     """Wait until a server is healthy and S3 answers. Exit 6 when --timeout passes first."""
     from mcpy.fleet.restart import answers_s3
 
     admin, s3 = app.admin(alias), app.s3(alias)
+    kind = "cluster/read" if cluster_read else "cluster"
     cause = ""
     with app.out.spinner(f"wait for {alias}") as say:
         while app.deadline.left_s() > 0:
             try:
-                if admin.health() and answers_s3(s3):
-                    app.out.done(Ready(alias))
+                health = admin.health_of(kind, without_this_node=maintenance)
+                if health.healthy and answers_s3(s3):
+                    app.out.done(Ready(alias, health))
                     return
-                cause = "it answers, and says that it is not ready"
+                cause = _NOT_WITHOUT if health.maintenance else _NOT_READY
             except UnreachableError as error:
                 cause = error.message
                 say(cause)

@@ -13,7 +13,7 @@ from mcpy.cli.many import Failures, buckets_of
 from mcpy.cli.output import printable
 from mcpy.cli.params import AGE, MOMENT, TARGETS
 from mcpy.commands.rm_plan import Removal, Which, plan, remove
-from mcpy.errors import InputError
+from mcpy.errors import InputError, UnsupportedError
 from mcpy.models import Target
 
 if TYPE_CHECKING:
@@ -71,7 +71,8 @@ def _version(version_id: str) -> str:
 @click.option("--newer-than", type=AGE, help="What is newer than 7d10h.")
 @click.option("--incomplete", "-I", is_flag=True, help="Uploads that were never finished.")
 @click.option("--bypass", is_flag=True, help="In spite of governance retention.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@click.option("--purge", is_flag=True, hidden=True, help="Refused: mc's option.")
+@click.option("--dry-run", "--fake", is_flag=True, help="Only say what would be removed.")
 @click.option("--stdin", is_flag=True, help="Read TARGETs from stdin, one a line.")
 @pass_app
 def rm(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  # noqa: ANN401 - click's
@@ -79,6 +80,10 @@ def rm(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  # noq
 
     A prefix is a folder or an object: `logs` has below it `logs/1`, and never `logs-of-others`.
     """
+    if options["purge"]:
+        raise UnsupportedError(
+            "a prefix is not removed unseen", hint="mcpy rm --recursive --force TARGET"
+        )
     app.bulk()
     which = Which(
         recursive=options["recursive"],

@@ -9,7 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mcpy.errors import ApiError, McpyError, NotFoundError, ProtocolError, S3Error
+from mcpy.errors import (
+    ApiError,
+    McpyError,
+    NotFoundError,
+    ProtocolError,
+    S3Error,
+    UnreachableError,
+)
 from mcpy.models import bare_key_id
 
 if TYPE_CHECKING:
@@ -103,6 +110,7 @@ def check_key(admin: MinioAdmin, key: str) -> bool:
 
     Raises:
         NotFoundError: there is no such key.
+        UnreachableError: the KMS does not answer the server.
         KeyBrokenError: the round trip through the key failed.
         UnsupportedError: it is a MinIO without a KMS.
     """
@@ -123,7 +131,8 @@ def check_key(admin: MinioAdmin, key: str) -> bool:
             f"mcpy kes key create {name} only if nothing was ever encrypted with it",
         )
     message = f"the key `{name}` does not work, and uploads would fail: {status.problem}"
-    raise KeyBrokenError(message, hint=f"mcpy admin kms key status {admin.alias} {key}".rstrip())
+    kind = UnreachableError if status.kms_silent else KeyBrokenError
+    raise kind(message, hint=f"mcpy admin kms key status {admin.alias} {key}".rstrip())
 
 
 def _not_askable(error: ApiError) -> bool:

@@ -39,6 +39,15 @@ def sealed_text(text: str) -> httpx.Response:
     return httpx.Response(200, content=sealed.seal(text.encode(), SECRET_KEY))
 
 
+def entries(*lines: str) -> httpx.Response:
+    """A history whose entries are called id-0, id-1, ..."""
+    found = [
+        {"restoreId": f"id-{number}", "createTime": "2026-11-25T14:19:18Z", "data": line}
+        for number, line in enumerate(lines)
+    ]
+    return sealed_text(json.dumps(found or None))
+
+
 def refusal(message: str) -> httpx.Response:
     return httpx.Response(400, json={"Code": "XMinioConfigError", "Message": message})
 
@@ -198,25 +207,88 @@ def test_without_settings_it_says_what_there_is(mcpy: Mcpy, server: Server) -> N
     ]
 
 
-def test_settings_are_reset(mcpy: Mcpy, server: Server) -> None:
-    server.replies = [ok(x_minio_config_applied="true")]
-    assert mcpy("admin", "config", "reset", "play", "site", "name") == (
-        0,
-        "Reset site name.\n",
+def scanner_help(default: str) -> httpx.Response:
+    key = {"key": "speed", "type": "string", "description": f"speed (default: '{default}')"}
+    return httpx.Response(200, json=KEYS | {"keysHelp": [key, {"key": "comment"}]})
+
+
+@pytest.mark.parametrize("line", ["scanner", "scanner speed"])
+def test_settings_are_reset_to_the_defaults_that_the_servers_help_names(
+    mcpy: Mcpy, server: Server, line: str
+) -> None:
+    server.replies = [
+        ok(x_minio_config_applied="true"),
+        sealed_text(SCANNER),
+        scanner_help("default"),
+    ]
+    result = mcpy("admin", "config", "reset", "play", *line.split())
+    assert result == (0, f"Reset {line}.\n", "")
+    assert server.calls == [
+        "DELETE /minio/admin/v3/del-config-kv",
+        "GET /minio/admin/v3/get-config-kv?key=scanner",
+        "GET /minio/admin/v3/help-config-kv?key=&subSys=scanner",
+    ]
+    assert sent(server) == line
+
+
+def test_a_reset_that_the_server_does_not_show_is_a_failure(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [
+        ok(x_minio_config_applied="true"),
+        sealed_text(SCANNER),
+        scanner_help("slow"),
+    ]
+    assert mcpy("admin", "config", "reset", "play", "scanner") == (
+        1,
         "",
+        "mcpy: error: the server reset `speed`, and shows default, not slow\n",
     )
-    assert server.calls == ["DELETE /minio/admin/v3/del-config-kv"]
-    assert sent(server) == "site name"
+
+
+def test_a_key_that_was_not_reset_may_be_as_it_likes(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [
+        ok(x_minio_config_applied="true"),
+        sealed_text(SCANNER),
+        scanner_help("slow"),
+    ]
+    result = mcpy("admin", "config", "reset", "play", "scanner", "alert_excess_versions")
+    assert result.exit_code == 0
 
 
 def test_an_export_is_whole_and_can_be_imported(mcpy: Mcpy, server: Server) -> None:
-    server.replies = [sealed_text(WEBHOOK), ok()]
+    kept = WEBHOOK.replace("notify_webhook:foo \n", "")
+    server.replies = [sealed_text(WEBHOOK), sealed_text(WEBHOOK), ok(), entries(kept)]
     exported = mcpy("admin", "config", "export", "play")
     assert exported == (0, WEBHOOK.rstrip("\n") + "\n", "")
     imported = mcpy("admin", "config", "import", "play", stdin=exported.stdout)
-    assert imported.exit_code == 0
-    assert server.calls == ["GET /minio/admin/v3/config", "PUT /minio/admin/v3/config"]
-    assert sent(server, 1) == WEBHOOK.replace("notify_webhook:foo \n", "")
+    assert imported == (
+        0,
+        "Imported the settings.\nThey work after: mcpy admin service restart play\n",
+        "mcpy: warning: not named, so back to their defaults: notify_webhook:foo\n",
+    )
+    assert server.calls == [
+        "GET /minio/admin/v3/config",
+        "GET /minio/admin/v3/config",
+        "PUT /minio/admin/v3/config",
+        "GET /minio/admin/v3/list-config-history-kv?count=1000",
+    ]
+    assert sent(server, 2) == kept
+
+
+def test_an_import_says_which_settings_it_puts_back(mcpy: Mcpy, server: Server) -> None:
+    live = "site name=a region= \napi requests_max=5 \n# callhome enable=off \n"
+    server.replies = [sealed_text(live), ok(), entries("site name=b")]
+    result = mcpy("admin", "config", "import", "play", stdin="site name=b\n")
+    assert result.exit_code == 0
+    assert result.stderr == "mcpy: warning: not named, so back to their defaults: api\n"
+
+
+def test_an_import_that_is_not_in_the_history_is_a_failure(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [sealed_text(""), ok(), entries("site name=a")]
+    assert mcpy("admin", "config", "import", "play", stdin="site name=b\n") == (
+        1,
+        "",
+        "mcpy: error: the server took the settings, and has others in its history\n",
+    )
 
 
 def test_an_export_in_json_is_base64_as_in_mc(mcpy: Mcpy, server: Server) -> None:
@@ -253,9 +325,34 @@ def test_the_history_hides_secrets_and_has_the_fields_of_mc(mcpy: Mcpy, server: 
 
 
 def test_an_earlier_state_is_restored(mcpy: Mcpy, server: Server) -> None:
-    server.replies = [ok()]
+    server.replies = [ok(), entries("site name=a")]
     assert mcpy("admin", "config", "restore", "play", "id-1").exit_code == 0
-    assert server.calls == ["PUT /minio/admin/v3/restore-config-history-kv?restoreId=id-1"]
+    assert server.calls == [
+        "PUT /minio/admin/v3/restore-config-history-kv?restoreId=id-1",
+        "GET /minio/admin/v3/list-config-history-kv?count=1000",
+    ]
+
+
+def test_an_entry_that_is_still_there_was_not_restored(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [ok(), entries("site name=a")]
+    assert mcpy("admin", "config", "restore", "play", "id-0") == (
+        1,
+        "",
+        "mcpy: error: the server took the restore of id-0, and still offers it\n",
+    )
+
+
+@pytest.mark.parametrize("option", ["--clear", "-c"])
+def test_the_history_is_cleared_and_seen_to_be_empty(
+    mcpy: Mcpy, server: Server, option: str
+) -> None:
+    server.replies = [ok(), entries(), ok(), entries(), ok(), entries("site name=a")]
+    assert mcpy("admin", "config", "history", "play", option) == (0, "Cleared the history.\n", "")
+    assert server.calls[0] == "DELETE /minio/admin/v3/clear-config-history-kv?restoreId=all"
+    (found,) = mcpy("--json", "admin", "config", "history", "play", option).objects
+    assert found == {"status": "success", "entries": []}
+    result = mcpy("admin", "config", "history", "play", option)
+    assert (result.exit_code, result.stdout) == (1, "")
 
 
 def test_an_answer_sealed_for_another_key_is_refused(mcpy: Mcpy, server: Server) -> None:

@@ -117,8 +117,56 @@ def test_ready_does_not_believe_a_frozen_server(mcpy: Mcpy, server: Server) -> N
 def test_being_denied_to_list_buckets_is_an_answer_of_s3(mcpy: Mcpy, server: Server) -> None:
     server.replies = [minio("health-cluster"), s3_error(403, "AccessDenied")]
     assert mcpy("--json", "ready", "play").objects == [
-        {"status": "success", "alias": "play", "healthy": True}
+        {
+            "status": "success",
+            "alias": "play",
+            "healthy": True,
+            "maintenanceMode": False,
+            "writeQuorum": 1,
+            "healingDrives": 0,
+            "error": None,
+        }
     ]
+
+
+@pytest.mark.parametrize(
+    ("option", "asked"),
+    [
+        ("--cluster-read", "GET /minio/health/cluster/read"),
+        ("--maintenance", "GET /minio/health/cluster?maintenance=true"),
+    ],
+)
+def test_ready_asks_what_mc_asks(mcpy: Mcpy, server: Server, option: str, asked: str) -> None:
+    server.replies = [minio("health-cluster"), minio("after-unfreeze-list")]
+    assert mcpy("ready", option, "play").exit_code == 0
+    assert server.calls[0] == asked
+
+
+def test_a_node_that_is_needed_is_not_ready_for_maintenance(mcpy: Mcpy, server: Server) -> None:
+    server.afterwards = lambda _: httpx.Response(412)
+    result = mcpy("ready", "--maintenance", "play", "--timeout", "100ms")
+    assert (result.exit_code, result.stdout) == (6, "")
+    assert "it needs the node that was asked" in result.stderr
+
+
+def test_info_warns_of_a_kms_that_is_down_and_of_nodes_that_are_away(
+    mcpy: Mcpy, server: Server
+) -> None:
+    away = {"endpoint": "node2:9000", "state": "offline"}
+    found = {
+        "mode": "online",
+        "servers": [{"endpoint": "node1:9000", "state": "online"}, away],
+        "services": {"kmsStatus": [{"endpoint": "https://kes:7373", "status": "offline"}]},
+    }
+    server.replies = [httpx.Response(200, json=found)] * 2
+    result = mcpy("admin", "info", "play")
+    assert result.exit_code == 0
+    first, second = result.stderr.splitlines()
+    assert first == "mcpy: warning: node node2:9000 is offline"
+    assert second.startswith("mcpy: warning: the KMS https://kes:7373 is offline: ")
+    shown = mcpy("admin", "info", "--offline", "play").stdout
+    assert "node2:9000" in shown
+    assert "node1:9000" not in shown
 
 
 @pytest.mark.parametrize(

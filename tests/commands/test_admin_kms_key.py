@@ -120,7 +120,7 @@ def test_status_of_a_missing_key_is_not_found(mcpy: Mcpy, server: Server) -> Non
 def test_status_while_the_kms_is_down_is_a_failure(mcpy: Mcpy, server: Server) -> None:
     server.replies = [minio("kesdown-key-status")]
     result = mcpy("--json", "admin", "kms", "key", "status", "play")
-    assert result.exit_code == 1
+    assert result.exit_code == 6
     assert result.objects[0]["status"] == "error"
     assert "connection refused" in result.objects[0]["encryptionError"]
     assert result.objects[1]["status"] == "error"

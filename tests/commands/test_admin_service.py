@@ -184,3 +184,44 @@ def test_json_of_freeze_has_the_fields_of_mc(mcpy: Mcpy, server: Server) -> None
 def test_a_refused_freeze_is_no_freeze(mcpy: Mcpy, server: Server) -> None:
     server.replies = [s3_error(403, "AccessDenied")]
     assert mcpy("admin", "service", "freeze", "play").exit_code == 4
+
+
+def tried(*nodes: dict[str, object]) -> httpx.Response:
+    return httpx.Response(200, json={"action": "restart", "dryRun": True, "results": nodes})
+
+
+def test_a_dry_run_asks_each_node_and_the_kms_and_restarts_nothing(
+    mcpy: Mcpy, server: Server
+) -> None:
+    server.replies = [minio("kms-key-status-default"), tried({"host": "node0:9000"})] * 2
+    result = mcpy("admin", "service", "restart", "--dry-run", "play")
+    assert result == (0, "node0:9000  would restart\n", "")
+    assert server.calls[1] == ("POST /minio/admin/v3/service?action=restart&dry-run=true&type=2")
+    (answer,) = mcpy("--json", "admin", "service", "restart", "--dry-run", "play").objects
+    assert answer["result"] == {
+        "action": "restart",
+        "dryRun": True,
+        "results": [{"host": "node0:9000"}],
+    }
+
+
+def test_a_dry_run_fails_for_a_node_that_is_away_or_hangs(mcpy: Mcpy, server: Server) -> None:
+    nodes: tuple[dict[str, object], ...] = (
+        {"host": "node0:9000"},
+        {"host": "node1:9000", "err": "remote disconnected"},
+        {"host": "node2:9000", "waitingDrives": {"/d1": {}}},
+    )
+    server.replies = [tried(*nodes)]
+    result = mcpy("--json", "admin", "service", "restart", "--dry-run", "--force", "play")
+    assert result.exit_code == 6
+    shown, error = result.objects
+    assert shown["status"] == "error"
+    assert shown["result"]["results"][1] == {"host": "node1:9000", "err": "remote disconnected"}
+    assert error["error"]["message"] == "node1:9000, node2:9000 would not restart"
+
+
+def test_a_dry_run_says_that_a_restart_would_be_refused(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [minio("kesdown-key-status")]
+    result = mcpy("admin", "service", "restart", "--dry-run", "play")
+    assert (result.exit_code, result.stdout) == (6, "")
+    assert "a restart would end s3.test:9000" in result.stderr

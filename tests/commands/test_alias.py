@@ -314,8 +314,21 @@ def test_an_alias_nested_without_end_is_refused(mcpy: Mcpy) -> None:
     )
 
 
-def test_a_style_of_addresses_that_is_never_used_is_not_stored(mcpy: Mcpy) -> None:
-    result = mcpy("alias", "set", "new", "http://h", "access", "secret-key", "--path", "off")
-    message = "mcpy: error: addresses of the style BUCKET.HOST are not supported\n"
-    assert result == (7, "", message)
+def test_an_address_without_names_before_it_is_not_stored_with_buckets_there(mcpy: Mcpy) -> None:
+    result = mcpy("alias", "set", "new", "http://[::1]", "access", "secret-key", "--path", "off")
+    assert result == (
+        1,
+        "",
+        "mcpy: error: `new` has the address ::1, and no bucket's name can stand before it\n"
+        "mcpy: hint: mcpy alias set --path on new http://[::1]\n",
+    )
     assert [alias.name for alias in mcpy.store.all()] == ["play"]
+
+
+def test_style_and_signature_are_stored_with_an_alias(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [minio("after-unfreeze-list")]
+    words = ("access", "secret-key", "--path", "off", "--api", "s3V2")
+    assert mcpy("alias", "set", "new", "http://h.test", *words) == (0, "Added `new`.\n", "")
+    stored = mcpy.store.get("new")
+    assert (stored.path, stored.api) == ("off", "s3v2")
+    assert server.requests[0].headers["authorization"].startswith("AWS access:")

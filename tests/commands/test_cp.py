@@ -138,8 +138,9 @@ def test_a_kms_that_is_down_is_the_error_of_the_server(
 ) -> None:
     server.replies = [s3_error(500, "kms:KeyGenerationFailed", "failed to generate")]
     result = mcpy("cp", str(file), "play/enc-1/o")
-    assert (result.exit_code, result.stdout) == (1, "")
+    assert (result.exit_code, result.stdout) == (6, "")
     assert "kms:KeyGenerationFailed: failed to generate" in result.stderr
+    assert result.stderr.endswith("mcpy: hint: mcpy admin kms status play\n")
 
 
 def test_json_of_cp_has_the_fields_of_mc(mcpy: Mcpy, server: Server, file: Path) -> None:

@@ -112,7 +112,7 @@ def test_set_refuses_a_key_that_is_not_there(mcpy: Mcpy, server: Server) -> None
 def test_set_refuses_while_the_kms_is_down(mcpy: Mcpy, server: Server) -> None:
     server.replies = [minio("be-get-none"), minio("kesdown-key-status")]
     result = mcpy("encrypt", "set", "sse-s3", "play/enc-1")
-    assert (result.exit_code, result.stdout) == (1, "")
+    assert (result.exit_code, result.stdout) == (6, "")
     assert "the key `my-minio-sse-s3-key` does not work" in result.stderr
     assert "mcpy: hint: mcpy admin kms key status play\n" in result.stderr
 

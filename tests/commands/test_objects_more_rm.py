@@ -253,3 +253,19 @@ def test_a_whole_server_is_emptied_only_when_asked_three_times(mcpy: Mcpy, serve
     result = mcpy("rm", "-r", "--force", "--dangerous", "play")
     assert result == (0, "Removed `play/app-1/a`.\nRemoved `play/app-2/b`.\n", "")
     assert server.calls[3:] == ["POST /app-1?delete=", "POST /app-2?delete="]
+
+
+def test_mcs_purge_is_refused_with_what_does_it(mcpy: Mcpy) -> None:
+    assert mcpy("rm", "--purge", "--force", "play/enc-1/logs") == (
+        7,
+        "",
+        "mcpy: error: a prefix is not removed unseen\n"
+        "mcpy: hint: mcpy rm --recursive --force TARGET\n",
+    )
+
+
+def test_fake_is_mcs_older_word_for_dry_run(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [listing("a")]
+    result = mcpy("rm", "-r", "--force", "--fake", "play/enc-1")
+    assert result.exit_code == 0
+    assert [call.split()[0] for call in server.calls] == ["GET"]

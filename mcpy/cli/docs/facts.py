@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from mcpy.cli.app import REGION_VARIABLES
+from mcpy.cli.host_file import VARIABLES as HOST_FILE_VARIABLES
 from mcpy.cli.kes_access import PASSWORD_VARIABLE, VARIABLES
+from mcpy.cli.multipart import PART_COUNT_VARIABLES, PART_SIZE_VARIABLES
 from mcpy.cli.options import GLOBAL_OPTIONS, variable_names
 from mcpy.config import FILE_NAME
 from mcpy.errors import EXIT_CODE_MEANINGS
@@ -53,6 +56,17 @@ def variables() -> list[tuple[str, str]]:
             "An alias without a file: `https://ACCESSKEY:SECRETKEY@HOST[:PORT]`. Keys are "
             "percent-encoded in `MCPY_HOST_*` and are not in `MC_HOST_*`.",
         ),
+        (
+            ", ".join(HOST_FILE_VARIABLES),
+            "A file with lines `MC_HOST_ALIAS=URL`: aliases after those of the environment.",
+        ),
+        (", ".join(REGION_VARIABLES), "The region to sign for, where the alias names none."),
+        (
+            "MCPY_ENC_S3, MC_ENC_S3, MCPY_ENC_KMS, MC_ENC_KMS, MCPY_ENC_C, MC_ENC_C",
+            "Same as `--enc-s3`, `--enc-kms` and `--enc-c`; several with commas.",
+        ),
+        (", ".join(PART_SIZE_VARIABLES), "The size of an upload's parts, from 5MiB. [16MiB]"),
+        (", ".join(PART_COUNT_VARIABLES), "Same as `cp --parallel`."),
         *kes,
         (PASSWORD_VARIABLE, "The password of an encrypted client key file."),
         ("HTTP_PROXY, HTTPS_PROXY, NO_PROXY", "As everywhere; never for loopback."),

@@ -11,11 +11,12 @@ from mcpy.fleet.parallel import Stop, each
 from mcpy.fleet.transfer.copy import copy
 from mcpy.fleet.transfer.download import download, pour
 from mcpy.fleet.transfer.fetch import Span
-from mcpy.fleet.transfer.place import Limits, Pace, Place, Wish, covers, existing
+from mcpy.fleet.transfer.place import Checksum, Limits, Pace, Place, Wish, covers, existing
 from mcpy.fleet.transfer.remove import remove_all, remove_bucket_contents
 from mcpy.fleet.transfer.upload import upload, upload_stream
 
 __all__ = [
+    "Checksum",
     "Limits",
     "Pace",
     "Place",

@@ -71,7 +71,7 @@ def _resumed(place: Place, target: Path, pace: Pace) -> ObjectInfo:
             partial.unlink()
             raise
     if start:
-        _check_file(partial, info)
+        _check_file(partial, info, place)
     _take_name(partial, target)
     return info
 
@@ -110,9 +110,9 @@ def _receive(
     if info.size - start > pace.limits.ranges_from and pace.parallel > 1:
         _by_ranges(place, info, goal, stream, pace)
         if not start:
-            _check_file(file, info)
+            _check_file(file, info, place)
         return
-    digests = Digests(info if not start else _without_digests(info))
+    digests = Digests(info if not start else _without_digests(info), place)
     with file.open("r+b") as out:
         out.seek(start)
 
@@ -160,8 +160,8 @@ def _by_ranges(
         raise
 
 
-def _check_file(file: Path, info: ObjectInfo) -> None:
-    digests = Digests(info)
+def _check_file(file: Path, info: ObjectInfo, place: Place) -> None:
+    digests = Digests(info, place)
     if not digests:
         return
     with file.open("rb") as content:
@@ -188,7 +188,7 @@ def pour(
         expect_range(info, stream, span)
         length = int(stream.headers.get("content-length", info.size))
         whole = length == info.size and not span.start
-        digests = Digests(info if whole else _without_digests(info))
+        digests = Digests(info if whole else _without_digests(info), place)
 
         def take(chunk: bytes) -> None:
             write(chunk)

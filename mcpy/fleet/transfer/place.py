@@ -7,8 +7,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from mcpy.api.parts import part_sizes
 from mcpy.api.s3info import ASK_CHECKSUM, customer_headers, sse_headers
-from mcpy.errors import InputError, IntegrityError, NotFoundError, S3Error, UnreachableError
+from mcpy.errors import (
+    ApiError,
+    InputError,
+    IntegrityError,
+    NotFoundError,
+    ProtocolError,
+    S3Error,
+    UnreachableError,
+)
 from mcpy.fleet.parallel import Stop
 from mcpy.models import bare_key_id, is_loopback
 
@@ -41,6 +50,14 @@ class Place:
         """Return what the server says of the object, and with ``checksums`` of its bytes."""
         headers = {**(ASK_CHECKSUM if checksums else {}), **self._key_headers()}
         return self.s3.head_object(*self.at, version_id=self.version_id, headers=headers)
+
+    def part_sizes(self) -> list[int]:
+        """Return the sizes of the parts the object was stored in; none when nobody says."""
+        headers = self._key_headers()
+        try:
+            return part_sizes(self.s3, *self.at, version_id=self.version_id, headers=headers)
+        except (ApiError, ProtocolError):
+            return []
 
     @contextmanager
     def open(
@@ -93,6 +110,14 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Checksum:
+    """An algorithm of ``digests.ALGORITHMS``, over each part or, ``whole``, the whole object."""
+
+    name: str = "SHA256"
+    whole: bool = False
+
+
+@dataclass(frozen=True)
 class Pace:
     """How to move an object.
 
@@ -103,6 +128,7 @@ class Pace:
         resume: whether what arrived is kept after a failure, and used the next time.
         begun: where uploads that were begun are noted; without it none is gone on with.
         stop: ends the work.
+        checksum: what guards an upload on its way, and is kept with the object.
     """
 
     advance: Callable[[int], None] = lambda _: None
@@ -112,6 +138,7 @@ class Pace:
     begun: Path | None = None
     stop: Stop = field(default_factory=Stop)
     limits: Limits = Limits()
+    checksum: Checksum = Checksum()
 
     def moved(self, count: int) -> None:
         """Report bytes that were moved; raise Interrupted when the work has to end."""

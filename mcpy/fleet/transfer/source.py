@@ -100,14 +100,14 @@ class ObjectSource:
         span = Span(offset, offset + length)
         fetch(self.place, self.info, span, content.extend)
         if offset == 0 and length == self.size:
-            _check_whole(self.info, bytes(content))
+            _check_whole(self.place, self.info, bytes(content))
         yield _body(bytes(content))
 
 
-def _check_whole(info: ObjectInfo, content: bytes) -> None:
+def _check_whole(place: Place, info: ObjectInfo, content: bytes) -> None:
     from mcpy.fleet.transfer.digests import Digests
 
-    digests = Digests(info)
+    digests = Digests(info, place)
     digests.update(content)
     digests.check()
 

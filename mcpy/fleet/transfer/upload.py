@@ -13,6 +13,7 @@ from mcpy.api.multipart import MAX_PARTS, MultipartUpload, Part
 from mcpy.errors import McpyError, S3Error, UnsupportedError
 from mcpy.fleet.parallel import Stop, each
 from mcpy.fleet.transfer.begun import Begun
+from mcpy.fleet.transfer.digests import checksum
 from mcpy.fleet.transfer.place import Pace, Place, Wish, request_headers, verified
 from mcpy.fleet.transfer.source import Chunks, FileSource, MemorySource
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mcpy.api.s3 import ObjectInfo
+    from mcpy.fleet.transfer.place import Checksum
     from mcpy.fleet.transfer.source import Body, Source
 
 MAX_PUT_BYTES = 5 * 1024**3
@@ -60,7 +62,7 @@ def upload_stream(
             yield number, MemorySource(content), 0
             number, content = number + 1, _filled(read, length)
 
-    started = _start(place, described)
+    started = _start(place, described, pace)
     # what is read ahead is held in memory: fewer at a time than of a file
     slower = replace(pace, parallel=min(2, pace.parallel), resume=False)
     _send_all(started, pieces(), {}, slower, length)
@@ -93,7 +95,7 @@ def _at_once(source: Source, place: Place, wish: Wish, pace: Pace) -> None:
     with source.part(0, source.size) as body:
         headers = {
             **wish.headers,
-            **_body_headers(body, source.size),
+            **_body_headers(body, source.size, pace.checksum),
             **request_headers(place, wish.encryption),
         }
         content = _counted(body.chunks, pace) if source.size else b""
@@ -108,7 +110,7 @@ def part_bytes(size: int, usual: int) -> int:
 
 def _in_parts(source: Source, place: Place, wish: Wish, pace: Pace) -> None:
     length = part_bytes(source.size, pace.limits.part)
-    begun = Begun(pace.begun if pace.resume else None, place, _start_headers(place, wish))
+    begun = Begun(pace.begun if pace.resume else None, place, _start_headers(place, wish, pace))
     started, have = _interrupted(source, place, wish, length, begun.upload_id())
     pieces = (
         (number, source, offset)
@@ -118,22 +120,24 @@ def _in_parts(source: Source, place: Place, wish: Wish, pace: Pace) -> None:
     for part in have.values():
         pace.moved(part.size)
     if not started:
-        started = _start(place, wish)
+        started = _start(place, wish, pace)
         begun.note(started.id)
     _send_all(started, pieces, have, pace, length)
     begun.forget()
 
 
-def _start(place: Place, wish: Wish) -> MultipartUpload:
-    headers, customer = _start_headers(place, wish), _customer(place, wish)
+def _start(place: Place, wish: Wish, pace: Pace) -> MultipartUpload:
+    headers, customer = _start_headers(place, wish, pace), _customer(place, wish)
     return MultipartUpload.start(place.s3, *place.at, headers=headers, customer=customer)
 
 
-def _start_headers(place: Place, wish: Wish) -> dict[str, str]:
+def _start_headers(place: Place, wish: Wish, pace: Pace) -> dict[str, str]:
+    kind = {"x-amz-checksum-type": "FULL_OBJECT"} if pace.checksum.whole else {}
     return {
         **wish.headers,
         **request_headers(place, wish.encryption),
-        "x-amz-checksum-algorithm": "SHA256",
+        "x-amz-checksum-algorithm": pace.checksum.name,
+        **kind,
     }
 
 
@@ -178,15 +182,16 @@ def _send(
 ) -> Part:
     offset, size = span
     with source.part(offset, size) as body:
-        headers = _body_headers(body, size)
+        headers = _body_headers(body, size, pace.checksum)
         return started.put(number, _counted(body.chunks, pace), headers)
 
 
-def _body_headers(body: Body, size: int) -> dict[str, str]:
+def _body_headers(body: Body, size: int, kind: Checksum) -> dict[str, str]:
+    known = base64.b64encode(body.sha256).decode() if kind.name == "SHA256" else ""
     return {
         "content-length": str(size),
         "x-amz-content-sha256": body.sha256.hex(),
-        "x-amz-checksum-sha256": base64.b64encode(body.sha256).decode(),
+        f"x-amz-checksum-{kind.name.lower()}": known or checksum(kind.name, body.chunks),
     }
 
 
@@ -225,8 +230,8 @@ def _same(part: Part, source: Source, offset: int, length: int) -> bool:
     if part.size != size:
         return False
     with source.part(offset, size) as body:
-        if part.sha256:
-            return base64.b64decode(part.sha256) == body.sha256
+        if sha256 := part.checksums.get("SHA256"):
+            return base64.b64decode(sha256) == body.sha256
         digest = hashlib.md5(usedforsecurity=False)
         for chunk in body.chunks:
             digest.update(chunk)

@@ -148,11 +148,12 @@ class ConfigStore:
             self._save()
         return all(_dynamic(target) for target, _ in parsed)
 
-    def replace(self, text: str) -> None:
+    def replace(self, text: str, now: datetime) -> None:
         """Let ``text``, an export, be the configuration from the next start on; see ``set``."""
         parsed = [_parse(line) for line in _lines(text) if not line.startswith("#")]
         with self._lock:
             self.kept = dict(parsed)
+            self.history.append(Change(str(uuid.uuid4()), rfc3339(now), text))
             self._save()
 
     def reset(self, text: str) -> bool:
@@ -170,8 +171,8 @@ class ConfigStore:
             self._save()
         return _dynamic(target)
 
-    def restore(self, restore_id: str, now: datetime) -> None:
-        """Apply an entry of the history again; see ``set``.
+    def restore(self, restore_id: str) -> None:
+        """Set the lines of an entry from the next start on, and forget the entry.
 
         Raises:
             S3Problem: no such entry.
@@ -179,7 +180,12 @@ class ConfigStore:
         found = next((change for change in self.history if change.restoreId == restore_id), None)
         if found is None:
             raise S3Problem("XMinioConfigError", 404, "config file not found")
-        self.set(found.data, now)
+        parsed = [_parse(line) for line in _lines(found.data) if not line.startswith("#")]
+        with self._lock:
+            for target, values in parsed:
+                self.kept.setdefault(target, {}).update(values)
+            self.history.remove(found)
+            self._save()
 
     def clear_history(self, restore_id: str) -> None:
         """Forget one entry of the history, or with ``all`` every one."""

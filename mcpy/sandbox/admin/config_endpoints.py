@@ -32,7 +32,7 @@ def set_config(call: AdminCall) -> Response:
 
 def import_config(call: AdminCall) -> Response:
     """Replace the whole configuration."""
-    call.services.config.replace(_sealed_body(call))
+    call.services.config.replace(_sealed_body(call), call.services.now())
     return Response(200)
 
 
@@ -42,14 +42,18 @@ def reset_config(call: AdminCall) -> Response:
 
 
 def help_config(call: AdminCall) -> Response:
-    """Answer which keys there are; the sandbox has no prose for them."""
+    """Answer which keys there are, and their defaults; the sandbox has no prose for them."""
     name, key = call.param("subSys"), call.param("key")
     if name and name not in defaults():
         raise S3Problem.of("XMinioConfigError", f"unknown sub-system {name}")
-    names = defaults()[name].values if name else (n for n in defaults() if n != "region")
+    texts = (
+        {n: f"(default: '{value}')" for n, value in defaults()[name].values.items()}
+        if name
+        else {n: "" for n in defaults() if n != "region"}
+    )
     entries = [
-        {"key": n, "type": "", "description": "", "optional": True, "multipleTargets": False}
-        for n in names
+        {"key": n, "type": "", "description": text, "optional": True, "multipleTargets": False}
+        for n, text in texts.items()
         if key in {"", n}
     ]
     if not entries:
@@ -69,10 +73,10 @@ def history(call: AdminCall) -> Response:
 
 
 def restore_history(call: AdminCall) -> Response:
-    """Apply an entry of the history again."""
+    """Set the lines of an entry of the history."""
     if not call.param("restoreId"):
         raise S3Problem.of("InvalidRequest")
-    call.services.config.restore(call.param("restoreId"), call.services.now())
+    call.services.config.restore(call.param("restoreId"))
     return Response(200)
 
 

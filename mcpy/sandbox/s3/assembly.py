@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from mcpy import crc
 from mcpy.sandbox import envelope
-from mcpy.sandbox.s3 import checksums, crc, entity
+from mcpy.sandbox.s3 import checksums, entity
 from mcpy.sandbox.s3.errors import S3Problem
 
 if TYPE_CHECKING:

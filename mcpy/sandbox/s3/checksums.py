@@ -12,7 +12,7 @@ import json
 import zlib
 from typing import TYPE_CHECKING, Protocol
 
-from mcpy.sandbox.s3.crc import Crc32c, Crc64Nvme
+from mcpy.crc import Crc32c, Crc64Nvme
 from mcpy.sandbox.s3.errors import S3Problem
 
 if TYPE_CHECKING:

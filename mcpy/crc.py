@@ -7,6 +7,8 @@ Squaring doubles all exponents, so there is such a multiple for every size, and 
 shift and add megabytes at once. What is left is done byte by byte.
 
 Bits run as in the data: bit 0 of the integer is the first, the highest power.
+
+Client and sandbox both count with it: tests hold it to published values.
 """
 
 from __future__ import annotations
