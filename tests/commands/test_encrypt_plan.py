@@ -182,7 +182,7 @@ def test_a_lost_key_that_a_bucket_encrypts_by_is_not_made_anew(
 ) -> None:
     assert mcpy("kes", "key", "create", name).exit_code == 0
     assert mcpy("encrypt", "set", "sse-kms", name, f"play/{name}").exit_code == 0
-    assert mcpy("kes", "key", "rm", "--yes", name).exit_code == 0
+    assert mcpy("kes", "key", "rm", "--yes", "--without-impact", name).exit_code == 0
     file.write_text(f'[keys."play/{name}"]\ncreate = true\n')
     applied = mcpy("--json", "encrypt", "apply", str(file))
     assert applied.exit_code == 3

@@ -184,7 +184,7 @@ def test_a_bucket_whose_key_is_gone_is_named(world: World) -> None:
     assert world.mcpy("kes", "key", "create", "own").exit_code == 0
     assert world.mcpy("mb", "play/owned").exit_code == 0
     assert world.mcpy("encrypt", "set", "sse-kms", "own", "play/owned").exit_code == 0
-    assert world.mcpy("kes", "key", "rm", "--yes", "own").exit_code == 0
+    assert world.mcpy("kes", "key", "rm", "--yes", "--without-impact", "own").exit_code == 0
     result = world.mcpy("--json", "doctor", "play")
     assert (result.exit_code, levels(result)["buckets"]) == (5, "failed")
     assert "uploads to `owned` fail: the key `own` is gone" in result.stdout
@@ -195,7 +195,7 @@ def test_a_key_made_anew_under_the_old_name_is_found_out(world: World) -> None:
     assert world.mcpy("kes", "key", "create", "twice").exit_code == 0
     upload(world, "twice", ["--enc-kms"], "twice")
     assert world.mcpy("doctor", "play/doctored/twice").exit_code == 0
-    assert world.mcpy("kes", "key", "rm", "--yes", "twice").exit_code == 0
+    assert world.mcpy("kes", "key", "rm", "--yes", "--without-impact", "twice").exit_code == 0
     assert world.mcpy("kes", "key", "create", "twice").exit_code == 0
     result = world.mcpy("--json", "doctor", "play/doctored/twice")
     assert (result.exit_code, levels(result)["content"]) == (1, "failed")
