@@ -27,7 +27,10 @@ def _vault(settings: Mapping[str, str]) -> str:
     if settings.get("engine_version", "v2") == "v1":
         text = f'path "{engine}/{prefix}/*" {{ capabilities = ["create", "read", "delete"] }}\n'
         text += f'path "{engine}/{prefix}" {{ capabilities = ["list"] }}\n'
-        extra = f'# path "{engine}/{prefix}/*" {{ capabilities = ["update"] }}\n'
+        extra = f"""\
+# path "{engine}/{prefix}/*" {{ capabilities = ["create", "read", "update", "delete"] }}
+# path "{engine}/{prefix}" {{ capabilities = ["list"] }}
+"""
     else:
         at = f"{engine}/data/{prefix}/*"
         about = f"{engine}/metadata/{prefix}"
@@ -39,6 +42,7 @@ path "{about}" {{ capabilities = ["list"] }}
         extra = f"""\
 # path "{at}" {{ capabilities = ["create", "read", "delete"] }}
 # path "{about}/*" {{ capabilities = ["read", "list", "delete"] }}
+# path "{about}" {{ capabilities = ["list"] }}
 # path "{engine}/undelete/{prefix}/*" {{ capabilities = ["update"] }}
 """
     if key := settings.get("transit_key"):
@@ -47,7 +51,7 @@ path "{about}" {{ capabilities = ["list"] }}
     return (
         "# vault policy write kes FILE\n"
         f"{text}"
-        "# In place of that, for an identity that may `mcpy keystore lock` and `unlock`:\n"
+        "# In place of the engine's, for an identity that may `mcpy keystore lock` and `unlock`:\n"
         f"{extra}"
     )
 

@@ -35,7 +35,6 @@ def sign_in(store: AzureStore, scope: str, options: WebOptions) -> Token:
         ) from e
     # it logs, at length and on stderr, what the error says as well
     logging.getLogger("azure").addHandler(logging.NullHandler())
-    logging.getLogger("azure.identity").propagate = False
     credential = _credential(store, options)
     try:
         found = credential.get_token(scope)
@@ -63,8 +62,7 @@ def _credential(store: AzureStore, options: WebOptions) -> Any:  # noqa: ANN401 
 
     more: dict[str, Any] = {"connection_timeout": 10, "read_timeout": options.timeout_s}
     more["retry_total"] = options.retries
-    if options.insecure or options.ca:
-        more["connection_verify"] = str(options.ca) if options.ca else False
+    more["connection_verify"] = options.verify()
     if store.client_secret:
         return identity.ClientSecretCredential(
             store.tenant_id, store.client_id, store.client_secret, **more

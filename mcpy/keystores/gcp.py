@@ -91,7 +91,7 @@ class SecretManager:
     def read(self, name: str) -> bytes:
         """Return the content of version 1."""
         reply = self._call("GET", f"{_secret(name)}/{_FIRST}:access")
-        if reply.status == 200:
+        if reply.succeeded:
             return _payload(reply, name)
         if _is(reply, "FAILED_PRECONDITION"):
             state = self._unreadable(name, reply)
@@ -108,11 +108,11 @@ class SecretManager:
             {"replication": {"automatic": {}}},
         )
         taken = _is(made, "ALREADY_EXISTS")
-        if made.status != 200 and not (taken and self.state(name) == "empty"):
+        if not made.succeeded and not (taken and self.state(name) == "empty"):
             raise self._failure(made, name)
         body = {"payload": {"data": base64.b64encode(value).decode()}}
         added = self._call("POST", f"{_secret(name)}:addVersion", body)
-        if added.status != 200:
+        if not added.succeeded:
             self._drop_empty(name)
             raise self._failure(added, name)
         version = str(added.body.get("name", "")).rpartition("/")[2]
@@ -137,7 +137,7 @@ class SecretManager:
     def state(self, name: str) -> State:
         """Return the state of version 1; ``empty`` where there is none."""
         reply = self._call("GET", f"{_secret(name)}/{_FIRST}")
-        if reply.status == 200:
+        if reply.succeeded:
             found = reply.body.get("state")
             if found not in _STATES:
                 raise ProtocolError(f"version 1 of `{name}` is in the unknown state `{found}`")
@@ -189,7 +189,7 @@ class SecretManager:
         return send_signed(self._web, self._tokens, method, path, body)
 
     def _good(self, reply: Reply, name: str = "") -> Reply:
-        if reply.status != 200:
+        if not reply.succeeded:
             raise self._failure(reply, name)
         return reply
 

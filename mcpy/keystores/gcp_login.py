@@ -93,7 +93,7 @@ def _session(options: WebOptions) -> Any:  # noqa: ANN401
     import requests
 
     session = requests.Session()
-    session.verify = False if options.insecure else str(options.ca) if options.ca else True
+    session.verify = options.verify()
     return session
 
 

@@ -5,6 +5,7 @@ Keystores stand below ``mcpy.api`` and below the sandbox, so they share neither'
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from contextlib import suppress
@@ -45,6 +46,18 @@ class WebOptions:
     transport: httpx.BaseTransport | None = field(default=None, repr=False)
     sleep: Callable[[float], None] = time.sleep
 
+    def verify(self) -> bool | str:
+        """Return the authorities for `requests`, by which others sign in: as ours and KES's are.
+
+        `requests` itself knows nothing of SSL_CERT_FILE.
+        """
+        if self.insecure:
+            import urllib3
+
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+            return False
+        return str(self.ca or os.environ.get("SSL_CERT_FILE", "")) or True
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -60,6 +73,11 @@ class Reply:
     body: Mapping[str, Any] = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     repeated: bool = False
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the status is one of success."""
+        return 200 <= self.status < 300
 
 
 class Web:

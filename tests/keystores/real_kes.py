@@ -41,7 +41,7 @@ def real_kes(mcpy: Mcpy, folder: Path, *args: str) -> Iterator[Path]:
         "KES_SERVER": f"https://{address}",
         "KES_CLIENT_KEY": str(folder / "root.key"),
         "KES_CLIENT_CERT": str(folder / "root.crt"),
-        "MCPY_INSECURE": "1",
+        "MCPY_KES_CA": str(folder / "public.crt"),
     }
     mcpy.transport = None
     command = [kes, "server", "--config", str(file), "--addr", address]
