@@ -55,7 +55,7 @@ _mcpy_table() {
         arguments=("alias" "-" "-" "-")
         ;;
     "mcpy encrypt")
-        commands="audit impact plan apply clear info set"
+        commands="audit impact plan apply objects clear info set"
         options="-h --help"
         ;;
     "mcpy encrypt audit")
@@ -80,6 +80,12 @@ _mcpy_table() {
         options="--expect --no-objects --jobs --max-workers -h --help"
         takes="--expect=- --jobs=- --max-workers=-"
         arguments=("file")
+        ;;
+    "mcpy encrypt objects")
+        options="--to --versions --include-kms --jobs --max-workers --dry-run --list --verify --max-rate --journal --restart --canary-inside --nobody-writes --copy-limit -h --help"
+        takes="--to=- --jobs=- --max-workers=- --verify=:quick:full --max-rate=- --journal=file --copy-limit=-"
+        arguments=("target")
+        repeats=1
         ;;
     "mcpy encrypt clear")
         options="--jobs --max-workers -h --help"

@@ -13,6 +13,7 @@ set -g __mcpy_nodes \
     'mcpy encrypt impact' \
     'mcpy encrypt plan' \
     'mcpy encrypt apply' \
+    'mcpy encrypt objects' \
     'mcpy encrypt clear' \
     'mcpy encrypt info' \
     'mcpy encrypt set' \
@@ -126,6 +127,13 @@ set -g __mcpy_takes \
     'mcpy encrypt apply --expect' \
     'mcpy encrypt apply --jobs' \
     'mcpy encrypt apply --max-workers' \
+    'mcpy encrypt objects --to' \
+    'mcpy encrypt objects --jobs' \
+    'mcpy encrypt objects --max-workers' \
+    'mcpy encrypt objects --verify' \
+    'mcpy encrypt objects --max-rate' \
+    'mcpy encrypt objects --journal' \
+    'mcpy encrypt objects --copy-limit' \
     'mcpy encrypt clear --jobs' \
     'mcpy encrypt clear --max-workers' \
     'mcpy encrypt info --jobs' \
@@ -506,7 +514,7 @@ complete -c mcpy -l limit-upload -r -f -d 'Bytes a second, such as 10MiB'
 complete -c mcpy -l limit-download -r -f -d 'Bytes a second, such as 10MiB'
 complete -c mcpy -l disable-pager -l dp -d 'Nothing: mcpy has no pager. mc\'s option'
 complete -c mcpy -n '__mcpy_at "mcpy" 0' -a alias -d 'Name servers and keep their credentials'
-complete -c mcpy -n '__mcpy_at "mcpy" 0' -a encrypt -d 'Set the default encryption of buckets; see what is encrypted, and how'
+complete -c mcpy -n '__mcpy_at "mcpy" 0' -a encrypt -d 'Set the default encryption of buckets; see what is encrypted and how, and encrypt it'
 complete -c mcpy -n '__mcpy_at "mcpy" 0' -a admin -d 'Administer a MinIO server and its KMS'
 complete -c mcpy -n '__mcpy_at "mcpy" 0' -a kes -d 'Administer a KES server: keys, identities, status'
 complete -c mcpy -n '__mcpy_at "mcpy" 0' -a batch -d 'Have the servers rotate the keys of many objects by themselves'
@@ -561,6 +569,7 @@ complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a audit -d 'Count every object
 complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a impact -d 'Show what would become unreadable if KEY were locked or deleted'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a plan -d 'Show how keys and buckets differ from FILE; exit 3 when anything does'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a apply -d 'Make keys and buckets what FILE says; what is so already stays untouched'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a objects -d 'Encrypt the objects below TARGET that are stored already, in place, on the server'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a clear -d 'Stop encrypting new objects by default; what is encrypted stays so'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a info -d 'Show the default encryption of buckets; exit 5 when there is none'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a set -d 'Encrypt new objects in the buckets TARGET by default; sse-kms takes the KEY to use'
@@ -593,6 +602,21 @@ complete -c mcpy -n '__mcpy_at "mcpy encrypt apply"' -l no-objects -d 'Do not lo
 complete -c mcpy -n '__mcpy_at "mcpy encrypt apply"' -l jobs -l max-workers -r -f -d 'Targets at a time. [4] [1<=x<=64]'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt apply"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt apply" 0' -F
+complete -c mcpy -n '__mcpy_at "mcpy encrypt objects"' -l to -r -f -d 'The encryption wanted. [required]'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt objects"' -l versions -d 'Older versions too, where the server overwrites them'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt objects"' -l include-kms -d 'With --to sse-s3, SSE-KMS objects too: they lose their key'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt objects"' -l jobs -l max-workers -r -f -d 'Targets at a time. [4] [1<=x<=64]'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt objects"' -l dry-run -d 'Only say what would be rewritten'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt objects"' -l list -d 'A line for every object, not only failures'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt objects"' -l verify -r -f -a 'quick full' -d 'Compare the first and last 64 KiB of each object, or all of it. [quick]'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt objects"' -l max-rate -r -f -d 'At most 50/s objects, or 20MiB/s'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt objects"' -l journal -r -F -d 'Where to note what is done. [a file by itself]'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt objects"' -l restart -d 'Do not go on with an interrupted run'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt objects"' -l canary-inside -d 'Try out below .mcpy-canary/ in the bucket itself, where none can be made'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt objects"' -l nobody-writes -d 'Accept a server that cannot tell whether an object changed meanwhile'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt objects"' -l copy-limit -r -f -d 'Larger objects are copied in parts. [5TiB on MinIO, else 5GiB]'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt objects"' -s h -l help -d 'Show this message and exit'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt objects" 0+' -f -a '(__mcpy_targets)'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt clear"' -l jobs -l max-workers -r -f -d 'Targets at a time. [4] [1<=x<=64]'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt clear"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt clear" 0+' -f -a '(__mcpy_targets)'

@@ -28,7 +28,7 @@ GROUPS: dict[str, tuple[str, str, str]] = {
     "encrypt": (
         "mcpy.commands.encrypt",
         "encrypt",
-        "Set the default encryption of buckets; see what is encrypted, and how.",
+        "Set the default encryption of buckets; see what is encrypted and how, and encrypt it.",
     ),
     "admin": ("mcpy.commands.admin", "admin", "Administer a MinIO server and its KMS."),
     "kes": ("mcpy.commands.kes", "kes", "Administer a KES server: keys, identities, status."),

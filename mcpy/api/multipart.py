@@ -13,7 +13,7 @@ from mcpy.api import s3listing, s3xml
 from mcpy.api.http import Call
 from mcpy.api.refusals import local_name
 from mcpy.api.s3calls import request_target
-from mcpy.api.s3info import checksums_in, object_path
+from mcpy.api.s3info import Copied, checksums_in, object_path
 from mcpy.errors import ProtocolError, S3Error
 
 if TYPE_CHECKING:
@@ -107,8 +107,10 @@ class MultipartUpload:
             if marker in {"", last}:
                 raise ProtocolError(f"{self.s3.http.where} gave the same page of parts twice")
 
-    def complete(self, parts: Iterable[Part]) -> None:
-        """Make the object of ``parts``."""
+    def complete(
+        self, parts: Iterable[Part], *, headers: Mapping[str, str] | None = None
+    ) -> Copied:
+        """Make the object of ``parts``; ``headers`` may name what it replaces (``if-match``)."""
         root = ET.Element("CompleteMultipartUpload", xmlns=s3xml.NAMESPACE)
         for part in parts:
             element = ET.SubElement(root, "Part")
@@ -119,12 +121,15 @@ class MultipartUpload:
         call = Call(
             "POST",
             request_target(self._path, [("uploadId", self.id)]),
-            {"content-type": "application/xml", **self._customer},
+            {"content-type": "application/xml", **self._customer, **(headers or {})},
             ET.tostring(root),
             repeatable=False,
             transfer=True,
         )
-        self.s3.document(self.s3.send(call), "CompleteMultipartUploadResult")
+        answer = self.s3.send(call)
+        made = self.s3.document(answer, "CompleteMultipartUploadResult")
+        etag = s3xml.text(made, "ETag").strip('"')
+        return Copied(etag, answer.headers.get("x-amz-version-id", ""))
 
     def abort(self) -> None:
         """Throw the parts away; an upload that is gone is no error."""

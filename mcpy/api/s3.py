@@ -13,6 +13,7 @@ from mcpy.api.http import Call
 from mcpy.api.s3buckets import NO_ENCRYPTION, S3Buckets
 from mcpy.api.s3calls import DEFAULT_REGION, request_target
 from mcpy.api.s3info import (
+    Copied,
     ObjectInfo,
     encryption_of,
     info_of,
@@ -32,6 +33,7 @@ __all__ = [
     "DEFAULT_REGION",
     "NO_ENCRYPTION",
     "S3",
+    "Copied",
     "ObjectInfo",
     "encryption_of",
     "object_path",
@@ -53,10 +55,17 @@ class S3(S3Buckets):
         return self.pages(bucket, query, s3listing.objects_page)
 
     def list_versions(
-        self, bucket: str, prefix: str = "", *, delimiter: str = "", metadata: bool = False
+        self,
+        bucket: str,
+        prefix: str = "",
+        *,
+        delimiter: str = "",
+        metadata: bool = False,
+        page_size: int = 0,
     ) -> Iterator[s3listing.Entry]:
         """Yield every version and delete marker; otherwise as ``list_objects``."""
         query = {"versions": "", "encoding-type": "url", "prefix": prefix}
+        query |= {"max-keys": str(page_size)} if page_size else {}
         query |= {"delimiter": delimiter} if delimiter else {}
         query |= {"metadata": "true"} if metadata else {}
         return self.pages(bucket, query, s3listing.versions_page)
@@ -136,19 +145,23 @@ class S3(S3Buckets):
         *,
         headers: Mapping[str, str],
         source_version_id: str = "",
-    ) -> None:
+        target_version_id: str = "",
+    ) -> Copied:
         """Copy ``(bucket, key)`` to ``(bucket, key)`` on the server.
 
         ``headers`` must name the encryption of the copy: without it some servers store plaintext.
+        With ``target_version_id`` MinIO stores it under that version; others make a new one.
         """
         call = Call(
             "PUT",
-            object_path(*target),
+            request_target(object_path(*target), version_query(target_version_id)),
             headers={"x-amz-copy-source": copy_source(source, source_version_id), **headers},
             repeatable=False,
             transfer=True,
         )
-        self.document(self.send(call), "CopyObjectResult")
+        answer = self.send(call)
+        etag = s3xml.text(self.document(answer, "CopyObjectResult"), "ETag").strip('"')
+        return Copied(etag, answer.headers.get("x-amz-version-id", ""))
 
     def delete_object(
         self, bucket: str, key: str, *, version_id: str = "", bypass: bool = False

@@ -67,7 +67,8 @@ class S3Buckets(S3Calls):
 
     def versioning(self, bucket: str) -> tuple[str, str]:
         """Return the status of versioning and of MFA delete, ``""`` where never set."""
-        root = self._setting(bucket, "versioning", "VersioningConfiguration")
+        body = self._asked(bucket, "versioning")
+        root = s3xml.versioning(body, self.http.where) if body else None
         return (
             ("", "")
             if root is None

@@ -40,6 +40,11 @@ class S3Calls:
             route=router(alias),
         )
 
+    @property
+    def region(self) -> str:
+        """The region requests are signed for."""
+        return getattr(self._auth, "region", DEFAULT_REGION)  # Signature V2 names none
+
     def call(
         self,
         method: str,

@@ -7,7 +7,7 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mcpy.api.sigv4 import uri_encode
 from mcpy.errors import ProtocolError
@@ -32,6 +32,8 @@ _DESCRIBED = (
     "x-amz-storage-class",
     "x-amz-object-lock-",
     "x-amz-tagging-count",
+    "x-amz-website-redirect-location",
+    "x-amz-missing-meta",
 )
 ASK_CHECKSUM = {"x-amz-checksum-mode": "ENABLED"}
 
@@ -56,6 +58,13 @@ class ObjectInfo:
     encryption: ObjectEncryption
     metadata: Mapping[str, str] = field(default_factory=dict)
     checksums: Mapping[str, str] = field(default_factory=dict)
+
+
+class Copied(NamedTuple):
+    """What a copy became: its ETag without quotes, and its version where there are versions."""
+
+    etag: str
+    version_id: str
 
 
 def object_path(bucket: str, key: str = "") -> str:

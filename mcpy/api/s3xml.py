@@ -145,6 +145,13 @@ def tags(body: bytes, where: str) -> dict[str, str]:
     return {text(tag, "Key"): text(tag, "Value") for tag in (listed if listed is not None else ())}
 
 
+def versioning(body: bytes, where: str) -> ET.Element:
+    """Read VersioningConfiguration; moto gives it another name where none was ever set."""
+    root = parse(body, where=where)
+    known = local_name(root) == "GetBucketVersioningResponse"
+    return root if known else parse(body, root="VersioningConfiguration", where=where)
+
+
 def object_lock(root: ET.Element | None) -> ObjectLock:
     """Read ObjectLockConfiguration; None for a bucket without a lock."""
     if root is None:

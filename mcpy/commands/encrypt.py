@@ -145,10 +145,15 @@ class EncryptionCleared:
             "apply",
             "Make keys and buckets what FILE says; what is so already stays untouched.",
         ),
+        "objects": (
+            "mcpy.commands.encrypt_objects",
+            "objects",
+            "Encrypt the objects below TARGET that are stored already, in place, on the server.",
+        ),
     },
 )
 def encrypt() -> None:
-    """Set the default encryption of buckets; see what is encrypted, and how."""
+    """Set the default encryption of buckets; see what is encrypted and how, and encrypt it."""
 
 
 @encrypt.command("set")

@@ -31,6 +31,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("By the server's default key", "mcpy encrypt set sse-s3 prod/backups"),
         ("By a key of its own", "mcpy encrypt set sse-kms finance-key prod/invoices"),
         ("Stop a script when a bucket has no default", "mcpy encrypt info prod/backups"),
+        (
+            "Encrypt what is there already, older versions too",
+            "mcpy encrypt objects prod/backups --to sse-s3 --versions",
+        ),
         ("Write what is there into a file", "mcpy encrypt plan --export prod"),
         ("End with 3 in CI when something differs from it", "mcpy encrypt plan encryption.toml"),
         ("Make it so", "mcpy encrypt apply encryption.toml"),

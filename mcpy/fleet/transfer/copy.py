@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mcpy.models import ObjectEncryption
 
 # what a copy carries over; the rest of the metadata is the server's own
-_CARRIED = (
+CARRIED = (
     "content-type",
     "cache-control",
     "content-disposition",
@@ -34,6 +34,7 @@ _CARRIED = (
     "expires",
     "x-amz-meta-",
     "x-amz-storage-class",
+    "x-amz-website-redirect-location",
 )
 
 
@@ -169,4 +170,4 @@ def _in_parts(source: Place, target: Place, info: ObjectInfo, wish: Wish, pace: 
 
 
 def _carried(info: ObjectInfo) -> dict[str, str]:
-    return {name: value for name, value in info.metadata.items() if name.startswith(_CARRIED)}
+    return {name: value for name, value in info.metadata.items() if name.startswith(CARRIED)}

@@ -1,0 +1,85 @@
+"""One version to rewrite, what a server can do, and what holds for all objects of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mcpy.fleet.parallel import Stop
+from mcpy.fleet.rewrite.journal import Version
+from mcpy.fleet.rewrite.onto import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mcpy.api.s3xml import ObjectLock
+    from mcpy.fleet.rewrite.goal import Goal
+    from mcpy.fleet.transfer.place import Place
+
+
+@dataclass(frozen=True)
+class Abilities:
+    """What a canary has shown of a server, for one state of a bucket.
+
+    Attributes:
+        in_place: a version can be overwritten under its own id, keeping its time and place.
+        keeps_time: the modification time can be kept.
+        tells_etag: a copy's answer has the ETag that the object then has.
+        tells_tags: an object says by itself whether it has tags.
+        tells_context: an object shows the KMS context it was encrypted with.
+    """
+
+    in_place: bool = False
+    keeps_time: bool = False
+    tells_etag: bool = False
+    tells_tags: bool = False
+    tells_context: bool = False
+
+
+@dataclass(frozen=True)
+class Job:
+    """One version to rewrite.
+
+    Attributes:
+        place: where it is; with its version id only when that is overwritten, for else a copy of
+            what was the latest once could bury what came after it.
+        version_id: as listed.
+        size: as listed.
+        etag: as listed.
+        time: the modification time to keep, of what was listed; ``""`` for none.
+        in_place: whether the version is overwritten under its own id.
+        makes_version: whether the bucket keeps what is overwritten as an older version.
+    """
+
+    place: Place
+    version_id: str = ""
+    size: int = 0
+    etag: str = ""
+    time: str = ""
+    in_place: bool = False
+    makes_version: bool = False
+
+    @property
+    def version(self) -> Version:
+        """Its name in the journal."""
+        return Version(self.place.target.key, self.version_id)
+
+
+@dataclass(frozen=True)
+class How:
+    """What holds for all objects of a run.
+
+    Attributes:
+        patient: gives a place a client that waits for copies of many GiB.
+        whole: whether all bytes are compared.
+        moved: told of bytes that were rewritten; may hold the work back.
+    """
+
+    goal: Goal
+    abilities: Abilities
+    lock: ObjectLock
+    limits: Limits = field(default_factory=Limits)
+    patient: Callable[[Place], Place] = lambda place: place
+    whole: bool = False
+    moved: Callable[[int], None] = lambda _: None
+    stop: Stop = field(default_factory=Stop)

@@ -1,0 +1,216 @@
+"""One target from beginning to end: look, open the journal, let the canary go, rewrite, count."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from mcpy.api.multipart import MIN_PART_BYTES
+from mcpy.errors import UnsupportedError
+from mcpy.fleet.inventory import scan
+from mcpy.fleet.parallel import Stop
+from mcpy.fleet.rewrite import canary
+from mcpy.fleet.rewrite.goal import Goal, Outcome, Tally
+from mcpy.fleet.rewrite.job import Abilities, How
+from mcpy.fleet.rewrite.journal import Journal
+from mcpy.fleet.rewrite.onto import GIB, Limits
+from mcpy.fleet.rewrite.plan import Bucket
+from mcpy.fleet.rewrite.rate import Brake, Rate
+from mcpy.fleet.rewrite.run import Run
+from mcpy.fleet.rewrite.target import assumed, look_at, would_be
+from mcpy.models import Target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+    from pathlib import Path
+
+    from mcpy.api.s3 import S3
+    from mcpy.api.s3xml import ObjectLock
+    from mcpy.fleet.inventory import Item
+    from mcpy.fleet.rewrite.canary import Verdict
+    from mcpy.fleet.transfer.place import Place
+
+MINIO_LIMIT = 5 * 1024 * GIB
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How a target is to be worked on.
+
+    Attributes:
+        journals: the folder of journals that have no name of their own.
+        journal: the journal's file; None for one in ``journals``.
+        jobs: keys at a time.
+        rate: the most a second.
+        whole: whether all bytes are compared.
+        restart: whether what an interrupted run left is not gone on with.
+        canary_inside: whether a prefix of the target may serve the canary.
+        nobody_writes: whether it is sure that no one else writes meanwhile.
+        copy_limit: what one copy can be, in bytes; 0 leaves it to what the canary finds.
+    """
+
+    journals: Path
+    journal: Path | None = None
+    jobs: int = 4
+    rate: Rate = field(default_factory=Rate)
+    whole: bool = False
+    restart: bool = False
+    canary_inside: bool = False
+    nobody_writes: bool = False
+    copy_limit: int = 0
+
+
+@dataclass
+class Told:
+    """Whom to tell: of each outcome, of what is going on, and of what somebody should know."""
+
+    outcome: Callable[[Outcome], None] = lambda _: None
+    state: Callable[[str], None] = lambda _: None
+    warn: Callable[[str], None] = lambda _: None
+
+
+@dataclass
+class Session:
+    """The rewriting of one target.
+
+    Args:
+        s3: the server.
+        patient: the same with more patience, for copies of many GiB.
+        target: a bucket or a prefix.
+        goal: what is wanted.
+        wish: how.
+        told: whom to tell.
+        cut: breaks what waits for the server.
+    """
+
+    s3: S3
+    patient: S3
+    target: Target
+    goal: Goal
+    wish: Wish
+    told: Told = field(default_factory=Told)
+    cut: Callable[[], None] = lambda: None
+    verdict: Verdict | None = None
+
+    def rehearse(self) -> Tally:
+        """Count what would be rewritten; nothing is tried and nothing changed."""
+        bucket, lock = look_at(self.s3, self.target)
+        how = How(self.goal, assumed(self.s3), lock)
+        tally = Tally()
+        with closing(self._scan(bucket)) as items:
+            for _, group in groupby(items, key=lambda item: item.key):
+                for outcome in would_be(bucket, list(group), how):
+                    tally.add(outcome)
+                    self.told.outcome(outcome)
+        return tally
+
+    def run(self) -> Tally:
+        """Rewrite what is meant.
+
+        Raises:
+            UnsupportedError: the canary found that the server does harm.
+            DamagedError: an object is not what it was.
+        """
+        bucket, lock = look_at(self.s3, self.target)
+        journal = Journal(self.journal_path, self._header(), fresh=self.wish.restart)
+        with closing(journal):
+            if journal.resumed:
+                self.told.warn(f"going on with the interrupted run of {journal.path}")
+            how = self._how(bucket, lock, journal)
+            stop = Stop()
+            run = Run(
+                bucket,
+                replace(how, stop=stop),
+                journal,
+                self.told.outcome,
+                self.wish.jobs,
+                self.cut,
+            )
+            after = journal.left.after
+            with closing(self._scan(bucket, after=after, stop=stop)) as items:
+                return run.work(items)
+
+    def _scan(
+        self, bucket: Bucket, *, after: str = "", stop: Stop | None = None
+    ) -> Generator[Item]:
+        """Scan the target; servers stumble over version ids where there are no versions."""
+        return scan(
+            self.s3,
+            bucket.target.bucket,
+            self.target.key,
+            versions=bool(bucket.versioning),
+            jobs=self.wish.jobs,
+            after=after,
+            stop=stop,
+            cut=self.cut,
+        )
+
+    def _how(self, bucket: Bucket, lock: ObjectLock, journal: Journal) -> How:
+        abilities = self._tried_out(bucket, lock, journal)
+        minio = abilities.keeps_time or abilities.in_place
+        usual = MINIO_LIMIT if minio else 5 * GIB
+        limit = self.wish.copy_limit or usual
+        return How(
+            self.goal,
+            abilities,
+            lock,
+            Limits(single=limit, part=max(MIN_PART_BYTES, min(limit, Limits.part))),
+            self._patient,
+            self.wish.whole,
+            Brake(self.wish.rate).moved,
+        )
+
+    def _tried_out(self, bucket: Bucket, lock: ObjectLock, journal: Journal) -> Abilities:
+        """Let the canary go, unless it was for another target like this one."""
+        if journal.left.scratch:
+            self._clean_earlier(journal.left.scratch)
+        self.told.state("trying out what the server does")
+        ground = canary.Ground(
+            bucket,
+            lock,
+            inside=self.wish.canary_inside,
+            old_key=self.goal.old_key,
+            note=journal.scratch,
+        )
+        verdict = self.verdict = canary.try_out(self.goal, ground)
+        for leftover in verdict.leftovers:
+            self.told.warn(f"what was tried out could not be removed: {leftover}")
+        if verdict.abilities is None:
+            raise canary.refusal(verdict, self.target)
+        if not verdict.guarded and not self.wish.nobody_writes:
+            raise UnsupportedError(
+                f"`{self.target.alias}` copies an object although it was changed meanwhile: what "
+                "others write during the run could be lost; nothing was touched",
+                hint="--nobody-writes, when that is so",
+            )
+        return verdict.abilities
+
+    def _clean_earlier(self, name: str) -> None:
+        """Remove the canary's bucket that a killed run left."""
+        earlier = Bucket(self.s3, Target(self.target.alias, name))
+        if name.startswith("mcpy-canary-") and self.s3.bucket_exists(name):
+            for leftover in canary.clean_bucket(earlier, "", set()):
+                self.told.warn(f"what was tried out earlier could not be removed: {leftover}")
+
+    def _patient(self, place: Place) -> Place:
+        return replace(place, s3=self.patient)
+
+    @property
+    def journal_path(self) -> Path:
+        """Where the journal is."""
+        if self.wish.journal:
+            return self.wish.journal
+        digest = hashlib.sha256(json.dumps(self._header(), sort_keys=True).encode()).hexdigest()
+        return self.wish.journals / f"{self.target.bucket}-{digest[:16]}.jsonl"
+
+    def _header(self) -> dict[str, str]:
+        return {
+            "server": self.s3.http.base_url,
+            "bucket": self.target.bucket,
+            "prefix": self.target.key,
+            **self.goal.words(),
+        }
