@@ -55,7 +55,7 @@ _mcpy_table() {
         arguments=("alias" "-" "-" "-")
         ;;
     "mcpy encrypt")
-        commands="audit impact plan apply objects clear info set"
+        commands="audit impact explain plan apply objects clear info set"
         options="-h --help"
         ;;
     "mcpy encrypt audit")
@@ -69,6 +69,11 @@ _mcpy_table() {
         takes="--save=file --html=file --jobs=- --max-workers=-"
         arguments=("-" "alias")
         repeats=1
+        ;;
+    "mcpy encrypt explain")
+        options="--version-id --vid -h --help"
+        takes="--version-id=- --vid=-"
+        arguments=("target")
         ;;
     "mcpy encrypt plan")
         options="--export --user-policy --all --no-objects --jobs --max-workers -h --help"

@@ -11,6 +11,7 @@ set -g __mcpy_nodes \
     'mcpy encrypt' \
     'mcpy encrypt audit' \
     'mcpy encrypt impact' \
+    'mcpy encrypt explain' \
     'mcpy encrypt plan' \
     'mcpy encrypt apply' \
     'mcpy encrypt objects' \
@@ -122,6 +123,8 @@ set -g __mcpy_takes \
     'mcpy encrypt impact --html' \
     'mcpy encrypt impact --jobs' \
     'mcpy encrypt impact --max-workers' \
+    'mcpy encrypt explain --version-id' \
+    'mcpy encrypt explain --vid' \
     'mcpy encrypt plan --jobs' \
     'mcpy encrypt plan --max-workers' \
     'mcpy encrypt apply --expect' \
@@ -567,6 +570,7 @@ complete -c mcpy -n '__mcpy_at "mcpy alias set"' -s h -l help -d 'Show this mess
 complete -c mcpy -n '__mcpy_at "mcpy alias set" 0' -f -a '(__mcpy_aliases)'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a audit -d 'Count every object and version by scheme and key'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a impact -d 'Show what would become unreadable if KEY were locked or deleted'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a explain -d 'Show the chain of keys from the KMS to an object, and where each of them lives'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a plan -d 'Show how keys and buckets differ from FILE; exit 3 when anything does'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a apply -d 'Make keys and buckets what FILE says; what is so already stays untouched'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a objects -d 'Encrypt the objects below TARGET that are stored already, in place, on the server'
@@ -590,6 +594,9 @@ complete -c mcpy -n '__mcpy_at "mcpy encrypt impact"' -l html -r -F -d 'Write it
 complete -c mcpy -n '__mcpy_at "mcpy encrypt impact"' -l jobs -l max-workers -r -f -d 'Targets at a time. [4] [1<=x<=64]'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt impact"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt impact" 1+' -f -a '(__mcpy_aliases)'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt explain"' -l version-id -l vid -r -f -d 'This version of the object'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt explain"' -s h -l help -d 'Show this message and exit'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt explain" 0' -f -a '(__mcpy_targets)'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt plan"' -l export -d 'Write the file for TARGET... to stdout instead'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt plan"' -l user-policy -d 'Print a policy for users that refuses the same'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt plan"' -l all -d 'Show what is as wanted too'

@@ -104,3 +104,49 @@ class World(httpx.BaseTransport):
     def lose(self, key: str) -> None:
         """Delete a key for ever."""
         del self.kms.known[key]
+
+
+class Server(World):
+    """The S3 server, with the part of the admin API that tells of its KMS, and a KES.
+
+    ``admin`` is whether these credentials are an administrator's, ``hidden_buckets`` how many
+    buckets they may not see.
+    """
+
+    hidden_buckets = 0
+    admin = True
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        path = request.url.path
+        if self.hook and (given := self.hook(request)):
+            return given
+        if request.url.host == "kes.test":
+            self.calls.append(f"KES {request.method} {path}")
+            return self._kes(request.method, path.rpartition("/")[2])
+        if path.startswith(("/minio/kms", "/minio/admin")):
+            return self._admin(request, path) if self.admin else s3_error(403, "AccessDenied")
+        return super().handle_request(request)
+
+    def _admin(self, request: httpx.Request, path: str) -> httpx.Response:
+        if path == "/minio/kms/v1/status":
+            return httpx.Response(200, json={"default-key-id": self.kms.default_key})
+        if path == "/minio/kms/v1/key/status":
+            key = request.url.params["key-id"]
+            error = {} if key in self.kms.known else {"encryption-error": "key does not exist"}
+            return httpx.Response(200, json={"key-id": key, **error})
+        assert path == "/minio/admin/v3/info", path
+        count = len(self.store.buckets()) + self.hidden_buckets
+        info = {"mode": "online", "servers": [], "buckets": {"count": count}}
+        return httpx.Response(200, json=info)
+
+    def _kes(self, method: str, key: str) -> httpx.Response:
+        if method == "DELETE" and key in self.kms.known:
+            self.lose(key)
+            return httpx.Response(200)
+        status = 200 if key in self.kms.known else 404
+        return httpx.Response(status, json={"name": key, "message": "key does not exist"})
+
+    @property
+    def deleted(self) -> bool:
+        """Whether a key was deleted at the KES."""
+        return any(call.startswith("KES DELETE") for call in self.calls)

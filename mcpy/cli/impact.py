@@ -64,7 +64,7 @@ class ImpactReport:
         ]
         rows += [("Unknown", f"{_words(one.unknown)}: possibly")] if one.unknown.number else []
         if one.unreadable.number:
-            why = "not by this key, which works" if one.key_works else "possibly by this key"
+            why = "not by this key, which works" if one.works else "possibly by this key"
             rows.append(("Unreadable now", f"{_words(one.unreadable)}, {why}"))
         if one.gaps:
             rows.append(("Not listed", f"more versions, at {one.gaps:,} places"))

@@ -135,6 +135,11 @@ class EncryptionCleared:
             "impact",
             "Show what would become unreadable if KEY were locked or deleted.",
         ),
+        "explain": (
+            "mcpy.commands.encrypt_explain",
+            "explain",
+            "Show the chain of keys from the KMS to an object, and where each of them lives.",
+        ),
         "plan": (
             "mcpy.commands.encrypt_plan",
             "plan",

@@ -11,7 +11,7 @@ import pytest
 
 from mcpy.fleet.impact.report import stamp
 from mcpy.models import Alias, BucketEncryption, KesProfile
-from tests.in_process import ACCESS, SECRET, World
+from tests.in_process import ACCESS, SECRET, Server
 from tests.running import KES_API_KEY, Mcpy, Terminal
 from tests.s3_calls import S3 as SSE_S3
 from tests.s3_calls import kms_with
@@ -24,43 +24,6 @@ if TYPE_CHECKING:
     from mcpy.api.s3 import S3
 
 KES = "https://kes.test:7373"
-
-
-class Server(World):
-    """The S3 server, with the part of the admin API that impact asks, and a KES."""
-
-    hidden_buckets = 0
-    admin = True
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        path = request.url.path
-        if request.url.host == "kes.test":
-            self.calls.append(f"KES {request.method} {path}")
-            return self._kes(request.method, path.rpartition("/")[2])
-        if path.startswith(("/minio/kms", "/minio/admin")) and not self.admin:
-            return s3_error(403, "AccessDenied")
-        if path == "/minio/kms/v1/status":
-            return httpx.Response(200, json={"default-key-id": self.kms.default_key})
-        if path == "/minio/kms/v1/key/status":
-            key = request.url.params["key-id"]
-            error = {} if key in self.kms.known else {"encryption-error": "key does not exist"}
-            return httpx.Response(200, json={"key-id": key, **error})
-        if path == "/minio/admin/v3/info":
-            count = len(self.store.buckets()) + self.hidden_buckets
-            info = {"mode": "online", "servers": [], "buckets": {"count": count}}
-            return httpx.Response(200, json=info)
-        return super().handle_request(request)
-
-    def _kes(self, method: str, key: str) -> httpx.Response:
-        if method == "DELETE" and key in self.kms.known:
-            self.lose(key)
-            return httpx.Response(200)
-        status = 200 if key in self.kms.known else 404
-        return httpx.Response(status, json={"name": key, "message": "key does not exist"})
-
-    @property
-    def deleted(self) -> bool:
-        return any(call.startswith("KES DELETE") for call in self.calls)
 
 
 @pytest.fixture

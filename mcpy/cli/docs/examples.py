@@ -44,6 +44,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
             "mcpy encrypt audit --require sse-kms:finance-key prod/invoices",
         ),
         ("What would be lost without a key", "mcpy encrypt impact finance-key prod"),
+        (
+            "Which keys stand between the KMS and this object",
+            "mcpy encrypt explain prod/invoices/1",
+        ),
     ),
     "mcpy admin": (
         (

@@ -49,7 +49,7 @@ def measure(s3: S3, admin: MinioAdmin, keys: Sequence[str], look: Look) -> dict[
     names = _buckets(s3, admin, base)
     found = {key: deepcopy(base) for key in keys}
     for key, one in found.items():
-        one.key_works = _works(admin, key)
+        one.works = _works(admin, key)
     for name in names:
         _bucket(s3, name, found, look)
     return found

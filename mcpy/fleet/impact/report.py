@@ -31,7 +31,7 @@ class ServerImpact:
 
     Attributes:
         default_key: the server's default key; None when nobody may tell.
-        key_works: whether the server could use the key just now; None when it was not told.
+        works: whether the server could use the key just now; None when it was not told.
         buckets: how many were looked at.
         defaulting: buckets that encrypt new objects with the key.
         certain: versions whose own headers name the key.
@@ -47,7 +47,7 @@ class ServerImpact:
     alias: str
     url: str
     default_key: str | None = None
-    key_works: bool | None = None
+    works: bool | None = None
     buckets: int = 0
     defaulting: list[str] = field(default_factory=list)
     certain: Count = field(default_factory=Count)
@@ -83,7 +83,7 @@ class Impact:
         """Return how many versions may depend on the key beyond the certain ones."""
         sealed = 0 if self._cleared(server) else server.possible.number
         # what cannot be opened while this key works is not this key's
-        closed = 0 if server.key_works else server.unreadable.number
+        closed = 0 if server.works else server.unreadable.number
         return sealed + closed + server.unknown.number
 
     def _cleared(self, server: ServerImpact) -> bool:

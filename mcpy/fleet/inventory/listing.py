@@ -177,9 +177,9 @@ class Listing:
             raise error
         if error.status >= 500 and not self._s3.kms_ready():
             raise KmsDownError(
-                f"the KMS behind {self._s3.http.where} does not answer, and without it "
-                f"`{self._bucket}` cannot be listed: {error.message}",
-                hint="see that KES runs and that the server reaches it",
+                f"the KMS behind {self._s3.http.where} does not answer, or its default key is "
+                f"locked; without it `{self._bucket}` cannot be listed: {error.message}",
+                hint="see that KES runs, that the server reaches it, and that the key is unlocked",
             ) from error
 
     def _step_over(self, error: S3Error) -> Iterator[Blocked]:
