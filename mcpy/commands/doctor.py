@@ -14,6 +14,7 @@ from mcpy.errors import ConfigError, InputError, McpyError
 
 if TYPE_CHECKING:
     from mcpy.cli.app import App
+    from mcpy.cli.kes_access import KesOptions
     from mcpy.fleet.doctor.step import KesAccess, Level, Patient, Step
     from mcpy.models import Target
 
@@ -118,24 +119,26 @@ def doctor(app: App, target: Target, *, version_id: str) -> None:
 
 
 def _patient(app: App, name: str) -> Patient:
+    from mcpy.cli.kes_access import VARIABLES, KesOptions
     from mcpy.fleet.doctor.step import Patient
 
     alias = app.alias(name)
     options = app.http_options(alias.ca)
-    kes = (lambda: _kes(app, name)) if alias.kes else None
+    named = alias.kes or any(app.environ.get(variable) for variable in VARIABLES["server"])
+    access = KesOptions(alias=name if alias.kes else None)
+    kes = (lambda: _kes(app, access)) if named else None
     return Patient(alias, app.s3(name), app.admin(name), options, kes)
 
 
-def _kes(app: App, name: str) -> KesAccess:
-    """Open the KES of an alias, with what can be told of our certificate."""
+def _kes(app: App, options: KesOptions) -> KesAccess:
+    """Open the KES of the alias, else of the environment, and read our certificate."""
     from pathlib import Path
 
     from mcpy.api import kes_identity
     from mcpy.api.kes import endpoints
-    from mcpy.cli.kes_access import KesOptions, certificate_of, connect, own_identity, resolve
+    from mcpy.cli.kes_access import certificate_of, connect, own_identity, resolve
     from mcpy.fleet.doctor.step import KesAccess
 
-    options = KesOptions(alias=name)
     client, profile = connect(app, options), resolve(app, options)
     expires = None
     if profile.client_cert:

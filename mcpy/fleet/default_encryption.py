@@ -101,7 +101,10 @@ def clear_default(s3: S3, bucket: str) -> bool:
         return False
     s3.delete_bucket_encryption(bucket, current=current)
     if s3.get_bucket_encryption(bucket) is not None:
-        raise ProtocolError(f"the server kept the encryption of `{bucket}`")
+        raise ProtocolError(
+            f"the server kept an encryption of `{bucket}`",
+            hint="AWS S3 and others always encrypt: what is left is their own default",
+        )
     return True
 
 

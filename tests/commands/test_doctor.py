@@ -129,7 +129,8 @@ def test_each_link_is_a_line_and_the_verdict_is_the_last(
         "ok\tkms\tMinIO KES, default key `k`, at https://kes.test:7373\t\n"
         "ok\tkey\tthe server encrypts and decrypts by the key `k`\t\n"
         "ok\tpermissions\tKES lets the server list keys and show its state\t\n"
-        "not checked\tkes\tthe alias names no KES\tmcpy alias set play http://s3.test:9000 ... "
+        "not checked\tkes\tneither the alias nor the environment names a KES\t"
+        "mcpy alias set play http://s3.test:9000 ... "
         "--kes-server URL --kes-cert FILE --kes-key FILE\n"
         "ok\tbuckets\t1 encrypt new objects by default, and no key fails\t\n"
         "`play` works.\n"
@@ -645,6 +646,14 @@ NEEDS_KEY = "The object was stored using a form of Server Side Encryption"
             7,
             "content",
             "no KMS",
+        ),
+        (
+            KMS_HEADERS,
+            s3_error(500, "InternalError", "decryption failed: ciphertext is not authentic"),
+            None,
+            1,
+            "content",
+            "another key",
         ),
         (KMS_HEADERS, s3_error(403, "AccessDenied"), None, 4, "content", "may not read it"),
         (KMS_HEADERS, s3_error(500, "InternalError"), None, 1, "content", "InternalError"),

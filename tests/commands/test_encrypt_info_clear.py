@@ -124,7 +124,8 @@ def test_a_default_that_stays_after_clearing_is_an_error(mcpy: Mcpy, server: Ser
     assert mcpy("encrypt", "clear", "play/enc-1") == (
         1,
         "",
-        "mcpy: error: the server kept the encryption of `enc-1`\n",
+        "mcpy: error: the server kept an encryption of `enc-1`\n"
+        "mcpy: hint: AWS S3 and others always encrypt: what is left is their own default\n",
     )
 
 

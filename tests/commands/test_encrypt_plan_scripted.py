@@ -186,12 +186,23 @@ def test_a_kms_that_fails_is_no_missing_key(mcpy: Mcpy, minio: dict[str, Reply])
 def test_where_nobody_can_be_asked_for_keys_that_is_said(
     mcpy: Mcpy, server: Server, other: dict[str, Reply]
 ) -> None:
+    assert "GET /minio/" in other
     result = run(mcpy, "plan", KEYS + BUCKET)
     assert item(result, "key")["state"] == "unchecked"
-    assert item(result, "default")["note"] == "nobody can be asked whether the key works"
+    assert item(result, "default")["note"] == "nobody can be asked whether its key works"
+    assert server.requests
+
+
+def test_without_a_bucket_to_try_it_in_a_default_is_set_with_a_warning(
+    mcpy: Mcpy, server: Server, other: dict[str, Reply]
+) -> None:
+    other["PUT /mcpy-canary-"] = s3_error(403, "AccessDenied", "no")
     other["GET /bbb?encryption"] = then(NO_DEFAULT, NO_DEFAULT, default("aws:kms", "k"))
     other["PUT /bbb?encryption"] = httpx.Response(200)
-    assert run(mcpy, "apply", BUCKET).exit_code == 0
+    result = run(mcpy, "apply", BUCKET)
+    assert result.exit_code == 0
+    assert "no bucket can be made at s3.test:9000 to try it in: AccessDenied: no" in result.stderr
+    assert result.stderr.endswith(": the default is set untried\n")
     assert "PUT /bbb?encryption=" in server.calls
 
 

@@ -27,7 +27,7 @@ def kes(patient: Patient) -> Iterator[Step]:
             f"mcpy alias set {patient.name} {patient.alias.url} ... "
             "--kes-server URL --kes-cert FILE --kes-key FILE"
         )
-        yield Step("kes", "unchecked", "the alias names no KES", hint)
+        yield Step("kes", "unchecked", "neither the alias nor the environment names a KES", hint)
         return
     access = patient.kes()
     yield from _own_certificate(access, patient)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from mcpy.api.s3 import ObjectInfo
     from mcpy.models import Target
 
+# what servers said in the past, and in other places
+_NOT_AUTHENTIC = re.compile(r"not authentic|key ID mismatch|sio: authentication failed")
 _NEEDS_KEY = "stored using a form of server side encryption"
 
 
@@ -132,7 +135,7 @@ class Look:
         if code == "AccessDenied":
             hint = "s3:GetObject on the object, in the policy of the user"
             return failed("content", error, text="these credentials may not read it", hint=hint)
-        if not code.startswith("kms:"):
+        if not (code.startswith("kms:") or _NOT_AUTHENTIC.search(error.server_message)):
             return failed("content", error)
         key = bare_key_id(info.encryption.key_id)
         known = self._key(patient, key)
@@ -142,7 +145,7 @@ class Look:
             text = "the key that encrypted it is gone, and is no longer the default key"
             hint = "mcpy kes key import KEY @BACKUP: a new key of its name reads nothing old"
             return failed("content", error, text=text, hint=hint)
-        if code == "kms:InvalidCiphertextException":
+        if code == "kms:InvalidCiphertextException" or _NOT_AUTHENTIC.search(error.server_message):
             return _not_opened(info, key)
         return failed("content", error, hint=f"mcpy doctor {patient.name}")
 

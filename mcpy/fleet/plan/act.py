@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from mcpy.errors import McpyError, NotFoundError, ProtocolError
 from mcpy.fleet.default_encryption import clear_default, store_default
 from mcpy.fleet.plan import uploads
-from mcpy.fleet.plan.canary import Canary
+from mcpy.fleet.plan.canary import Canary, NoCanaryError
 from mcpy.fleet.plan.item import CreateKey, SetDefault, SetUploads, words
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Applying:
             site.create_key(act.name)
         elif isinstance(act, SetDefault):
             self._need_key(act.alias, act.wanted)
-            _set_default(site, act)
+            self._set_default(site, act)
         elif isinstance(act, SetUploads):
             self._need_key(act.alias, act.wanted)
             self._set_uploads(site, act)
@@ -82,6 +82,25 @@ class Applying:
     def _need_key(self, alias: str, wanted: BucketEncryption) -> None:
         if (alias, wanted.key) in self._without:
             raise NotFoundError(f"its key `{wanted.key}` cannot be used")
+
+    def _set_default(self, site: Site, act: SetDefault) -> None:
+        if not act.wanted.algorithm:
+            _current(site, act)
+            clear_default(site.s3, act.bucket)
+            return
+        state = site.key_state(act.wanted.key, again=True)
+        if not state.usable:
+            raise state.error()
+        if state.is_ == "unknown":
+            self._try_default(site, act.wanted)
+        store_default(site.s3, act.bucket, act.wanted, current=_current(site, act))
+
+    def _try_default(self, site: Site, wanted: BucketEncryption) -> None:
+        """Try by an upload what nobody can be asked: whether the server can encrypt so."""
+        try:
+            self.canary.prove_default(site.s3, wanted)
+        except NoCanaryError as e:
+            self.canary.say(f"{e.message}: the default is set untried")
 
     def _set_uploads(self, site: Site, act: SetUploads) -> None:
         target = f"{act.alias}/{act.bucket}"
@@ -96,15 +115,9 @@ class Applying:
             raise ProtocolError(f"the server took the policy of `{target}` and shows another")
 
 
-def _set_default(site: Site, act: SetDefault) -> None:
-    target = f"{act.alias}/{act.bucket}"
+def _current(site: Site, act: SetDefault) -> BucketEncryption | None:
+    """Return the default as it is now, when it is what it was."""
     current = site.s3.get_bucket_encryption(act.bucket)
     if words(current) != words(act.seen):
-        raise ChangedError(target, "default encryption")
-    if not act.wanted.algorithm:
-        clear_default(site.s3, act.bucket)
-        return
-    state = site.key_state(act.wanted.key, again=True)
-    if not state.usable:
-        raise state.error()
-    store_default(site.s3, act.bucket, act.wanted, current=current)
+        raise ChangedError(f"{act.alias}/{act.bucket}", "default encryption")
+    return current

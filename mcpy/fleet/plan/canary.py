@@ -1,8 +1,10 @@
-"""Does a server keep to a policy about encryption? Tried in a bucket that is made for it.
+"""Does a server keep to a default encryption, or to a policy about it? Tried in a scratch bucket.
 
-Servers differ: MinIO takes such a policy and asks it only about requests that nobody signed; some
-would refuse everything, or break multipart uploads, whose parts name no encryption. So uploads
-that the policy must refuse, and uploads that it must let in, are made without it and then with it.
+Some servers take a default that they cannot encrypt by, and then refuse every upload, or store it
+in the clear. MinIO takes a policy about encryption and asks it only about requests that nobody
+signed; some would refuse everything, or break multipart uploads, whose parts name no encryption.
+So uploads that the policy must refuse, and uploads that it must let in, are made without it first,
+and then with it.
 """
 
 from __future__ import annotations
@@ -42,9 +44,13 @@ class _Upload:
     parts: bool = False
 
 
+class NoCanaryError(McpyError):
+    """No bucket could be made to try anything in."""
+
+
 @dataclass
 class Canary:
-    """Proves servers, each mode once.
+    """Proves servers, each default and each mode once.
 
     Attributes:
         sleep: waits, in seconds.
@@ -67,6 +73,31 @@ class Canary:
             return
         with self._bucket(s3) as bucket:
             self._compare(s3, bucket, wanted, mode)
+        self._proven.add(case)
+
+    def prove_default(self, s3: S3, wanted: BucketEncryption) -> None:
+        """Return when an upload that asks for nothing was seen to be encrypted by a default.
+
+        Raises:
+            UnsupportedError: it is refused, or not encrypted so.
+            NoCanaryError: it could not be tried.
+        """
+        case = (s3.http.where, wanted.algorithm, wanted.key, "default")
+        if case in self._proven:
+            return
+        with self._bucket(s3) as bucket:
+            s3.put_bucket_encryption(bucket, wanted, current=None)
+            if error := _try(s3, bucket, _Upload("an upload", None)):
+                raise UnsupportedError(
+                    f"{s3.http.where} takes such a default and then refuses uploads: {error}"
+                )
+            found = s3.head_object(bucket, _KEY).encryption
+            shown = BucketEncryption(found.algorithm, found.key_id if wanted.key_id else "")
+            if not shown.same_as(wanted):
+                raise UnsupportedError(
+                    f"{s3.http.where} takes such a default and stores uploads as "
+                    f"{found.scheme or 'not encrypted'}"
+                )
         self._proven.add(case)
 
     def _compare(self, s3: S3, bucket: str, wanted: BucketEncryption, mode: Uploads) -> None:
@@ -112,9 +143,8 @@ class Canary:
         try:
             s3.make_bucket(name)
         except ApiError as e:
-            raise McpyError(
-                f"no bucket can be made at {s3.http.where}, to try in it whether the server "
-                f"keeps to such a policy: {e}",
+            raise NoCanaryError(
+                f"no bucket can be made at {s3.http.where} to try it in: {e}",
                 hint='uploads = "any" leaves the policy out',
             ) from e
         try:

@@ -160,7 +160,7 @@ class Comparison:
             error = state.error()
             note = f"{error.message}: {error.hint}" if error.hint else error.message
             return replace(item, state="finding", note=note)
-        note = "" if state.is_ != "unknown" else "nobody can be asked whether the key works"
+        note = "" if state.is_ != "unknown" else "nobody can be asked whether its key works"
         return (
             replace(item, note=note) if same else replace(item, state="change", act=act, note=note)
         )
