@@ -51,6 +51,22 @@ def get_object(call: Call) -> Response:
     raise S3Problem.of("SlowDownRead")
 
 
+def whole(call: Call) -> View:
+    """Return an object that is about to be read as a whole, whatever range is asked for.
+
+    Raises:
+        S3Problem: there is none, or it cannot be opened.
+    """
+    version = entity.requested_version(call)
+    check_customer_headers(call, version)
+    key, problem = sse.key_if_any(call, version)
+    if problem is not None:
+        raise problem
+    if envelope.kind_of(version.metadata) == "SSE-C":
+        key = sse.object_key(call, version)
+    return View(call, version, key, None, "", 0)
+
+
 @dataclass(slots=True)
 class View:
     """An object as one request looks at it.
@@ -87,6 +103,11 @@ class View:
         if envelope.kind_of(self.version.metadata) == "SSE-C" and self.key is None:
             self.key = sse.object_key(self.call, self.version)
         self.window = _window(self.call, self.version, self.part)
+
+    def content(self) -> transfer.Content:
+        """Return what is wanted of the content; to be closed after use."""
+        start, length = self.stretch()
+        return transfer.Content(self.call.store, self.version, self.key, start, length)
 
     def stretch(self) -> tuple[int, int]:
         """Return start and length of the content to answer."""
@@ -137,9 +158,8 @@ def _check_conditions(view: View) -> None:
 
 
 def _body(view: View) -> bytes | transfer.Content:
-    start, length = view.stretch()
-    content = transfer.Content(view.call.store, view.version, view.key, start, length)
-    if length > SMALL_BYTES:
+    content = view.content()
+    if view.stretch()[1] > SMALL_BYTES:
         return content.started()
     try:
         return b"".join(content)
@@ -199,15 +219,6 @@ def _window(call: Call, version: ObjectVersion, part: Part | None) -> tuple[int,
 
 def _wants_checksums(call: Call) -> bool:
     return call.header("x-amz-checksum-mode").upper() == "ENABLED"
-
-
-def _checksum_headers(
-    call: Call, version: ObjectVersion, key: ObjectKey | None, part: Part | None, *, ranged: bool
-) -> Headers:
-    if not _wants_checksums(call) or (ranged and part is None):
-        return []
-    stored = version.checksum if part is None else part.checksum
-    return checksums.answer_headers(entity.open_checksums(stored, key))
 
 
 def _without_content(headers: Headers) -> Headers:

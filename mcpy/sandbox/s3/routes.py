@@ -20,6 +20,7 @@ from mcpy.sandbox.s3 import (
     objects,
     postpolicy,
     reading,
+    select,
     settings,
     uploads,
 )
@@ -146,7 +147,7 @@ OBJECT: dict[str, list[Route]] = {
     "POST": _routes(
         ("uploadId", multipart.complete_upload),
         ("uploads", multipart.create_upload),
-        ("select&select-type=2", documents.missing_feature),
+        ("select&select-type=2", select.select_object),
         ("restore", documents.missing_feature),
     ),
     "DELETE": _routes(
