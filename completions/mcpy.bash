@@ -331,12 +331,12 @@ _mcpy_table() {
         options="-h --help"
         ;;
     "mcpy kes config lint")
-        options="--strict --elsewhere -h --help"
+        options="--strict --elsewhere --ask -h --help"
         arguments=("file")
         ;;
     "mcpy kes config new")
-        options="--path --endpoint --engine --engine-version --prefix --namespace --kubernetes-role --transit-key --region --kms-key --project --managed-identity --domain --keystore-ca --ambient --address --admin --minio --tls-key --tls-cert --keys --create --out --force --policy-out -h --help"
-        takes="--path=- --endpoint=- --engine=- --engine-version=- --prefix=- --namespace=- --kubernetes-role=- --transit-key=- --region=- --kms-key=- --project=- --managed-identity=- --domain=- --keystore-ca=- --address=- --admin=- --minio=- --tls-key=- --tls-cert=- --keys=- --create=- --out=file --policy-out=file"
+        options="--path --endpoint --engine --engine-version --prefix --namespace --kubernetes-role --transit-key --region --kms-key --project --managed-identity --domain --keystore-ca --ambient --address --admin --minio --tls-key --tls-cert --keys --create --out --force --policy-out --operator-policy-out -h --help"
+        takes="--path=- --endpoint=- --engine=- --engine-version=- --prefix=- --namespace=- --kubernetes-role=- --transit-key=- --region=- --kms-key=- --project=- --managed-identity=- --domain=- --keystore-ca=- --address=- --admin=- --minio=- --tls-key=- --tls-cert=- --keys=- --create=- --out=file --policy-out=file --operator-policy-out=file"
         arguments=(":fs:vault:aws:gcp:azure:ciphertrust")
         ;;
     "mcpy batch")

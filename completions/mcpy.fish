@@ -308,6 +308,7 @@ set -g __mcpy_takes \
     'mcpy kes config new --create' \
     'mcpy kes config new --out' \
     'mcpy kes config new --policy-out' \
+    'mcpy kes config new --operator-policy-out' \
     'mcpy batch generate --bucket' \
     'mcpy batch generate --prefix' \
     'mcpy batch generate --type' \
@@ -924,6 +925,7 @@ complete -c mcpy -n '__mcpy_at "mcpy kes config" 0' -a new -d 'Write a KES confi
 complete -c mcpy -n '__mcpy_at "mcpy kes config"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy kes config lint"' -l strict -d 'Warnings count as errors'
 complete -c mcpy -n '__mcpy_at "mcpy kes config lint"' -l elsewhere -d 'For another machine: its files and environment are not looked at'
+complete -c mcpy -n '__mcpy_at "mcpy kes config lint"' -l ask -d 'Sign in at the keystore too, and look; nothing is written there'
 complete -c mcpy -n '__mcpy_at "mcpy kes config lint"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy kes config lint" 0' -F
 complete -c mcpy -n '__mcpy_at "mcpy kes config new"' -l path -r -f -d 'fs: folder of the keys'
@@ -950,7 +952,8 @@ complete -c mcpy -n '__mcpy_at "mcpy kes config new"' -l keys -r -f -d 'Keys Min
 complete -c mcpy -n '__mcpy_at "mcpy kes config new"' -l create -r -f -d 'Make this key at start'
 complete -c mcpy -n '__mcpy_at "mcpy kes config new"' -l out -r -F -d 'Write to this file instead of stdout'
 complete -c mcpy -n '__mcpy_at "mcpy kes config new"' -l force -d 'Replace files that exist'
-complete -c mcpy -n '__mcpy_at "mcpy kes config new"' -l policy-out -r -F -d 'Write the provider\'s policy to this file'
+complete -c mcpy -n '__mcpy_at "mcpy kes config new"' -l policy-out -r -F -d 'Write KES\'s policy for the provider to this file'
+complete -c mcpy -n '__mcpy_at "mcpy kes config new"' -l operator-policy-out -r -F -d 'The same for whoever uses `mcpy keystore`'
 complete -c mcpy -n '__mcpy_at "mcpy kes config new"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy kes config new" 0' -f -a 'fs vault aws gcp azure ciphertrust'
 complete -c mcpy -n '__mcpy_at "mcpy batch" 0' -a generate -d 'Print a job to fill in, for `batch start`; `list` prints the types there are'

@@ -17,6 +17,7 @@ from mcpy.errors import FindingError, InputError
 
 if TYPE_CHECKING:
     from mcpy.cli.app import App
+    from mcpy.kesconf.document import Node
     from mcpy.kesconf.lint import Finding
 
 _FILE = click.Path(path_type=Path)
@@ -60,17 +61,23 @@ class Reported:
 
 @dataclass(frozen=True)
 class Written:
-    """A new configuration; ``file`` is empty when it goes to stdout."""
+    """A new configuration; ``file`` is empty when it goes to stdout.
+
+    ``policy`` is for the KES server, ``operator_policy`` for whoever locks its keys.
+    """
 
     provider: str
     config: str
     policy: str
+    operator_policy: str
     variables: list[str]
     file: str
 
     def data(self) -> dict[str, Any]:
         """Return everything, texts included."""
-        return {"status": "success", **asdict(self)}
+        found = asdict(self)
+        found["operatorPolicy"] = found.pop("operator_policy")
+        return {"status": "success", **found}
 
     def text(self) -> str:
         """Return the file itself, or where it is."""
@@ -90,23 +97,49 @@ def config() -> None:
     is_flag=True,
     help="For another machine: its files and environment are not looked at.",
 )
+@click.option(
+    "--ask", is_flag=True, help="Sign in at the keystore too, and look; nothing is written there."
+)
 @pass_app
-def lint_(app: App, file: Path, *, strict: bool, elsewhere: bool) -> None:
+def lint_(app: App, file: Path, *, strict: bool, elsewhere: bool, ask: bool) -> None:
     """Find what KES refuses in FILE, and what it accepts and misunderstands.
 
-    Nothing is asked of the provider: `mcpy keystore check` does that. The exit code is 3 when
-    there is an error.
+    With --ask also what only the keystore knows: the version of Vault's engine, secrets of others
+    that show as keys. `mcpy keystore check` proves permissions. The exit code is 3 when there is
+    an error.
     """
     from mcpy.kesconf.document import load
     from mcpy.kesconf.lint import Subject, lint
 
-    findings = lint(Subject(load(file), app.environ, elsewhere=elsewhere))
+    root = load(file)
+    findings = lint(Subject(root, app.environ, elsewhere=elsewhere))
+    if ask:
+        findings += _asked(app, file, root.at("keystore"))
     for finding in findings:
         app.out.emit(Reported(str(file), finding))
     counts = {s: sum(f.severity == s for f in findings) for s in ("error", "warning", "info")}
     app.out.note(table([], [[f"{n} {name}" for name, n in counts.items()]], aligned=False))
     if counts["error"] or (strict and counts["warning"]):
         raise FindingError(f"{file}: {counts['error']} errors, {counts['warning']} warnings")
+
+
+def _asked(app: App, file: Path, node: Node) -> list[Finding]:
+    """Return what is wrong with the keystore as it is, found by signing in and listing."""
+    from mcpy.cli.keystore_access import open_keystore
+    from mcpy.errors import McpyError
+    from mcpy.kesconf.lint import error, warning
+    from mcpy.keystores.check import survey
+
+    try:
+        store, _ = open_keystore(app, file)
+        failed = [step for step in survey(store) if not step.ok]
+    except McpyError as e:
+        return [error(node, f"the keystore: {e.message}")]
+    # KES works with names it cannot address; with all else it does not, or only seems to
+    return [
+        (warning if step.name == "names" else error)(node, f"{step.name}: {step.words}")
+        for step in failed
+    ]
 
 
 def _settings(command: click.Command) -> click.Command:
@@ -130,7 +163,10 @@ def _settings(command: click.Command) -> click.Command:
 @click.option("--create", multiple=True, type=KEY, help="Make this key at start.")
 @click.option("--out", type=_FILE, help="Write to this file instead of stdout.")
 @click.option("--force", is_flag=True, help="Replace files that exist.")
-@click.option("--policy-out", type=_FILE, help="Write the provider's policy to this file.")
+@click.option("--policy-out", type=_FILE, help="Write KES's policy for the provider to this file.")
+@click.option(
+    "--operator-policy-out", type=_FILE, help="The same for whoever uses `mcpy keystore`."
+)
 @pass_app
 def new(app: App, /, provider: str, **options: Any) -> None:  # noqa: ANN401 - click's options
     """Write a KES config with PROVIDER as keystore, and the policy to grant there.
@@ -138,20 +174,28 @@ def new(app: App, /, provider: str, **options: Any) -> None:  # noqa: ANN401 - c
     Secrets are never written: the file names environment variables for them. On a terminal what
     is missing is asked for.
     """
-    from mcpy.kesconf.grants import grant
+    from mcpy.kesconf.grants import grants
     from mcpy.kesconf.template import NewConfig, render, variables
 
     settings = _given(app, provider, options)
     fields = ("address", "admin", "minio", "tls_key", "tls_cert", "keys", "create")
     given = {name: options[name] for name in fields if options[name]}
     text = render(NewConfig(provider, settings, **given))
-    policy = grant(provider, settings)
-    for path, content in ((options["out"], text), (options["policy_out"], f"{policy}\n")):
-        if path:
+    policies = grants(provider, settings)
+    files = {
+        "out": text,
+        "policy_out": f"{policies.kes}\n",
+        "operator_policy_out": f"{policies.operator}\n",
+    }
+    for name, content in files.items():
+        if path := options[name]:
             _write(path, content, force=options["force"])
-    app.out.emit(Written(provider, text, policy, variables(text), str(options["out"] or "")))
+    out = str(options["out"] or "")
+    app.out.emit(Written(provider, text, policies.kes, policies.operator, variables(text), out))
     if not options["policy_out"]:
-        app.out.note(f"grant KES this at the provider:\n{policy}")
+        app.out.note(f"grant KES this at the provider:\n{policies.kes}")
+    if not options["operator_policy_out"]:
+        app.out.note(f"and whoever locks keys by `mcpy keystore` this:\n{policies.operator}")
     if names := variables(text):
         app.out.note(f"KES wants these variables: {' '.join(names)}")
 

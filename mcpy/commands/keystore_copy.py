@@ -145,7 +145,8 @@ def _refuse_misfits(target: KeyStore, names: Sequence[str]) -> None:
 
 def _prover(app: App, access: KesOptions) -> Prove:
     """Return a proof by the target's KES: it opens what was sealed under the source's key."""
-    kes = connect(app, access, endless=True)
+    app.bulk()
+    kes = connect(app, access)
 
     def prove(name: str, message: bytes, ciphertext: bytes) -> None:
         if kes.decrypt(name, ciphertext, name.encode()) != message:

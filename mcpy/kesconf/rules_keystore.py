@@ -120,7 +120,7 @@ def _vault_engine(subject: Subject, at: Node) -> Iterator[Finding]:
             at.at("version"),
             "on a v1 engine this seems to work, and deleting answers success and keeps the key; "
             "until there is a first key KES cannot list (502)",
-            "mcpy keystore check --config FILE asks the server",
+            "`mcpy kes config lint --ask FILE` asks the server",
         )
     if engine and (engine.strip("/") != engine or engine.endswith(("/data", "/metadata"))):
         yield error(
@@ -209,7 +209,9 @@ def _aws_roles(subject: Subject, at: Node) -> Iterator[Finding]:
 
 
 def _shared(at: Node, text: str) -> Finding:
-    return info(at, text, "an account of its own; mcpy keystore check counts the strangers")
+    return info(
+        at, text, "an account of its own; `mcpy kes config lint --ask FILE` counts the strangers"
+    )
 
 
 def _gcp(subject: Subject) -> Iterator[Finding]:

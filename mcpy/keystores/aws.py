@@ -10,6 +10,7 @@ Source: https://docs.aws.amazon.com/secretsmanager/latest/apireference/
 from __future__ import annotations
 
 import re
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,7 @@ class SecretsManager:
         self._store = store
         self._options = options
         self._client: Any = None
+        self._opening = threading.Lock()  # a KES is asked by many at once
 
     @property
     def where(self) -> str:
@@ -177,32 +179,10 @@ class SecretsManager:
             self._opened().update_secret_version_stage(SecretId=name, VersionStage=stage, **given)
 
     def _opened(self) -> Any:  # noqa: ANN401 - botocore makes its clients at run time
-        if self._client is None:
-            try:
-                import botocore.session
-                from botocore.config import Config
-            except ImportError as e:
-                raise ConfigError(
-                    "AWS Secrets Manager needs botocore, which is not installed",
-                    hint="install mcpy-admin with the extra `aws`",
-                ) from e
-            store, options = self._store, self._options
-            session = botocore.session.get_session()
-            if store.access_key:
-                token = store.session_token or None
-                session.set_credentials(store.access_key, store.secret_key, token)
-            self._client = session.create_client(
-                "secretsmanager",
-                region_name=store.region,
-                endpoint_url=_url(store.endpoint),
-                verify=False if options.insecure else str(options.ca) if options.ca else None,
-                config=Config(
-                    connect_timeout=10,
-                    read_timeout=options.timeout_s,
-                    retries={"mode": "standard", "total_max_attempts": options.retries + 1},
-                ),
-            )
-        return self._client
+        with self._opening:
+            if self._client is None:
+                self._client = _client(self._store, self._options)
+            return self._client
 
     @contextmanager
     def _failures(self, name: str = "") -> Iterator[None]:
@@ -228,6 +208,35 @@ class SecretsManager:
             raise UnreachableError(f"{self._store.endpoint}: {e}") from e
         except BotoCoreError as e:
             raise KeystoreError(f"AWS: {e}") from e
+
+
+def _client(store: AwsStore, options: WebOptions) -> Any:  # noqa: ANN401 - as above
+    """Return botocore's client; without an access key of the config its own chain finds one.
+
+    That is asked at its own endpoints, STS for a role among them, and never at the keystore's.
+    """
+    try:
+        import botocore.session
+        from botocore.config import Config
+    except ImportError as e:
+        raise ConfigError(
+            "AWS Secrets Manager needs botocore, which is not installed",
+            hint="install mcpy-admin with the extra `aws`",
+        ) from e
+    session = botocore.session.get_session()
+    if store.access_key:
+        session.set_credentials(store.access_key, store.secret_key, store.session_token or None)
+    return session.create_client(
+        "secretsmanager",
+        region_name=store.region,
+        endpoint_url=_url(store.endpoint),
+        verify=False if options.insecure else str(options.ca) if options.ca else None,
+        config=Config(
+            connect_timeout=10,
+            read_timeout=options.timeout_s,
+            retries={"mode": "standard", "total_max_attempts": options.retries + 1},
+        ),
+    )
 
 
 def _url(endpoint: str) -> str:

@@ -20,13 +20,14 @@ PROBE_PREFIX = "mcpy-probe-"
 
 def check(store: KeyStore, *, locking: bool = True) -> Iterator[Step]:
     """Yield what works and what does not; without ``locking`` only what KES itself needs."""
-    yield from store.inspect()
-    yield from _listing(store)
+    yield from survey(store)
     name = f"{PROBE_PREFIX}{secrets.token_hex(6)}"
     value = KeyEntry.of(secrets.token_bytes(32)).encode()
     created = _tried("create", lambda: store.create(name, value))
     yield created
     if not created.ok:
+        with suppress(McpyError):
+            store.withdraw(name)  # where only the answer failed
         return
     try:
         yield _tried("read", lambda: _expect(store.read(name) == value, "read other bytes"))
@@ -39,6 +40,12 @@ def check(store: KeyStore, *, locking: bool = True) -> Iterator[Step]:
                 store.withdraw(name)
     left = "" if removed.ok else f"{removed.words}; remove `{name}` by hand"
     yield Step("delete", removed.ok, left)
+
+
+def survey(store: KeyStore) -> Iterator[Step]:
+    """Yield what can be told without writing: signing in, the keystore itself, its names."""
+    yield from store.inspect()
+    yield from _listing(store)
 
 
 def _listing(store: KeyStore) -> Iterator[Step]:

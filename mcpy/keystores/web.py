@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from mcpy.errors import ConfigError, ProtocolError, UnreachableError
+from mcpy.models import is_loopback
 
 if TYPE_CHECKING:
     import ssl
@@ -97,6 +99,7 @@ class Web:
         self._ca = options.ca or ca
         self._certificate = client
         self._client: httpx.Client | None = None
+        self._opening = threading.Lock()  # a KES is asked by many at once
 
     def send(
         self,
@@ -186,17 +189,20 @@ class Web:
         return found if isinstance(found, dict) else {}
 
     def _opened(self) -> httpx.Client:
-        if self._client is None:
-            import httpx
+        with self._opening:
+            if self._client is None:
+                import httpx
 
-            transport = self._options.transport
-            self._client = httpx.Client(
-                transport=transport,
-                verify=True if transport or not self._is_tls() else self._context(),
-                timeout=self._options.timeout_s,
-                follow_redirects=False,
-            )
-        return self._client
+                transport = self._options.transport
+                self._client = httpx.Client(
+                    transport=transport,
+                    verify=True if transport or not self._is_tls() else self._context(),
+                    timeout=self._options.timeout_s,
+                    follow_redirects=False,
+                    # no proxy leads to this machine
+                    trust_env=not is_loopback(urlsplit(self.base_url).hostname or ""),
+                )
+            return self._client
 
     def _is_tls(self) -> bool:
         return self.base_url.startswith("https:")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.keystores.vault_server import Vault, serving
 from tests.running import Mcpy, Terminal
 
 GOOD = "admin: {identity: disabled}\ntls: {key: k, cert: c}\nkeystore: {fs: {path: /k}}\n"
@@ -52,6 +53,36 @@ def test_warnings_alone_are_no_finding_unless_strict(mcpy: Mcpy, file: Path) -> 
     assert mcpy("kes", "config", "lint", "--elsewhere", "--strict", str(file)).exit_code == 3
 
 
+VAULT = (
+    "admin: {identity: disabled}\ntls: {key: k, cert: c}\nkeystore:\n  vault: {endpoint: 'URL', "
+    "engine: kv, version: v2, prefix: kes, approle: {id: r, secret: '${S}'}}\n"
+)
+
+
+@pytest.mark.usefixtures("loopback")
+def test_the_keystore_itself_is_looked_at_when_that_is_asked(mcpy: Mcpy, tmp_path: Path) -> None:
+    """A KES told v2 of a v1 engine answers success to deletions, and keeps the key."""
+    vault, path = Vault(), tmp_path / "kes.yml"
+    vault.entries["kv/metadata/kes/team/a"] = {}
+    mcpy.transport = None
+    with serving(vault) as url:
+        path.write_text(VAULT.replace("URL", url))
+        lint = ("kes", "config", "lint", "--elsewhere", str(path))
+        env = {"S": vault.secret_id}
+        assert mcpy(*lint, env=env).exit_code == 0
+        code, out, _ = mcpy(*lint, "--ask", env=env)
+        assert code == 3
+        assert out.splitlines()[-2:] == [
+            f"{path}:3: error: keystore: engine: is v1, and the config says v2: deletions then "
+            "answer success and do nothing",
+            f"{path}:3: warning: keystore: names: 1 entries KES lists and cannot address: team/",
+        ]
+        assert not [c for c in vault.calls if not c.startswith(("GET", "PUT /v1/auth"))]
+        denied = mcpy(*lint, "--ask", env={"S": "wrong"})
+        assert "keystore: the keystore: Vault refused to sign in by approle" in denied.stdout
+        assert denied.exit_code == 3
+
+
 def test_a_file_that_cannot_be_read_is_a_failure(mcpy: Mcpy, tmp_path: Path) -> None:
     missing = tmp_path / "none.yml"
     assert mcpy("kes", "config", "lint", str(missing)) == (
@@ -86,6 +117,8 @@ def test_json_holds_file_and_policy(mcpy: Mcpy) -> None:
     assert (result.exit_code, found["provider"]) == (0, "aws")
     assert found["variables"][-2:] == ["KES_AWS_ACCESS_KEY", "KES_AWS_SECRET_KEY"]
     assert "secretsmanager:CreateSecret" in found["policy"]
+    assert "PutSecretValue" not in found["policy"]
+    assert "secretsmanager:PutSecretValue" in found["operatorPolicy"]
 
 
 def test_what_is_missing_is_named_without_a_terminal(mcpy: Mcpy) -> None:

@@ -44,7 +44,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """One reply; ``body`` is JSON, or nothing."""
+    """One reply; ``body`` is JSON, or a text as it is, or nothing."""
 
     status: int
     body: Any = None
@@ -74,13 +74,16 @@ def serving(
         def _any(self) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}
             made = answer(Call(self.command, self.path, headers, _body(self.rfile, headers)))
-            content = b"" if made.body is None else json.dumps(made.body).encode()
+            text = made.body if isinstance(made.body, str) else json.dumps(made.body)
+            content = b"" if made.body is None else text.encode()
             self.send_response(made.status)
             if made.status != 204:
-                self.send_header("Content-Type", "application/json; charset=utf-8")
+                kind = made.headers.get("Content-Type", "application/json; charset=utf-8")
+                self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(content)))
             for name, value in made.headers.items():
-                self.send_header(name, value)
+                if name != "Content-Type":
+                    self.send_header(name, value)
             self.end_headers()
             self.wfile.write(content)
 

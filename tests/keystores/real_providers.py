@@ -88,17 +88,14 @@ def openbao(mcpy: Mcpy, folder: Path, version: str, *more: str) -> Iterator[Prov
         if more:
             put("sys/mounts/transit", type="transit")
             put("transit/keys/t")
-        printed = json.loads(mcpy("kes", "config", "new", *args, "--json").stdout)["policy"]
-        kes, locks = printed.split("# In place of")
-        put("sys/policies/acl/kes", policy=kes)
-        uncommented = "\n".join(re.findall(r'^# (path ".*)$', locks, flags=re.MULTILINE))
-        transit = "\n".join(line for line in kes.splitlines() if "transit/" in line)
-        put("sys/policies/acl/locks", policy=f"{uncommented}\n{transit}")
+        printed = json.loads(mcpy("kes", "config", "new", *args, "--json").stdout)
+        put("sys/policies/acl/kes", policy=printed["policy"])
+        put("sys/policies/acl/operator", policy=printed["operatorPolicy"])
         put("sys/auth/approle", type="approle")
         put("auth/approle/role/kes", token_policies="kes", token_ttl="20m")
         role = root.get("auth/approle/role/kes/role-id").json()["data"]["role_id"]
         secret = put("auth/approle/role/kes/secret-id")["data"]["secret_id"]
-        token = put("auth/token/create", policies=["locks"])["auth"]["client_token"]
+        token = put("auth/token/create", policies=["operator"])["auth"]["client_token"]
         root.close()
         env = {"KES_VAULT_APPROLE_ID": role, "KES_VAULT_APPROLE_SECRET": secret}
         yield Provider(args, env | {"MCPY_VAULT_TOKEN": token}, url, (secret, token))

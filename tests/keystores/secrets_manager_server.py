@@ -6,13 +6,14 @@ https://docs.aws.amazon.com/secretsmanager/latest/apireference/
 
 from __future__ import annotations
 
-import json
-import threading
+import re
 import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
+
+from tests.keystores.http_server import Answer, Call
+from tests.keystores.http_server import serving as http
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,11 +48,12 @@ class Secret:
 
 @dataclass
 class SecretsManagerServer:
-    """The state of the server."""
+    """The state of the server; ``signed_by`` is the access key of the last call."""
 
     secrets: dict[str, Secret] = field(default_factory=dict)
     denied: set[str] = field(default_factory=set)
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    signed_by: str = ""
 
     def answer(self, action: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """Return status and JSON for a call."""
@@ -127,35 +129,15 @@ class SecretsManagerServer:
 def serving(state: SecretsManagerServer) -> Iterator[str]:
     """Serve on a free port of loopback, and give the URL."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def answer(call: Call) -> Answer:
+        kind = {"Content-Type": "application/x-amz-json-1.1"}
+        if call.method == "GET":
+            return Answer(200, {}, kind)  # what a KES asks at its start
+        signed = re.search(r"Credential=(\w+)/", call.headers.get("authorization", ""))
+        state.signed_by = signed[1] if signed else ""
+        action = call.headers["x-amz-target"].partition(".")[2]
+        status, body = state.answer(action, call.json)
+        return Answer(status, body, kind)
 
-        def do_GET(self) -> None:
-            self._reply(200, b"{}")  # what a KES asks at its start
-
-        def do_POST(self) -> None:
-            raw = self.rfile.read(int(self.headers["Content-Length"]))
-            action = self.headers["X-Amz-Target"].partition(".")[2]
-            status, body = state.answer(action, json.loads(raw))
-            self._reply(status, json.dumps(body).encode())
-
-        def _reply(self, status: int, content: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", "application/x-amz-json-1.1")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *args: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with http(answer) as port:
+        yield f"http://127.0.0.1:{port}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mcpy.errors import UnreachableError
+from mcpy.errors import ConfigError, UnreachableError
 from mcpy.kesconf.stores import AwsStore
 from mcpy.keystores.aws import LOCKED_STAGE, SecretsManager
 from mcpy.keystores.base import (
@@ -20,13 +20,23 @@ from mcpy.keystores.base import (
 from mcpy.keystores.check import check
 from mcpy.keystores.entry import KeyEntry
 from mcpy.keystores.web import WebOptions
+from tests.keystores.http_server import Answer, Call
+from tests.keystores.http_server import serving as serving_http
 from tests.keystores.secrets_manager_server import SecretsManagerServer, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 pytest.importorskip("botocore", reason="the extra `aws` is not installed")
 
+_ROLE = """
+<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+<AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>ASIAOFTHEROLE</AccessKeyId>
+<SecretAccessKey>throw-away-secret</SecretAccessKey><SessionToken>throw-away</SessionToken>
+<Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleWithWebIdentityResult>
+</AssumeRoleWithWebIdentityResponse>
+"""
 VALUE = KeyEntry.of(bytes(32), now_ns=1).encode()
 OPTIONS = WebOptions(retries=0, timeout_s=5)
 CONFIG = AwsStore("", "eu-west-1", "alias/throw-away", "AKIATHROWAWAY", "throw-away-secret")
@@ -162,6 +172,48 @@ def test_a_missing_permission_is_named_in_awss_words(
     words = "AWS: AccessDeniedException: User is not authorized to perform: secretsmanager:"
     assert (steps["lock"].ok, steps["lock"].words) == (False, f"{words}PutSecretValue")
     assert steps["delete"].ok
+
+
+def test_the_role_of_a_service_account_is_had_from_sts_and_not_from_the_keystore(
+    server: SecretsManagerServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    loopback: None,  # noqa: ARG001 - allows sockets
+) -> None:
+    """As a KES cannot: it asks the keystore's endpoint for the role."""
+    asked: list[Call] = []
+
+    def sts(call: Call) -> Answer:
+        asked.append(call)
+        return Answer(200, _ROLE, {"Content-Type": "text/xml"})
+
+    (tmp_path / "token").write_text("throw-away-web-identity")
+    with serving(server) as url, serving_http(sts) as port:
+        monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
+        monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/kes")
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"http://127.0.0.1:{port}")
+        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        store = SecretsManager(AwsStore(url, "eu-west-1"), OPTIONS)
+        store.create("k", VALUE)
+        assert store.read("k") == VALUE
+        store.close()
+    assert b"WebIdentityToken=throw-away-web-identity" in asked[0].body
+    assert server.signed_by == "ASIAOFTHEROLE"
+
+
+def test_without_any_credentials_that_is_said(
+    server: SecretsManagerServer,
+    monkeypatch: pytest.MonkeyPatch,
+    loopback: None,  # noqa: ARG001 - allows sockets
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with serving(server) as url:
+        store = SecretsManager(AwsStore(url, "eu-west-1"), OPTIONS)
+        with pytest.raises(ConfigError, match="no credentials for AWS"):
+            store.read("k")
+        store.close()
 
 
 @pytest.mark.usefixtures("loopback")

@@ -7,20 +7,21 @@ the client under test. In memory, and only what a keystore needs.
 from __future__ import annotations
 
 import base64
-import json
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from tests.keystores.http_server import Answer, Call
+from tests.keystores.http_server import serving as http
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DENIED = {"errors": ["1 error occurred:\n\t* permission denied\n\n"]}
 SEALED = {"errors": ["Vault is sealed"]}
-Answer = tuple[int, Any]
+Reply = tuple[int, Any]
 
 
 @dataclass
@@ -39,7 +40,7 @@ class Vault:
     logins: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def answer(self, method: str, target: str, token: str, body: dict[str, Any]) -> Answer:
+    def answer(self, method: str, target: str, token: str, body: dict[str, Any]) -> Reply:
         """Return status and JSON for a request."""
         parts = urlsplit(target)
         path = unquote(parts.path).removeprefix("/v1/")
@@ -57,7 +58,7 @@ class Vault:
                 return 403, DENIED
             return self._engine(method, path, query, body)
 
-    def _auth(self, path: str, token: str, body: dict[str, Any]) -> Answer:
+    def _auth(self, path: str, token: str, body: dict[str, Any]) -> Reply:
         good = {
             "auth/approle/login": body.get("secret_id") == self.secret_id,
             "auth/kubernetes/login": body.get("jwt") == self.jwt,
@@ -72,7 +73,7 @@ class Vault:
 
     def _engine(
         self, method: str, path: str, query: dict[str, Any], body: dict[str, Any]
-    ) -> Answer:
+    ) -> Reply:
         if path.startswith("sys/internal/ui/mounts/"):
             version = self.engines.get(path.rsplit("/", 1)[1])
             if version is None:
@@ -89,7 +90,7 @@ class Vault:
         kind, _, name = rest.partition("/")
         return self._v2(method, kind, f"{engine}/{name}", query, body)
 
-    def _transit(self, rest: str, body: dict[str, Any]) -> Answer:
+    def _transit(self, rest: str, body: dict[str, Any]) -> Reply:
         if rest.startswith("encrypt/"):
             turned = base64.b64encode(base64.b64decode(body["plaintext"])[::-1]).decode()
             return 200, {"data": {"ciphertext": f"vault:v{self.transit_version}:{turned}"}}
@@ -97,13 +98,13 @@ class Vault:
         plain = base64.b64encode(base64.b64decode(turned)[::-1]).decode()
         return 200, {"data": {"plaintext": plain}}
 
-    def _names(self, folder: str) -> Answer:
+    def _names(self, folder: str) -> Reply:
         folder = folder.rstrip("/") + "/"
         rests = [p.removeprefix(folder) for p in self.entries if p.startswith(folder)]
         names = sorted({r if "/" not in r else r.split("/")[0] + "/" for r in rests})
         return (200, {"data": {"keys": names}}) if names else (404, {"errors": []})
 
-    def _v1(self, method: str, path: str, listing: bool, body: dict[str, Any]) -> Answer:
+    def _v1(self, method: str, path: str, listing: bool, body: dict[str, Any]) -> Reply:
         if listing:
             return self._names(path)
         if method == "PUT":
@@ -118,7 +119,7 @@ class Vault:
 
     def _v2(
         self, method: str, kind: str, path: str, query: dict[str, Any], body: dict[str, Any]
-    ) -> Answer:
+    ) -> Reply:
         if kind == "metadata":
             if method == "GET":
                 return self._names(path)
@@ -139,7 +140,7 @@ class Vault:
             version |= {"data": None, "destroyed": True}
         version["deletion_time"] = "2026-11-23T13:54:51Z" if act == "delete" else ""
 
-    def _write(self, path: str, versions: list[dict[str, Any]], body: dict[str, Any]) -> Answer:
+    def _write(self, path: str, versions: list[dict[str, Any]], body: dict[str, Any]) -> Reply:
         cas = body.get("options", {}).get("cas")
         if cas is not None and cas != len(versions):
             words = "check-and-set parameter did not match the current version"
@@ -148,7 +149,7 @@ class Vault:
         self.entries[path] = [*versions, new]
         return 200, {"data": {"version": len(versions) + 1}}
 
-    def _read(self, versions: list[dict[str, Any]], number: int) -> Answer:
+    def _read(self, versions: list[dict[str, Any]], number: int) -> Reply:
         number = number or len(versions)
         if not 0 < number <= len(versions):
             return 404, {"errors": []}
@@ -163,34 +164,10 @@ class Vault:
 def serving(vault: Vault) -> Iterator[str]:
     """Serve on a free port of loopback, and give the URL."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def answer(call: Call) -> Answer:
+        token = call.headers.get("x-vault-token", "")
+        status, body = vault.answer(call.method, call.target, token, call.json)
+        return Answer(status, body)
 
-        def _any(self) -> None:
-            raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            token = self.headers.get("X-Vault-Token", "")
-            status, body = vault.answer(
-                self.command, self.path, token, json.loads(raw) if raw else {}
-            )
-            content = b"" if body is None else json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        do_GET = do_PUT = do_POST = do_DELETE = _any  # noqa: N815 - http.server asks for these
-
-        def log_message(self, *args: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with http(answer) as port:
+        yield f"http://127.0.0.1:{port}"

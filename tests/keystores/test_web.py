@@ -1,0 +1,131 @@
+"""HTTP to providers: repeats, what they ask for, and how much is taken from them."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from mcpy.errors import ConfigError, ProtocolError, UnreachableError
+from mcpy.keystores.tokens import Token, Tokens
+from mcpy.keystores.web import MAX_BODY_BYTES, Web, WebOptions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def web(answers: list[httpx.Response | Exception], waits: list[float], **more: Any) -> Web:  # noqa: ANN401
+    """Return a client whose provider gives these answers in turn."""
+
+    def handle(_: httpx.Request) -> httpx.Response:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    options = WebOptions(
+        transport=httpx.MockTransport(handle), sleep=waits.append, retries=2, **more
+    )
+    return Web("https://kms.test/", options)
+
+
+def test_what_the_provider_asks_to_wait_is_waited() -> None:
+    waits: list[float] = []
+    answers = [httpx.Response(429, headers={"Retry-After": after}) for after in ("7", "3600")]
+    reply = web([*answers, httpx.Response(200, json={"a": 1})], waits).send("GET", "/x")
+    assert (reply.status, reply.body, reply.repeated) == (200, {"a": 1}, True)
+    assert waits == [7.0, 20.0]
+
+
+def test_what_must_not_be_repeated_is_not_unless_nobody_took_it() -> None:
+    waits: list[float] = []
+    for answer in (httpx.Response(502, json={}), httpx.ReadError("cut")):
+        client = web([answer], waits)
+        if isinstance(answer, Exception):
+            with pytest.raises(UnreachableError, match=r"kms\.test: cut"):
+                client.send("PUT", "/x", repeatable=False)
+        else:
+            assert client.send("PUT", "/x", repeatable=False).status == 502
+    busy = web([httpx.Response(503, json={}), httpx.Response(200, json={})], waits)
+    assert busy.send("PUT", "/x", repeatable=False).status == 200
+    assert len(waits) == 1
+
+
+def test_the_last_failure_is_reported() -> None:
+    client = web([httpx.ConnectError("refused")] * 3, [])
+    with pytest.raises(UnreachableError, match=r"kms\.test: refused"):
+        client.send("GET", "/x")
+
+
+@pytest.mark.parametrize("content", [b"<html>", b"x" * (MAX_BODY_BYTES + 1)])
+def test_what_is_no_answer_of_the_provider_is_refused(content: bytes) -> None:
+    with pytest.raises(ProtocolError, match=r"kms\.test"):
+        web([httpx.Response(200, content=content)], []).send("GET", "/x")
+
+
+def test_requests_are_traced_without_their_contents() -> None:
+    said: list[str] = []
+    client = web([httpx.Response(200, json={"material": "s"})], [], trace=said.append)
+    client.send("POST", "/x", json={"material": "s"}, headers={"Authorization": "Bearer t"})
+    assert len(said) == 1
+    assert said[0].startswith("POST https://kms.test/x -> 200 (")
+
+
+def test_certificates_that_cannot_be_used_are_named(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("none")
+    client = Web("https://kms.test", WebOptions(ca=tmp_path / "ca.pem"))
+    with pytest.raises(ConfigError, match=r"the certificates for kms\.test cannot be used"):
+        client.send("GET", "/x")
+
+
+def test_others_sign_in_by_the_same_authorities(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    assert WebOptions().verify() is True
+    monkeypatch.setenv("SSL_CERT_FILE", "/etc/own.pem")
+    assert WebOptions().verify() == "/etc/own.pem"
+    assert WebOptions(ca=tmp_path).verify() == str(tmp_path)
+
+
+def test_a_token_is_kept_until_shortly_before_its_end() -> None:
+    made: list[float] = []
+    now = 1000.0
+
+    def fetch() -> Token:
+        made.append(now)
+        return Token(f"t{len(made)}", now + 600)
+
+    tokens = Tokens(fetch, now=lambda: now)
+    assert (tokens.get(), tokens.get()) == ("t1", "t1")
+    now = 1541.0
+    assert tokens.get() == "t2"
+    tokens.forget("t1")
+    assert tokens.get() == "t2"
+    tokens.forget("t2")
+    assert tokens.get() == "t3"
+    assert "t3" not in repr(Token("t3", 1))
+
+
+def test_many_who_ask_at_once_share_one_token() -> None:
+    made: list[int] = []
+    gate = threading.Barrier(8)
+
+    def fetch() -> Token:
+        made.append(1)
+        return Token("t", 9e9)
+
+    tokens = Tokens(fetch)
+
+    def ask() -> None:
+        gate.wait(5)
+        tokens.get()
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 1
