@@ -96,7 +96,11 @@ class S3Buckets(S3Calls):
         """Replace the bucket's whole policy document, or remove it for ``""``."""
         query = [("policy", "")]
         if not policy:
-            self.call("DELETE", object_path(bucket), query=query, repeatable=True)
+            try:
+                self.call("DELETE", object_path(bucket), query=query, repeatable=True)
+            except S3Error as e:
+                if e.api_code not in _NOTHING_SET:
+                    raise
             return
         body = policy.encode()
         headers = {"content-md5": content_md5(body), "content-type": "application/json"}

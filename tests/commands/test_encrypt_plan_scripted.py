@@ -315,6 +315,18 @@ def test_a_policy_is_read_back(mcpy: Mcpy, server: Server, minio: dict[str, Repl
     assert json.loads(sent.content) == {"Version": "x", "Statement": [THEIRS]}
 
 
+def test_a_policy_that_went_away_by_itself_is_gone(
+    mcpy: Mcpy, server: Server, minio: dict[str, Reply]
+) -> None:
+    minio["GET /bbb?policy"] = then(policy(OURS), policy(OURS), NO_POLICY)
+    minio["DELETE /bbb?policy"] = NO_POLICY
+    assert run(mcpy, "apply", '[buckets."play/bbb"]\nuploads = "any"\n').exit_code == 0
+    minio["GET /bbb?policy"] = policy(OURS)
+    minio["DELETE /bbb?policy"] = s3_error(403, "AccessDenied")
+    assert run(mcpy, "apply", '[buckets."play/bbb"]\nuploads = "any"\n').exit_code == 4
+    assert "DELETE /bbb?policy=" in server.calls
+
+
 def test_a_rule_without_an_algorithm_is_cleared_where_the_file_says_none(
     mcpy: Mcpy, server: Server, minio: dict[str, Reply]
 ) -> None:
