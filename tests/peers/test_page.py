@@ -102,7 +102,12 @@ def test_without_its_key_an_object_is_unreadable(world: World, mcpy: Mcpy) -> No
     file = str(world.folder / "secret.txt")
     target = "play/doomed/o"
     assert mcpy("cp", "--enc-kms", "play/doomed=doomed", file, target).exit_code == 0
-    assert mcpy("kes", "key", "rm", "--yes", "--without-impact", "doomed").exit_code == 0
+    looked = ("--impact-on", "play", "--never-default")
+    rm = ("kes", "key", "rm", "--yes", *looked)
+    assert mcpy("kes", "key", "create", "unused").exit_code == 0
+    assert mcpy(*rm, "unused").exit_code == 0
+    assert mcpy(*rm, "doomed").exit_code == 3
+    assert mcpy(*rm, "--impact-accepted", "1", "doomed").exit_code == 0
     gone = mcpy("cat", target)
     assert (gone.exit_code, gone.stdout) == (5, "")
 
