@@ -215,7 +215,8 @@ def _parts(call: Call, version: ObjectVersion, key: ObjectKey | None) -> Markup:
         element("PartsCount", len(version.parts)),
     ]
     for part in shown:
-        sums = entity.open_checksums(part.checksum, key)
+        # parts have checksums to show if the object has one
+        sums = entity.open_checksums(part.checksum if version.checksum else "", key)
         sums.pop("type", None)
         details = [element("PartNumber", part.number), element("Size", part.stored)]  # as stored
         details += [element(f"Checksum{name}", value) for name, value in sums.items()]

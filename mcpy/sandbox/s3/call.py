@@ -76,6 +76,11 @@ class Call:
         if self._params:
             self._params.pop(name, None)
 
+    def set_param(self, name: str, value: str) -> None:
+        """Take a query parameter as if it had been sent."""
+        self.param(name)
+        self._params = {**(self._params or {}), name: value}
+
     def payload(self) -> Payload:
         """Return the decoded body, verified while it is read."""
         return auth.payload(self.request, self.caller)

@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING
 
 from mcpy.sandbox import envelope
-from mcpy.sandbox.s3 import entity, sse
+from mcpy.sandbox.s3 import entity, sse, zipped
 from mcpy.sandbox.s3.call import answer_xml, owner
 from mcpy.sandbox.s3.errors import S3Problem
 from mcpy.sandbox.s3.names import valid_prefix
@@ -33,7 +33,7 @@ def list_objects_v1(call: Call) -> Response:
     marker = call.param("marker")
     limit = max_keys(call)
     _check(call, marker)
-    page = walk(call.store, call.bucket, _wanted(call, _CACHE_TAGGED.sub("", marker), limit))
+    page = _page(call, _wanted(call, _CACHE_TAGGED.sub("", marker), limit))
     keys = _open_etags(call, page)
     head = [element("Marker", _name(call, marker))]
     if page.truncated:
@@ -51,7 +51,7 @@ def list_objects_v2(call: Call) -> Response:
     limit = max_keys(call)
     _check(call, token)
     marker = _CACHE_TAGGED.sub("", token) if token else call.param("start-after")
-    page = walk(call.store, call.bucket, _wanted(call, marker, limit))
+    page = _page(call, _wanted(call, marker, limit))
     keys = _open_etags(call, page)
     head = []
     if call.param("start-after"):
@@ -111,6 +111,12 @@ def max_keys(
     if not _INTEGER.fullmatch(text) or int(text) < 0:
         raise S3Problem.of(problem)
     return int(text)
+
+
+def _page(call: Call, wanted: Wanted) -> Page:
+    if zipped.is_asked(call, wanted.prefix):
+        return zipped.page(call, wanted)
+    return walk(call.store, call.bucket, wanted)
 
 
 def _wanted(

@@ -51,13 +51,18 @@ def get_object(call: Call) -> Response:
     raise S3Problem.of("SlowDownRead")
 
 
-def whole(call: Call) -> View:
+def whole(call: Call, key_name: str = "") -> View:
     """Return an object that is about to be read as a whole, whatever range is asked for.
+
+    Without ``key_name`` it is the one the request's path names.
 
     Raises:
         S3Problem: there is none, or it cannot be opened.
     """
-    version = entity.requested_version(call)
+    if key_name:
+        version = entity.find(call, call.bucket, key_name, "")
+    else:
+        version = entity.requested_version(call)
     check_customer_headers(call, version)
     key, problem = sse.key_if_any(call, version)
     if problem is not None:
@@ -129,6 +134,8 @@ class View:
     def _checksums(self) -> Headers:
         if not _wants_checksums(self.call) or (self.window is not None and self.part is None):
             return []
+        if not self.version.checksum:
+            return []  # then parts have none either
         stored = self.version.checksum if self.part is None else self.part.checksum
         return checksums.answer_headers(entity.open_checksums(stored, self.key))
 

@@ -22,7 +22,9 @@ from mcpy.sandbox.s3 import (
     reading,
     select,
     settings,
+    snowball,
     uploads,
+    zipped,
 )
 from mcpy.sandbox.s3.errors import S3Problem
 
@@ -67,8 +69,8 @@ _REJECTED = tuple(
     )
 )
 
-COPY_HEADER = copying.COPY_SOURCE
-"""The only header by which a route is chosen."""
+HEADERS = (copying.COPY_SOURCE, snowball.EXTRACT, zipped.EXTRACT)
+"""The headers by which a route is chosen."""
 
 BUCKET: dict[str, list[Route]] = {
     "GET": _routes(
@@ -130,9 +132,10 @@ OBJECT: dict[str, list[Route]] = {
         ("tagging", attributes.get_tagging),
         ("retention", attributes.get_retention),
         ("legal-hold", attributes.get_legal_hold),
+        ("", zipped.get_file, zipped.EXTRACT),
         ("", reading.get_object),
     ),
-    "HEAD": _routes(("", reading.head_object)),
+    "HEAD": _routes(("", zipped.head_file, zipped.EXTRACT), ("", reading.head_object)),
     "PUT": _routes(
         ("torrent", documents.reject),
         ("partNumber&uploadId", multipart.copy_part, copying.COPY_SOURCE),
@@ -142,6 +145,7 @@ OBJECT: dict[str, list[Route]] = {
         ("", copying.copy_object, copying.COPY_SOURCE),
         ("retention", attributes.put_retention),
         ("legal-hold", attributes.put_legal_hold),
+        ("", snowball.put_archive, snowball.EXTRACT),
         ("", objects.put_object),
     ),
     "POST": _routes(
@@ -168,10 +172,11 @@ def find_handler(request: Request, bucket: str, key: str) -> Handler:
         S3Problem: nobody does.
     """
     table = OBJECT if key else BUCKET if bucket else SERVICE
-    if not request.query and COPY_HEADER not in request.headers and request.method in table:
-        plain = table[request.method][-1]
-        if not plain.needs:
-            return plain.handler
+    plain = not request.query and not any(name in request.headers for name in HEADERS)
+    if plain and request.method in table:
+        last = table[request.method][-1]
+        if not last.needs:
+            return last.handler
     params: dict[str, str] = {}
     for name, value in request.query:
         params.setdefault(name, value)
