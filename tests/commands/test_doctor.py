@@ -185,6 +185,9 @@ def test_nobody_listens(mcpy: Mcpy, ward: Answering) -> None:
     ward.answers["GET /minio/health/live"] = httpx.ConnectError("refused")
     result = doctor(mcpy)
     assert (result.exit_code, step(result, "server")["level"]) == (6, "failed")
+    assert step(result, "server")["hint"] == (
+        "see that it runs there; for another URL: mcpy alias set play URL"
+    )
     assert step(result, "s3")["message"] == "not without `server`"
     assert step(result, "key")["message"] == "not without `server`"
 
@@ -308,6 +311,10 @@ def test_nodes_and_settings_that_are_odd_are_warned_of(
         ),
         ({}, "n2:9000 has no MINIO_KMS_KES_ENDPOINT, and other nodes have"),
         (
+            {**VARIABLES, "MINIO_KMS_SECRET_KEY": "k:c2VjcmV0"},
+            "n1:9000 has no MINIO_KMS_SECRET_KEY, and other nodes have",
+        ),
+        (
             {**VARIABLES, "MINIO_KMS_KES_CAPATH": "/ca"},
             "n1:9000 has no MINIO_KMS_KES_CAPATH, and other nodes have",
         ),
@@ -320,6 +327,26 @@ def test_a_node_that_is_set_otherwise_is_a_broken_link(
     ward.answers["GET /minio/admin/v3/info"] = info(node(), other)
     result = doctor(mcpy)
     assert (result.exit_code, step(result, "settings")["message"]) == (1, words)
+
+
+def test_a_secret_that_differs_is_not_shown(mcpy: Mcpy, ward: Answering) -> None:
+    nodes = [
+        node(f"n{i}:9000", minio_env_vars={"MINIO_KMS_SECRET_KEY": f"k:throw-away-{i}"})
+        for i in range(2)
+    ]
+    ward.answers["GET /minio/admin/v3/info"] = info(*nodes)
+    result = doctor(mcpy)
+    assert step(result, "settings")["message"] == (
+        "n1:9000 has another MINIO_KMS_SECRET_KEY than n0:9000"
+    )
+    assert "throw-away-1" not in result.stdout
+
+
+def test_what_minio_does_not_read_makes_no_difference(mcpy: Mcpy, ward: Answering) -> None:
+    other = node("n2:9000", minio_env_vars={**VARIABLES, "MINIO_KMS_AUTO_ENCRYPTON": "on"})
+    ward.answers["GET /minio/admin/v3/info"] = info(node(), other)
+    found = step(doctor(mcpy), "settings")
+    assert (found["level"], found["hint"]) == ("warning", "MINIO_KMS_AUTO_ENCRYPTION is meant")
 
 
 def test_paths_may_differ_from_node_to_node(mcpy: Mcpy, ward: Answering) -> None:

@@ -12,6 +12,7 @@ from mcpy.errors import (
     ApiError,
     DeadlineError,
     ExitCode,
+    NotReachedError,
     ProtocolError,
     S3Error,
     UnreachableError,
@@ -48,8 +49,8 @@ _SETTINGS = (
     "MINIO_KMS_API_KEY",
     "MINIO_KMS_ENCLAVE",
 )
-# paths differ from host to host, and what is redacted says nothing
-_OWN = {name for name in _SETTINGS if name.endswith(("_FILE", "_CAPATH", "_PASSWORD"))}
+# paths differ from host to host, and so do the identities of nodes
+_OWN = {name for name in _SETTINGS if name.endswith(("_FILE", "_CAPATH", "_PASSWORD", "_API_KEY"))}
 
 
 def alias(patient: Patient) -> Iterator[Step]:
@@ -74,7 +75,12 @@ def server(patient: Patient) -> Iterator[Step]:
 
             yield from certificate("tls", look(url, patient.options), patient.now())
     with patient.s3.http.patience(PATIENCE_S):
-        answer = patient.s3.http.request(Call("GET", _ALIVE, replies=_ANSWERS))
+        try:
+            answer = patient.s3.http.request(Call("GET", _ALIVE, replies=_ANSWERS))
+        except NotReachedError as e:
+            hint = f"see that it runs there; for another URL: mcpy alias set {patient.name} URL"
+            yield failed("server", e, hint=e.hint or hint)
+            return
     yield Step("server", "ok", f"{patient.s3.http.where} answers")
     yield _clock(answer.headers.get("date", ""), patient.now())
 
@@ -163,7 +169,7 @@ def admin(patient: Patient) -> Iterator[Step]:
         return
     yield Step("admin", "ok", "the admin API answers, the deployment is online")
     yield from _nodes(patient.info.get("servers") or [])
-    yield from _settings(patient.info.get("servers") or [])
+    yield from _settings(patient.name, patient.info.get("servers") or [])
 
 
 def _nodes(servers: list[dict[str, Any]]) -> Iterator[Step]:
@@ -180,7 +186,7 @@ def _nodes(servers: list[dict[str, Any]]) -> Iterator[Step]:
         yield Step("nodes", "ok", f"{count} node{'' if count == 1 else 's'}, all online")
 
 
-def _settings(servers: list[dict[str, Any]]) -> Iterator[Step]:
+def _settings(alias_name: str, servers: list[dict[str, Any]]) -> Iterator[Step]:
     """Look for variables that are spelled wrong, contradict each other, or differ by node."""
     by_node = {
         str(server.get("endpoint", "?")): {
@@ -200,7 +206,7 @@ def _settings(servers: list[dict[str, Any]]) -> Iterator[Step]:
             "settings",
             "failed",
             difference,
-            "the same MINIO_KMS_* on every host, then mcpy admin service restart",
+            f"the same MINIO_KMS_* on every host, then mcpy admin service restart {alias_name}",
         )
     elif not problems:
         count = len({name for found in by_node.values() for name in found})
@@ -227,11 +233,13 @@ def _difference(by_node: Mapping[str, Mapping[str, str]]) -> str:
     nodes = list(by_node)
     for other in nodes[1:]:
         one = by_node[nodes[0]]
-        for name in sorted(one.keys() | by_node[other].keys()):
+        for name in _SETTINGS:
             mine, its = one.get(name), by_node[other].get(name)
-            if mine is None or its is None:
+            if (mine is None) != (its is None):
                 lacking = nodes[0] if mine is None else other
                 return f"{lacking} has no {name}, and other nodes have"
+            if mine != its and name == "MINIO_KMS_SECRET_KEY":
+                return f"{other} has another {name} than {nodes[0]}"  # a secret: not shown
             if mine != its and name not in _OWN:
                 return f"{nodes[0]} has {name}={mine}, and {other} has {its}"
     return ""
