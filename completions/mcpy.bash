@@ -55,7 +55,7 @@ _mcpy_table() {
         arguments=("alias" "-" "-" "-")
         ;;
     "mcpy encrypt")
-        commands="audit impact explain plan apply objects clear info set"
+        commands="audit impact explain plan apply objects rotate clear info set"
         options="-h --help"
         ;;
     "mcpy encrypt audit")
@@ -89,6 +89,12 @@ _mcpy_table() {
     "mcpy encrypt objects")
         options="--to --versions --include-kms --jobs --max-workers --dry-run --list --verify --max-rate --journal --restart --canary-inside --nobody-writes --copy-limit -h --help"
         takes="--to=- --jobs=- --max-workers=- --verify=:quick:full --max-rate=- --journal=file --copy-limit=-"
+        arguments=("target")
+        repeats=1
+        ;;
+    "mcpy encrypt rotate")
+        options="--to --from --engine --jobs --max-workers --dry-run --list --verify --max-rate --journal --restart --canary-inside --nobody-writes --copy-limit -h --help"
+        takes="--to=- --from=- --engine=:auto:batch:copy:aws --jobs=- --max-workers=- --verify=:quick:full --max-rate=- --journal=file --copy-limit=-"
         arguments=("target")
         repeats=1
         ;;

@@ -15,6 +15,7 @@ set -g __mcpy_nodes \
     'mcpy encrypt plan' \
     'mcpy encrypt apply' \
     'mcpy encrypt objects' \
+    'mcpy encrypt rotate' \
     'mcpy encrypt clear' \
     'mcpy encrypt info' \
     'mcpy encrypt set' \
@@ -137,6 +138,15 @@ set -g __mcpy_takes \
     'mcpy encrypt objects --max-rate' \
     'mcpy encrypt objects --journal' \
     'mcpy encrypt objects --copy-limit' \
+    'mcpy encrypt rotate --to' \
+    'mcpy encrypt rotate --from' \
+    'mcpy encrypt rotate --engine' \
+    'mcpy encrypt rotate --jobs' \
+    'mcpy encrypt rotate --max-workers' \
+    'mcpy encrypt rotate --verify' \
+    'mcpy encrypt rotate --max-rate' \
+    'mcpy encrypt rotate --journal' \
+    'mcpy encrypt rotate --copy-limit' \
     'mcpy encrypt clear --jobs' \
     'mcpy encrypt clear --max-workers' \
     'mcpy encrypt info --jobs' \
@@ -575,6 +585,7 @@ complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a explain -d 'Show the chain o
 complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a plan -d 'Show how keys and buckets differ from FILE; exit 3 when anything does'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a apply -d 'Make keys and buckets what FILE says; what is so already stays untouched'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a objects -d 'Encrypt the objects below TARGET that are stored already, in place, on the server'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a rotate -d 'Take SSE-KMS objects below TARGET, all versions, to another key, and prove it'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a clear -d 'Stop encrypting new objects by default; what is encrypted stays so'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a info -d 'Show the default encryption of buckets; exit 5 when there is none'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a set -d 'Encrypt new objects in the buckets TARGET by default; sse-kms takes the KEY to use'
@@ -625,6 +636,21 @@ complete -c mcpy -n '__mcpy_at "mcpy encrypt objects"' -l nobody-writes -d 'Acce
 complete -c mcpy -n '__mcpy_at "mcpy encrypt objects"' -l copy-limit -r -f -d 'Larger objects are copied in parts. [5TiB on MinIO, else 5GiB]'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt objects"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt objects" 0+' -f -a '(__mcpy_targets)'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt rotate"' -l to -r -f -d 'The key to get under. [required]'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt rotate"' -l from -r -f -d 'Only from this key. [any other]'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt rotate"' -l engine -r -f -a 'auto batch copy aws' -d 'A job of MinIO, a copy of each object onto itself, or AWS\'s own call. [auto]'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt rotate"' -l jobs -l max-workers -r -f -d 'Targets at a time. [4] [1<=x<=64]'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt rotate"' -l dry-run -d 'Only say what would be rewritten'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt rotate"' -l list -d 'A line for every object, not only failures'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt rotate"' -l verify -r -f -a 'quick full' -d 'Compare the first and last 64 KiB of each object, or all of it. [quick]'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt rotate"' -l max-rate -r -f -d 'At most 50/s objects, or 20MiB/s'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt rotate"' -l journal -r -F -d 'Where to note what is done. [a file by itself]'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt rotate"' -l restart -d 'Do not go on with an interrupted run'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt rotate"' -l canary-inside -d 'Try out below .mcpy-canary/ in the bucket itself, where none can be made'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt rotate"' -l nobody-writes -d 'Accept a server that cannot tell whether an object changed meanwhile'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt rotate"' -l copy-limit -r -f -d 'Larger objects are copied in parts. [5TiB on MinIO, else 5GiB]'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt rotate"' -s h -l help -d 'Show this message and exit'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt rotate" 0+' -f -a '(__mcpy_targets)'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt clear"' -l jobs -l max-workers -r -f -d 'Targets at a time. [4] [1<=x<=64]'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt clear"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt clear" 0+' -f -a '(__mcpy_targets)'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from mcpy.cli.rewritten import Line
 from mcpy.errors import McpyError, PartialError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from mcpy.cli.app import App
     from mcpy.cli.headway import Headway
@@ -108,24 +109,28 @@ class Rewriting:
         Raises:
             McpyError: it could not be done to the end; what was done is told.
         """
+        dry_run = self.options["dry_run"]
+        with self.telling(target, goal) as session:
+            tally = session.rehearse() if dry_run else session.run()
+        self._unsettled += tally.unsettled
+        self._scanned += tally.scanned
+        return tally, "" if dry_run else str(session.journal_path)
+
+    @contextmanager
+    def telling(self, target: Target, goal: Goal) -> Iterator[Session]:
+        """Give the session for one target, which tells what it does; failures say how to go on."""
         from mcpy.fleet.rewrite.session import Told
 
-        dry_run = self.options["dry_run"]
         session = self.session(target, goal)
         with headway(self.app, session, str(target)) as advance:
             teller = _Teller(self.app, target, advance, self.options)
             session.told = Told(teller.outcome, advance.state, self.app.out.warn)
-            if dry_run:
-                tally = session.rehearse()
-            else:
-                try:
-                    tally = session.run()
-                except McpyError as e:
-                    e.hint = e.hint or _go_on(session)
-                    raise
-        self._unsettled += tally.unsettled
-        self._scanned += tally.scanned
-        return tally, "" if dry_run else str(session.journal_path)
+            try:
+                yield session
+            except McpyError as e:
+                if not e.hint and session.journal_path.exists():
+                    e.hint = _go_on(session)
+                raise
 
     def session(self, target: Target, goal: Goal) -> Session:
         """Return the session for one target, with nobody to tell yet."""

@@ -155,6 +155,11 @@ class EncryptionCleared:
             "objects",
             "Encrypt the objects below TARGET that are stored already, in place, on the server.",
         ),
+        "rotate": (
+            "mcpy.commands.encrypt_rotate",
+            "rotate",
+            "Take SSE-KMS objects below TARGET, all versions, to another key, and prove it.",
+        ),
     },
 )
 def encrypt() -> None:

@@ -35,6 +35,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
             "Encrypt what is there already, older versions too",
             "mcpy encrypt objects prod/backups --to sse-s3 --versions",
         ),
+        (
+            "Take all versions from one key to another",
+            "mcpy encrypt rotate prod/invoices --from finance-key --to finance-key-2027",
+        ),
         ("Write what is there into a file", "mcpy encrypt plan --export prod"),
         ("End with 3 in CI when something differs from it", "mcpy encrypt plan encryption.toml"),
         ("Make it so", "mcpy encrypt apply encryption.toml"),

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mcpy.fleet.rewrite.goal import Goal
 
 SCRATCH_PREFIX = ".mcpy-canary/"
+SCRATCH_BUCKET = "mcpy-canary-"
 
 
 @dataclass(frozen=True)
@@ -79,14 +80,14 @@ def try_out(goal: Goal, ground: Ground) -> Verdict:
         InputError: no bucket can be made for it, and it may not use the target's.
         McpyError: the server failed in a way that says nothing of what it can do.
     """
-    scratch = _inside(ground) if ground.inside else _own_bucket(ground)
+    scratch = _inside(ground) if ground.inside else own_bucket(ground)
     passed: list[str] = []
     try:
         verdict = _tried(scratch, goal, ground, passed)
     except NotSafeError as e:
         verdict = Verdict(problem=e.message)
     finally:
-        leftovers = _clean_up(scratch, ground)
+        leftovers = clean_up(scratch, ground)
     return replace(verdict, passed=tuple(passed), leftovers=leftovers)
 
 
@@ -147,8 +148,13 @@ def _in_place(scratch: Scratch, goal: Goal) -> bool:
     return len(after) == len(before) and not disorder(before, after)
 
 
-def _own_bucket(ground: Ground) -> Scratch:
-    name = f"mcpy-canary-{secrets.token_hex(8)}"
+def own_bucket(ground: Ground) -> Scratch:
+    """Make a bucket like the target's.
+
+    Raises:
+        InputError: these credentials may make none.
+    """
+    name = SCRATCH_BUCKET + secrets.token_hex(8)
     s3 = ground.bucket.s3
     target = Target(ground.bucket.target.alias, name)
     ground.note(name)
@@ -182,7 +188,7 @@ def _inside(ground: Ground) -> Scratch:
     return Scratch(ground.bucket, prefix, ground.sizes, ground.parts)
 
 
-def _clean_up(scratch: Scratch, ground: Ground) -> tuple[str, ...]:
+def clean_up(scratch: Scratch, ground: Ground) -> tuple[str, ...]:
     """Remove what was written, version by version; return what is still there."""
     left = clean_bucket(scratch.bucket, scratch.prefix, scratch.names)
     if not scratch.prefix and not left:
@@ -193,6 +199,8 @@ def _clean_up(scratch: Scratch, ground: Ground) -> tuple[str, ...]:
 def clean_bucket(bucket: Bucket, prefix: str, names: set[str]) -> tuple[str, ...]:
     """Remove scratch objects, all versions of them, and their bucket if it is the canary's own."""
     s3, name = bucket.s3, bucket.target.bucket
+    if not prefix and not name.startswith(SCRATCH_BUCKET):
+        raise InputError(f"`{name}` is no canary's bucket: it is not emptied")
     try:
         listed = [Name(entry.key, entry.version_id) for entry in s3.list_versions(name, prefix)]
     except McpyError:
@@ -214,5 +222,5 @@ def refusal(verdict: Verdict, target: Target) -> UnsupportedError:
     return UnsupportedError(
         f"objects cannot be rewritten safely on `{target.alias}`: {verdict.problem}; nothing of "
         f"`{target}` was touched",
-        hint=f"copy them through here into a new bucket: mcpy cp -r {target}/ ALIAS/NEWBUCKET",
+        hint=f"mcpy encrypt audit {target} shows what is encrypted and what is not",
     )

@@ -36,7 +36,7 @@ MEANINGS: dict[Class, str] = {
     Class.ALREADY: "as wanted already",
     Class.MARKER: "delete markers: nothing to encrypt",
     Class.OLDER: "older versions, not asked for (--versions)",
-    Class.OTHER: "encrypted by a key that was not asked for: left as they are",
+    Class.OTHER: "not asked for (another key, or none): left as they are",
     Class.GONE: "removed by others meanwhile",
     Class.CUSTOMER: "encrypted with their owner's key (SSE-C): cannot be changed",
     Class.LOCKED: "under retention or legal hold: not touched",
@@ -81,7 +81,7 @@ class Goal:
         if found.scheme != "SSE-KMS":
             return not self.only_kms
         if self.only_kms:
-            return not self.old_key or bare_key_id(found.key_id) == self.old_key
+            return not self.old_key or same_key(found, ObjectEncryption("aws:kms", self.old_key))
         return self.encryption.algorithm == "aws:kms" or self.include_kms
 
     def for_source(self, found: ObjectEncryption) -> ObjectEncryption:

@@ -12,8 +12,11 @@ from mcpy.fleet.rewrite.onto import Limits
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mcpy.api.s3 import Copied
     from mcpy.api.s3xml import ObjectLock
     from mcpy.fleet.rewrite.goal import Goal
+    from mcpy.fleet.rewrite.onto import Order
+    from mcpy.fleet.rewrite.snapshot import Snapshot
     from mcpy.fleet.transfer.place import Place
 
 
@@ -27,6 +30,7 @@ class Abilities:
         tells_etag: a copy's answer has the ETag that the object then has.
         tells_tags: an object says by itself whether it has tags.
         tells_context: an object shows the KMS context it was encrypted with.
+        suspended: a version can be named while versioning is suspended.
     """
 
     in_place: bool = False
@@ -34,6 +38,7 @@ class Abilities:
     tells_etag: bool = False
     tells_tags: bool = False
     tells_context: bool = False
+    suspended: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,7 @@ class How:
         patient: gives a place a client that waits for copies of many GiB.
         whole: whether all bytes are compared.
         moved: told of bytes that were rewritten; may hold the work back.
+        change: what changes the encryption of a version, when it is not a copy onto itself.
     """
 
     goal: Goal
@@ -82,4 +88,5 @@ class How:
     patient: Callable[[Place], Place] = lambda place: place
     whole: bool = False
     moved: Callable[[int], None] = lambda _: None
+    change: Callable[[Place, Snapshot, Order], Copied] | None = None
     stop: Stop = field(default_factory=Stop)

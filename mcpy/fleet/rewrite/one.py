@@ -143,7 +143,7 @@ def _copy(job: Job, seen: _Seen, how: How, journal: Journal) -> Copied:
         begun=lambda upload_id: journal.begun(job.version, upload_id),
         stop=how.stop,
     )
-    return onto.copy_onto_itself(place, seen.state, order)
+    return (how.change or onto.copy_onto_itself)(place, seen.state, order)
 
 
 def compared(

@@ -96,7 +96,8 @@ def _kind(bucket: Bucket, item: Item, how: How) -> tuple[Class | None, str]:
 
 def _obstacle(bucket: Bucket, item: Item, abilities: Abilities) -> tuple[Class | None, str]:
     if bucket.versioning and abilities.in_place:
-        if bucket.versioning == "Suspended" and item.version_id != "null":
+        suspended = bucket.versioning == "Suspended" and not abilities.suspended
+        if suspended and item.version_id != "null":
             return Class.UNSUPPORTED, _SUSPENDED
         return None, ""
     return (None, "") if item.is_latest else (Class.UNSUPPORTED, _NOT_IN_PLACE)

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from mcpy.api.s3 import S3
     from mcpy.api.s3xml import ObjectLock
     from mcpy.fleet.inventory import Item
-    from mcpy.fleet.rewrite.canary import Verdict
     from mcpy.fleet.transfer.place import Place
 
 MINIO_LIMIT = 5 * 1024 * GIB
@@ -85,6 +84,8 @@ class Session:
         wish: how.
         told: whom to tell.
         cut: breaks what waits for the server.
+        known: how it is done where no canary is needed.
+        tried_key: a key the canary takes an object from, where the goal names none.
     """
 
     s3: S3
@@ -94,7 +95,8 @@ class Session:
     wish: Wish
     told: Told = field(default_factory=Told)
     cut: Callable[[], None] = lambda: None
-    verdict: Verdict | None = None
+    known: How | None = None
+    tried_key: str = ""
 
     def rehearse(self) -> Tally:
         """Count what would be rewritten; nothing is tried and nothing changed."""
@@ -150,6 +152,8 @@ class Session:
         )
 
     def _how(self, bucket: Bucket, lock: ObjectLock, journal: Journal) -> How:
+        if self.known:
+            return replace(self.known, lock=lock, moved=Brake(self.wish.rate).moved)
         abilities = self._tried_out(bucket, lock, journal)
         minio = abilities.keeps_time or abilities.in_place
         usual = MINIO_LIMIT if minio else 5 * GIB
@@ -173,10 +177,10 @@ class Session:
             bucket,
             lock,
             inside=self.wish.canary_inside,
-            old_key=self.goal.old_key,
+            old_key=self.goal.old_key or self.tried_key,
             note=journal.scratch,
         )
-        verdict = self.verdict = canary.try_out(self.goal, ground)
+        verdict = canary.try_out(self.goal, ground)
         for leftover in verdict.leftovers:
             self.told.warn(f"what was tried out could not be removed: {leftover}")
         if verdict.abilities is None:
@@ -192,7 +196,7 @@ class Session:
     def _clean_earlier(self, name: str) -> None:
         """Remove the canary's bucket that a killed run left."""
         earlier = Bucket(self.s3, Target(self.target.alias, name))
-        if name.startswith("mcpy-canary-") and self.s3.bucket_exists(name):
+        if name.startswith(canary.SCRATCH_BUCKET) and self.s3.bucket_exists(name):
             for leftover in canary.clean_bucket(earlier, "", set()):
                 self.told.warn(f"what was tried out earlier could not be removed: {leftover}")
 

@@ -1,0 +1,190 @@
+"""``mcpy encrypt rotate``: take objects from one KMS key to another, and prove it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mcpy.cli.app import pass_app
+from mcpy.cli.base import Command
+from mcpy.cli.many import buckets_of
+from mcpy.cli.output import printable
+from mcpy.cli.params import BUCKETS, Parsed
+from mcpy.cli.rewriting import Rewriting, rewriting_options
+from mcpy.cli.rewritten import lines, totals
+from mcpy.errors import InputError, PartialError
+from mcpy.models import ObjectEncryption, check_key_name
+
+if TYPE_CHECKING:
+    from mcpy.cli.app import App
+    from mcpy.fleet.rewrite.goal import Goal
+    from mcpy.fleet.rotate.session import Rotated, Rotation
+    from mcpy.models import Target
+
+
+def parse_key(text: str) -> str:
+    """Return the name of a key, or the ARN that AWS knows it by."""
+    from mcpy.api.s3aws import KEY_ARN
+
+    return text if KEY_ARN.fullmatch(text) else check_key_name(text)
+
+
+KMS_KEY = Parsed("KEY", parse_key)
+
+
+@dataclass(frozen=True)
+class KeyRotated:
+    """What ``encrypt rotate`` did, or with ``dry_run`` would do, to one target."""
+
+    target: Target
+    new: str
+    old: str
+    done: Rotated
+    dry_run: bool
+
+    def data(self) -> dict[str, Any]:
+        """Return what was done, and what the last look showed."""
+        from mcpy.fleet.rotate.session import proof
+
+        done = self.done
+        shown = proof(done, self.new, self.old)
+        settled = not shown["left"] and shown["complete"]
+        found: dict[str, Any] = {
+            "op": "rotate",
+            "status": "success" if settled or self.dry_run else "partial",
+            "url": str(self.target),
+            "to": self.new,
+            "from": self.old,
+            "dryRun": self.dry_run,
+            "engine": done.engine.value if done.engine else "",
+            "onlyWrapping": done.engine in {"batch", "aws"},
+            "defaultWas": done.default,
+            "before": done.before.data(),
+            "proof": shown,
+        }
+        found |= {"notByJob": done.why_not} if done.why_not else {}
+        found |= {"sealed": done.sealed} if done.sealed else {}
+        return found | (totals(done.tally) if done.tally.scanned else {})
+
+    def text(self) -> str:
+        """Return what was done and what can be proven."""
+        return printable("\n".join([*self._did(), *self._proven()]))
+
+    def _did(self) -> list[str]:
+        from mcpy.fleet.rotate.engine import WHAT_CHANGES
+
+        done, would = self.done, "would " if self.dry_run else ""
+        found = []
+        if done.default:
+            verb = "would be" if self.dry_run else "is"
+            line = f"The default of `{self.target}` {verb} `{self.new}`, not `{done.default}`."
+            found.append(line)
+        if done.engine is None:
+            return [*found, f"`{self.target}`: nothing is under {self._others()}."]
+        if self.dry_run:
+            count = done.before.under_other(self.new, self.old)
+            found.append(f"{count} versions {would}go from {self._others()} to `{self.new}`,")
+            found.append(f"by {_BY[done.engine]}.")
+        elif done.sealed:
+            found.append(f"A job sealed {done.sealed} objects of `{self.target}` anew.")
+        else:
+            found += lines(self.target, done.tally, dry_run=False)
+        if done.why_not:
+            found.append(f"Not by a job of the server: {'; '.join(done.why_not)}.")
+        return found if self.dry_run else [*found, WHAT_CHANGES[done.engine]]
+
+    def _proven(self) -> list[str]:
+        done = self.done
+        after = done.after
+        if after is None:
+            return []
+        left = after.under_other(self.new, self.old)
+        found = [f"Looked at again: {left} versions are under {self._others()}."]
+        if after.unseen or after.incomplete:
+            found.append(f"{after.unseen} cannot be seen, and may be. {after.incomplete}".rstrip())
+        if after.states["sse-s3"]:
+            which = (
+                f"`{self.old}` is the server's default: they are under it or an earlier one."
+                if done.sse_s3_default
+                else "it is the one that was the server's default when each was written."
+            )
+            found.append(
+                f"{after.states['sse-s3']} are SSE-S3, whose key no server tells: {which}"
+            )
+        if done.uploads:
+            found.append(f"{done.uploads} uploads are unfinished, and may end under the old key.")
+        return found
+
+    def _others(self) -> str:
+        return f"`{self.old}`" if self.old else f"other keys than `{self.new}`"
+
+
+_BY = {
+    "batch": "a job of the server, which leaves the bytes",
+    "aws": "UpdateObjectEncryption, which leaves the bytes",
+    "copy": "copying each onto itself, which encrypts the bytes anew",
+}
+
+
+@click.command("rotate", cls=Command)
+@click.argument("targets", nargs=-1, required=True, type=BUCKETS, metavar="TARGET...")
+@click.option("--to", "new", type=KMS_KEY, required=True, help="The key to get under.")
+@click.option("--from", "old", type=KMS_KEY, help="Only from this key. [any other]")
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "batch", "copy", "aws"]),
+    default="auto",
+    help="A job of MinIO, a copy of each object onto itself, or AWS's own call. [auto]",
+)
+@rewriting_options
+@pass_app
+def rotate(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  # noqa: ANN401 - click's
+    """Take SSE-KMS objects below TARGET, all versions, to another key, and prove it.
+
+    The new key is tried first; a bucket's default that points at the old key is set to the new
+    one; objects are taken over by the best that the server can do without harm; then all of it is
+    looked at again: nothing may be left under the old one. Objects that are not SSE-KMS stay as
+    they are: see `encrypt objects`.
+    """
+    from mcpy.fleet.rewrite.goal import Goal
+
+    new, old = options["new"], options["old"] or ""
+    if old and old == new:
+        raise InputError(f"`{new}` is both the old key and the new one")
+    goal = Goal(ObjectEncryption("aws:kms", new), versions=True, only_kms=True, old_key=old)
+    rewriting = Rewriting(app, options)
+    rewriting.check_key(targets[0].alias, goal.encryption)
+    left = 0
+    for target in buckets_of(app, targets):
+        done = _one(app, rewriting, target, goal, options)
+        app.out.emit(KeyRotated(target, new, old, done, options["dry_run"]))
+        left += done.left(new, old) + bool(done.after and done.after.incomplete)
+    if left and not options["dry_run"]:
+        raise PartialError(f"{left} are, or may be, under the old key")
+
+
+def _one(
+    app: App, rewriting: Rewriting, target: Target, goal: Goal, options: dict[str, Any]
+) -> Rotated:
+    with rewriting.telling(target, goal) as session:
+        rotation = _rotation(app, target, options, session)
+        return rotation.run()
+
+
+def _rotation(app: App, target: Target, options: dict[str, Any], session: Any) -> Rotation:  # noqa: ANN401
+    from mcpy.api.minio_batch import BatchJobs
+    from mcpy.fleet.rotate.batch import Batch
+    from mcpy.fleet.rotate.engine import Engine
+    from mcpy.fleet.rotate.session import Rotation
+
+    admin = app.admin(target.alias)
+    return Rotation(
+        session,
+        admin,
+        Batch(BatchJobs(admin), session.told.state),
+        None if options["engine"] == "auto" else Engine(options["engine"]),
+        options["dry_run"],
+        app.out.warn,
+    )

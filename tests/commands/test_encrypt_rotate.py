@@ -1,0 +1,195 @@
+"""``mcpy encrypt rotate`` on the embedded server: by a job where it does no harm, or by copies."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mcpy.models import Alias
+from mcpy.sandbox.play import Sandbox
+from tests.mixture import Mixed, census, client, encryptions, fill, kms
+from tests.running import Mcpy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from mcpy.api.s3 import S3
+
+pytestmark = pytest.mark.sandbox
+OLD, NEW = "my-key", "new-key"
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    with Sandbox(tmp_path_factory.mktemp("play"), tls=False) as running:
+        settings = {
+            "MINIO_KMS_KES_ENDPOINT": running.kes_url,
+            "MINIO_KMS_KES_API_KEY": running.minio_api_key,
+            "MINIO_KMS_KES_CAPATH": str(running.ca),
+            "MINIO_KMS_KES_KEY_NAME": OLD,
+        }
+        with running.home.env_file.open("a", encoding="utf-8") as file:
+            file.writelines(f"{name}={value}\n" for name, value in settings.items())
+        running.restart_s3()
+        yield running
+
+
+@pytest.fixture
+def run(sandbox: Sandbox, tmp_path: Path) -> Mcpy:
+    made = Mcpy(tmp_path / "config", None, env={"HOME": str(tmp_path)})
+    made.secrets = {sandbox.secret_key}
+    made.store.put(Alias("play", sandbox.s3_url, sandbox.access_key, sandbox.secret_key))
+    for key in (NEW, "third-key"):
+        assert made("admin", "kms", "key", "create", "play", key).exit_code in {0, 1}
+    return made
+
+
+@pytest.fixture
+def s3(sandbox: Sandbox) -> Iterator[S3]:
+    made = client(Alias("play", sandbox.s3_url, sandbox.access_key, sandbox.secret_key))
+    yield made
+    made.http.close()
+
+
+@pytest.fixture
+def simple(s3: S3) -> str:
+    """A bucket in which a job does no harm."""
+    bucket = f"simple-{random.getrandbits(48):x}"
+    s3.make_bucket(bucket)
+    for number in range(3):
+        headers = {**kms(OLD, n=str(number)), "x-amz-meta-a": "b"}
+        s3.put_object(bucket, f"o{number}", b"content %d" % number, headers=headers)
+    return bucket
+
+
+def test_the_default_is_changed_and_objects_are_sealed_anew_by_a_job(
+    run: Mcpy, s3: S3, simple: str
+) -> None:
+    assert run("encrypt", "set", "sse-kms", OLD, f"play/{simple}").exit_code == 0
+    contents = {key: [one["digest"] for one in found] for key, found in census(s3, simple).items()}
+    args = ("encrypt", "rotate", f"play/{simple}", "--to", NEW, "--from", OLD)
+    planned = run(*args, "--dry-run")
+    assert (planned.exit_code, planned.stderr) == (0, "")
+    assert planned.stdout == (
+        f"The default of `play/{simple}` would be `{NEW}`, not `{OLD}`.\n"
+        f"3 versions would go from `{OLD}` to `{NEW}`,\n"
+        "by a job of the server, which leaves the bytes.\n"
+    )
+    result = run(*args)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == (
+        f"The default of `play/{simple}` is `{NEW}`, not `{OLD}`.\n"
+        f"A job sealed 3 objects of `play/{simple}` anew.\n"
+        "Only the wrapping of their data keys changed: their bytes are as they were. "
+        "Their modification times became those of the rotation.\n"
+        f"Looked at again: 0 versions are under `{OLD}`.\n"
+    )
+    assert {found and found.key_id for found in encryptions(s3, simple).values()} == {
+        f"arn:aws:kms:{NEW}"
+    }
+    now = {key: [one["digest"] for one in found] for key, found in census(s3, simple).items()}
+    assert now == contents
+    again = run(*args, "--json")
+    (found,) = again.objects
+    assert (found["engine"], found["proof"]["left"], found["status"]) == ("", 0, "success")
+
+
+def test_versions_are_copied_one_by_one_and_nothing_else_changes(run: Mcpy, s3: S3) -> None:
+    bucket = f"mixed-{random.getrandbits(48):x}"
+    fill(Mixed(s3, bucket, (OLD, "third-key")), "Enabled")
+    before, old = census(s3, bucket), encryptions(s3, bucket)
+    result = run(
+        "encrypt", "rotate", f"play/{bucket}", "--to", NEW, "--from", "third-key", "--json"
+    )
+    (found,) = result.objects
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert (found["engine"], found["onlyWrapping"]) == ("copy", False)
+    assert found["classes"]["rewritten"] == 3
+    assert found["proof"]["left"] == 0
+    assert any("tags" in reason for reason in found["notByJob"])
+    assert census(s3, bucket) == before
+    for name, now in encryptions(s3, bucket).items():
+        was = old[name]
+        assert now
+        assert was
+        third = was.key_id.endswith("third-key")
+        assert (now.key_id == f"arn:aws:kms:{NEW}") if third else (now == was)
+
+
+def test_sse_s3_is_left_and_it_is_said_what_cannot_be_proven(run: Mcpy, s3: S3) -> None:
+    bucket = f"s3-{random.getrandbits(48):x}"
+    s3.make_bucket(bucket)
+    s3.put_object(bucket, "o", b"x", headers={"x-amz-server-side-encryption": "AES256"})
+    s3.put_object(bucket, "k", b"x", headers=kms(OLD))
+    result = run("encrypt", "rotate", f"play/{bucket}", "--to", NEW, "--from", OLD)
+    assert result.exit_code == 0
+    assert "1 are SSE-S3, whose key no server tells" in result.stdout
+    assert f"`{OLD}` is the server's default: they are under it or an earlier" in result.stdout
+    assert "Not by a job of the server: there are SSE-S3 objects" in result.stdout
+
+
+def test_a_job_that_would_do_harm_is_refused_though_it_was_asked_for(run: Mcpy, s3: S3) -> None:
+    bucket = f"tags-{random.getrandbits(48):x}"
+    s3.make_bucket(bucket)
+    s3.put_object(bucket, "k", b"x", headers={**kms(OLD), "x-amz-tagging": "a=b"})
+    args = ("encrypt", "rotate", f"play/{bucket}", "--to", NEW)
+    result = run(*args, "--engine", "batch")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "a job must not be used here: objects have tags, which a job drops" in result.stderr
+    assert s3.head_object(bucket, "k").encryption.key_id.endswith(OLD)
+    assert run(*args).exit_code == 0
+    assert s3.object_tags(bucket, "k") == {"a": "b"}
+
+
+def test_a_part_of_a_bucket_keeps_its_default_and_that_is_said(
+    run: Mcpy, s3: S3, simple: str
+) -> None:
+    assert run("encrypt", "set", "sse-kms", OLD, f"play/{simple}").exit_code == 0
+    result = run("encrypt", "rotate", f"play/{simple}/o1", "--to", NEW, "--engine", "copy")
+    assert result.exit_code == 0
+    assert f"new objects go on under the key `{OLD}`" in result.stderr
+    keys = {key: found and found.key_id for (key, _), found in encryptions(s3, simple).items()}
+    assert keys["o1"] == f"arn:aws:kms:{NEW}"
+    assert keys["o2"] == f"arn:aws:kms:{OLD}"
+    assert "`my-key`" in run("encrypt", "info", f"play/{simple}").stdout
+
+
+def test_uploads_that_are_not_finished_are_counted(run: Mcpy, s3: S3, simple: str) -> None:
+    from mcpy.api.multipart import MultipartUpload
+
+    MultipartUpload.start(s3, simple, "later", headers=kms(OLD), customer={})
+    result = run("encrypt", "rotate", f"play/{simple}", "--to", NEW, "--from", OLD)
+    assert result.exit_code == 0
+    assert "1 uploads are unfinished, and may end under the old key." in result.stdout
+
+
+def test_what_stays_under_the_old_key_is_counted_and_the_exit_code_says_so(
+    run: Mcpy, s3: S3
+) -> None:
+    bucket = f"held-{random.getrandbits(48):x}"
+    s3.make_bucket(bucket, with_lock=True)
+    s3.put_object(bucket, "k", b"x", headers={**kms(OLD), "x-amz-object-lock-legal-hold": "ON"})
+    result = run("encrypt", "rotate", f"play/{bucket}", "--to", NEW)
+    assert result.exit_code == 8
+    assert "Looked at again: 1 versions are under other keys than `new-key`." in result.stdout
+    assert "1 are, or may be, under the old key" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "reason"),
+    [
+        (("--to", NEW, "--from", NEW), 2, "is both the old key and the new one"),
+        (("--to", "a b"), 2, "is not a key name"),
+        (("--to", "missing"), 5, "the KMS has no key `missing`"),
+        (("--to", NEW, "--engine", "aws", "--from", OLD), 2, "is not AWS"),
+    ],
+)
+def test_a_rotation_that_cannot_be_is_refused_before_anything_is_touched(
+    run: Mcpy, simple: str, args: tuple[str, ...], code: int, reason: str
+) -> None:
+    result = run("encrypt", "rotate", f"play/{simple}", *args)
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert reason in result.stderr
