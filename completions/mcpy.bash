@@ -460,16 +460,22 @@ _mcpy_table() {
         arguments=("alias")
         ;;
     "mcpy sandbox")
-        commands="env start status stop"
+        commands="env fault start status stop"
         options="-h --help"
         ;;
     "mcpy sandbox env")
         options="--dir -h --help"
         takes="--dir=folder"
         ;;
+    "mcpy sandbox fault")
+        options="--clear --dir -h --help"
+        takes="--dir=folder"
+        arguments=("-")
+        repeats=1
+        ;;
     "mcpy sandbox start")
-        options="--dir -d --detach --s3 --kes --tls --kes-config --like --allow-remote --alias -h --help"
-        takes="--dir=folder --s3=- --kes=- --kes-config=file --like=:minio:aws:ceph:ceph-pacific:garage:moto:rustfs:s3mock:seaweedfs:seaweedfs-default:versitygw --alias=-"
+        options="--dir -d --detach --s3 --kes --tls --kes-config --like --fault --fault-seed --allow-remote --alias -h --help"
+        takes="--dir=folder --s3=- --kes=- --kes-config=file --like=:minio:aws:ceph:ceph-pacific:garage:moto:rustfs:s3mock:seaweedfs:seaweedfs-default:versitygw --fault=- --fault-seed=- --alias=-"
         ;;
     "mcpy sandbox status")
         options="--dir -h --help"

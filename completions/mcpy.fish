@@ -95,6 +95,7 @@ set -g __mcpy_nodes \
     'mcpy ready' \
     'mcpy sandbox' \
     'mcpy sandbox env' \
+    'mcpy sandbox fault' \
     'mcpy sandbox start' \
     'mcpy sandbox status' \
     'mcpy sandbox stop' \
@@ -408,11 +409,14 @@ set -g __mcpy_takes \
     'mcpy doctor --version-id' \
     'mcpy doctor --vid' \
     'mcpy sandbox env --dir' \
+    'mcpy sandbox fault --dir' \
     'mcpy sandbox start --dir' \
     'mcpy sandbox start --s3' \
     'mcpy sandbox start --kes' \
     'mcpy sandbox start --kes-config' \
     'mcpy sandbox start --like' \
+    'mcpy sandbox start --fault' \
+    'mcpy sandbox start --fault-seed' \
     'mcpy sandbox start --alias' \
     'mcpy sandbox status --dir' \
     'mcpy sandbox stop --dir'
@@ -1155,12 +1159,16 @@ complete -c mcpy -n '__mcpy_at "mcpy ready"' -l maintenance -d 'Ready without th
 complete -c mcpy -n '__mcpy_at "mcpy ready"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy ready" 0' -f -a '(__mcpy_aliases)'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox" 0' -a env -d 'Print the environment that makes `mcpy kes` and `kes` talk to it, as shell exports'
+complete -c mcpy -n '__mcpy_at "mcpy sandbox" 0' -a fault -d 'Put FAULTs in place of those a running sandbox has; without any, show them'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox" 0' -a start -d 'Start a sandbox; port 0 takes the port it had last, or any'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox" 0' -a status -d 'Show where the sandbox listens; exit code 5 when none is running'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox" 0' -a stop -d 'Stop the sandbox; its folder stays'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox env"' -l dir -r -f -a '(__fish_complete_directories)' -d 'Where keys, objects and credentials lie; by default in the user\'s data folder'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox env"' -s h -l help -d 'Show this message and exit'
+complete -c mcpy -n '__mcpy_at "mcpy sandbox fault"' -l clear -d 'End all faults'
+complete -c mcpy -n '__mcpy_at "mcpy sandbox fault"' -l dir -r -f -a '(__fish_complete_directories)' -d 'The sandbox\'s folder; by default in the user\'s data folder'
+complete -c mcpy -n '__mcpy_at "mcpy sandbox fault"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -l dir -r -f -a '(__fish_complete_directories)' -d 'Where keys, objects and credentials lie; by default in the user\'s data folder'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -s d -l detach -d 'Return once it serves; it runs on'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -l s3 -r -f -d 'Where S3 and the admin API listen. [default: 127.0.0.1:0]'
@@ -1168,6 +1176,8 @@ complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -l kes -r -f -d 'Where KES 
 complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -l tls -d 'S3 over TLS too; KES always is'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -l kes-config -r -F -d 'A KES configuration to serve instead of its own, with any keystore it names'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -l like -r -f -a 'minio aws ceph ceph-pacific garage moto rustfs s3mock seaweedfs seaweedfs-default versitygw' -d 'The server to be like, its dangers included; by default the last one, or minio'
+complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -l fault -r -f -d 'What is to go wrong, as `mcpy sandbox fault` takes it; repeatable'
+complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -l fault-seed -r -f -d 'Decides which requests meet a fault that has a share'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -l allow-remote -d 'Take addresses other machines can reach'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -l alias -r -f -d 'The alias to write; by default the one it had last, or `play`'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -s h -l help -d 'Show this message and exit'

@@ -12,6 +12,7 @@ import click
 from mcpy.cli.app import pass_app
 from mcpy.cli.base import Group
 from mcpy.commands.sandbox_alias import ALIAS, take_alias, warn_of_alias
+from mcpy.commands.sandbox_fault import fault
 from mcpy.errors import ConfigError, NotFoundError
 from mcpy.models import check_alias_name
 from mcpy.sandbox.like import NAMES
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 _NEEDED = {"cheroot": "cheroot", "OpenSSL": "pyOpenSSL", "yaml": "PyYAML"}
 """Modules, and the packages that bring them: the extra `sandbox`."""
+
+_OPTIONS = {"faults": "fault", "seed": "fault-seed"}
+"""Options that are not called as what they are passed on as."""
 
 _dir_option = click.option(
     "--dir",
@@ -135,6 +139,20 @@ def sandbox() -> None:
     type=click.Choice(NAMES),
     help="The server to be like, its dangers included; by default the last one, or minio.",
 )
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="FAULT",
+    help="What is to go wrong, as `mcpy sandbox fault` takes it; repeatable.",
+)
+@click.option(
+    "--fault-seed",
+    "seed",
+    type=int,
+    default=0,
+    help="Decides which requests meet a fault that has a share.",
+)
 @click.option("--allow-remote", is_flag=True, help="Take addresses other machines can reach.")
 @click.option(
     "--alias",
@@ -180,6 +198,9 @@ def _start_detached(app: App, home: Home, name: str | None, options: dict[str, A
         warn_of_alias(app, home, name or (last.alias if last else "") or ALIAS)
     app.out.emit(Running(home.path, state))
     app.out.note(f'next: eval "$(mcpy sandbox env{home.option})"')
+
+
+sandbox.add_command(fault)
 
 
 @sandbox.command("stop")
@@ -255,9 +276,11 @@ def _arguments(options: dict[str, Any]) -> list[str]:
     """Return the options of ``start`` as they would be typed."""
     words = []
     for name, value in options.items():
-        option = f"--{name.replace('_', '-')}"
+        option = f"--{_OPTIONS.get(name, name).replace('_', '-')}"
         if value is True:
             words.append(option)
+        elif isinstance(value, tuple):
+            words += [word for item in value for word in (option, item)]
         elif value:
             words += [option, str(value.absolute() if isinstance(value, Path) else value)]
     return words

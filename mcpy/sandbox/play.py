@@ -8,34 +8,34 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Self
 
-from mcpy.errors import ConfigError, InputError, UnreachableError
-from mcpy.models import is_loopback
-from mcpy.sandbox import certs, claim
+from mcpy.errors import ConfigError
+from mcpy.sandbox import address, claim
+from mcpy.sandbox.access import Access
+from mcpy.sandbox.faults import Faults
 from mcpy.sandbox.home import Home, State, running_already
 from mcpy.sandbox.like import NAMES, personality
 from mcpy.sandbox.lock import Lock
 from mcpy.sandbox.logfile import LogFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Iterable
     from types import TracebackType
 
     from mcpy.sandbox.kes.service import KesService
     from mcpy.sandbox.s3_service import S3Service
-
-_Service = TypeVar("_Service", "KesService", "S3Service")
 
 ANY_PORT = "127.0.0.1:0"
 _KES_ADDRESS = "127.0.0.1:7373"
 """What the KES's configuration file says; a sandbox itself takes any port."""
 
 
-class Sandbox:
+class Sandbox(Access):
     """Both servers; a context manager that starts and stops them.
 
     Args:
@@ -49,6 +49,15 @@ class Sandbox:
         allow_remote: whether addresses other machines can reach are accepted.
         like: the server the S3 server is to be like (see ``mcpy.sandbox.like``); without it what
             it was like in this folder last, or MinIO.
+        faults: what goes wrong (see ``mcpy.sandbox.faults.spec``), once both servers are up.
+        seed: decides which requests meet a fault that has a share.
+
+    Attributes:
+        faults: what goes wrong now; ``faults.replace([...])`` changes it.
+        home: the folder, and what is where in it.
+
+    Raises:
+        InputError: an address, a fault or ``like`` is none.
     """
 
     def __init__(  # noqa: PLR0913 - the options of the command
@@ -61,11 +70,15 @@ class Sandbox:
         kes_config: Path | None = None,
         allow_remote: bool = False,
         like: str | None = None,
+        faults: Iterable[str] = (),
+        seed: int = 0,
     ) -> None:
+        self.faults = Faults(faults, seed=seed)
+        self._following = threading.Lock()
         if like is not None and like not in NAMES:
             personality(like)  # which says what there is
         self._like = like
-        self._addresses = [_address(text, allow_remote=allow_remote) for text in (s3, kes)]
+        self._addresses = [address.address(text, allow_remote=allow_remote) for text in (s3, kes)]
         self._temporary = dir is None
         self.home = Home((dir or Path(tempfile.mkdtemp(prefix="mcpy-sandbox-"))).absolute())
         self._tls = tls
@@ -100,6 +113,8 @@ class Sandbox:
 
     def stop(self) -> None:
         """Stop both servers; a folder of its own goes with them."""
+        self.faults.on_change = lambda: None
+        self.faults.release()
         for service in (self._s3, self._kes):
             if service is not None:
                 service.stop()
@@ -123,75 +138,6 @@ class Sandbox:
     ) -> None:
         self.stop()
 
-    @property
-    def s3_url(self) -> str:
-        """Address of the S3 and admin API."""
-        return self._s3.url if self._s3 else ""
-
-    @property
-    def kes_url(self) -> str:
-        """Address of the KES."""
-        return self._kes.server.url if self._kes else ""
-
-    @property
-    def like(self) -> str:
-        """The server the S3 server is like."""
-        return self._s3.like.name if self._s3 else self._like or "minio"
-
-    @property
-    def region(self) -> str:
-        """The only region requests may be signed for, empty for any."""
-        return self._s3.like.region if self._s3 else ""
-
-    @property
-    def access_key(self) -> str:
-        """The S3 server's root user, as its environment file has it now."""
-        return self.home.environment().get("MINIO_ROOT_USER", "")
-
-    @property
-    def secret_key(self) -> str:
-        """The S3 server's root password, as its environment file has it now."""
-        return self.home.environment().get("MINIO_ROOT_PASSWORD", "")
-
-    @property
-    def ca(self) -> Path:
-        """The certificate that vouches for both servers."""
-        return self.home.certs / "ca.crt"
-
-    @property
-    def client_key(self) -> Path:
-        """Private key of the KES's administrator."""
-        return self.home.certs / "root.key"
-
-    @property
-    def client_cert(self) -> Path:
-        """Certificate of the KES's administrator."""
-        return self.home.certs / "root.cert"
-
-    @property
-    def api_key(self) -> str:
-        """API key of the KES's administrator."""
-        return certs.api_key_of(self.client_key.read_bytes())
-
-    @property
-    def minio_api_key(self) -> str:
-        """API key of the S3 server's own identity, which may use every key but delete none."""
-        return certs.api_key_of((self.home.certs / "minio.key").read_bytes())
-
-    @property
-    def failure(self) -> str | None:
-        """Why the S3 server did not come up after its last restart, or None."""
-        return self._s3.failure if self._s3 else None
-
-    def env(self) -> dict[str, str]:
-        """Return the variables that make ``mcpy kes`` and ``kes`` talk to this KES."""
-        return {
-            "KES_SERVER": self.kes_url,
-            "KES_CLIENT_KEY": str(self.client_key),
-            "KES_CLIENT_CERT": str(self.client_cert),
-            "MCPY_KES_CA": str(self.ca),
-        }
-
     def restart_s3(self) -> None:
         """Start the S3 server again with what its environment file says now.
 
@@ -209,6 +155,7 @@ class Sandbox:
     def _start(self) -> None:
         from mcpy.sandbox.kes.service import KesService
         from mcpy.sandbox.s3_service import S3Service
+        from mcpy.sandbox.s3_setting import Manner
 
         claim.follow_move(self.home)
         self.home.furnish()
@@ -218,15 +165,17 @@ class Sandbox:
         config = self._kes_config or self.home.kes_yml
         env = self.home.kes_variables() | dict(os.environ)
         if self._kes_config is not None and kes[1][-1] == 0:
-            kes = _configured(self._kes_config, env) or kes
-        self._kes = _listening(
-            lambda port: KesService(config, (kes[0], port), self._log, env), kes[1]
+            kes = address.configured(self._kes_config, env) or kes
+        self.faults.rearm()
+        self._kes = address.listening(
+            lambda port: KesService(config, (kes[0], port), self._log, env, faults=self.faults),
+            kes[1],
         )
         like = personality(self._like or (last.like if last else "minio"))
-        own_kms = self._own_kms()
-        self._s3 = _listening(
+        manner = Manner(like, self._own_kms(), self.faults)
+        self._s3 = address.listening(
             lambda port: S3Service(
-                self.home, (s3[0], port), self._log, tls=self._tls, like=like, own_kms=own_kms
+                self.home, (s3[0], port), self._log, tls=self._tls, manner=manner
             ),
             s3[1],
         )
@@ -234,6 +183,18 @@ class Sandbox:
         alias = last.alias if last else ""
         state = State(os.getpid(), self.s3_url, self.kes_url, started, alias, like.name)
         self.home.write_state(state)
+        self.faults.on_change = self._follow_faults
+        self._follow_faults()
+
+    def _follow_faults(self) -> None:
+        """Let the KES listen unless a fault says that it does not."""
+        with self._following:
+            if self._kes is None or self.faults.has("kes-down") == self._kes.paused:
+                return
+            if self._kes.paused:
+                self._kes.resume()
+            else:
+                self._kes.pause()
 
     def _own_kms(self) -> dict[str, str]:
         """Return the variables of this sandbox's KES, for servers that bring their KMS along."""
@@ -248,50 +209,6 @@ class Sandbox:
         """Return hosts and the ports to try: the last one first, so that URLs stay true."""
         urls = (last.s3_url, last.kes_url) if last else ("", "")
         return [
-            (host, (port,) if port else (*_port_of(url), 0))
+            (host, (port,) if port else (*address.port_of(url), 0))
             for (host, port), url in zip(self._addresses, urls, strict=True)
         ]
-
-
-def _listening(make: Callable[[int], _Service], ports: tuple[int, ...]) -> _Service:
-    """Return a started service on the first of ``ports`` that is free."""
-    for port in ports:
-        service = make(port)
-        try:
-            service.start()
-        except OSError as e:
-            if port == ports[-1]:
-                raise UnreachableError(f"cannot listen on port {port}: {e}") from e
-            continue
-        return service
-    raise AssertionError("no port to try")
-
-
-def _configured(config: Path, env: Mapping[str, str]) -> tuple[str, tuple[int, ...]] | None:
-    """Return the address a KES configuration names, if only this machine can reach it."""
-    from mcpy.sandbox.kes.config import load
-    from mcpy.sandbox.kes.document import ConfigProblem
-
-    try:
-        host, port = _address(load(config, env).address, allow_remote=False)
-    except (ConfigProblem, InputError):
-        return None  # reported when it is served, or not for us to take
-    return host, (port,)
-
-
-def _address(text: str, *, allow_remote: bool) -> tuple[str, int]:
-    host, colon, port = text.rpartition(":")
-    host = host.strip("[]") or "127.0.0.1"
-    if not colon or not port.isdigit() or int(port) > 65_535:
-        raise InputError(f"`{text}` is not an address", hint="HOST:PORT, for example 127.0.0.1:0")
-    if not allow_remote and not is_loopback(host):
-        raise InputError(
-            f"`{host}` can be reached by other machines, and a sandbox is no place for secrets",
-            hint="--allow-remote if you mean it",
-        )
-    return host, int(port)
-
-
-def _port_of(url: str) -> tuple[int, ...]:
-    port = url.rpartition(":")[2].strip("/")
-    return (int(port),) if port.isdigit() else ()

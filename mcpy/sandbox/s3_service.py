@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from mcpy.errors import ConfigError
+from mcpy.sandbox.faults import PATH as CONTROL
+from mcpy.sandbox.faults import control
+from mcpy.sandbox.faults.refusals import refusal
+from mcpy.sandbox.s3_setting import Manner, environment, reach_kms, root_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from mcpy.sandbox.admin import Deployment
     from mcpy.sandbox.home import Home
-    from mcpy.sandbox.kms import Kms
-    from mcpy.sandbox.like.base import Like
     from mcpy.sandbox.server import HttpServer
     from mcpy.sandbox.tls import TlsContext
     from mcpy.sandbox.wsgi import Handler, Request, Response
@@ -33,8 +35,7 @@ class S3Service:
         home: the sandbox's folder.
         address: host and port to listen on, port 0 for any.
         tls: whether to speak TLS with the sandbox's certificate.
-        like: the server to be like.
-        own_kms: variables of the sandbox's own KES, for a server that brings its KMS along.
+        manner: how it behaves, as MinIO unless it is given.
         log: gets faults and what the server does.
 
     Attributes:
@@ -49,13 +50,10 @@ class S3Service:
         log: Callable[[str], None],
         *,
         tls: bool,
-        like: Like | None = None,
-        own_kms: Mapping[str, str] | None = None,
+        manner: Manner | None = None,
     ) -> None:
-        from mcpy.sandbox.like.base import Like
-
-        self.like = like or Like()
-        self._own_kms = own_kms or {}
+        self._manner = manner or Manner.plain()
+        self.like = self._manner.like
         self._home = home
         self._address = address
         self._log = log
@@ -73,8 +71,8 @@ class S3Service:
             OSError: the address cannot be listened on.
         """
         with self._changing:
-            env = _environment(self._home, self.like, self._own_kms)
-            run = _Run(self._home, env, self._log, self.on_service, self.like)
+            env = environment(self._home, self._manner)
+            run = _Run(self._home, env, self._log, self.on_service, self._manner)
             try:
                 self.url = run.listen(self._address, self._tls_context())
             except BaseException:
@@ -143,7 +141,7 @@ class _Run:
         env: Mapping[str, str],
         log: Callable[[str], None],
         on_service: Callable[[str], None],
-        like: Like,
+        manner: Manner,
     ) -> None:
         from mcpy.sandbox.s3.app import S3App
         from mcpy.sandbox.store import Store
@@ -152,15 +150,16 @@ class _Run:
         self._env = env
         self._log = log
         self._on_service = on_service
-        self._credentials = _root_credentials(env)
-        self._kms = _reach_kms(env, needed=like.has_admin_api)
+        self._credentials = root_credentials(env)
+        self._faults = manner.faults
+        self._kms = reach_kms(env, needed=manner.like.has_admin_api)
         self._store = Store(home.data)
         self._s3 = S3App(
             self._store,
             kms=self._kms,
             credentials=self._credentials,
             region=env.get("MINIO_REGION", ""),
-            like=like,
+            like=manner.like,
         )
         self._s3.auto_encrypt = env.get("MINIO_KMS_AUTO_ENCRYPTION", "").lower() in _TRUE
         domains = env.get("MINIO_DOMAIN", "").split(",")
@@ -198,7 +197,13 @@ class _Run:
         return kms if self._s3.like.has_admin_api else f"like {self._s3.like.name}, {kms}"
 
     def _answer(self, request: Request) -> Response:
-        return self._handler(request)
+        if request.path == CONTROL:
+            return control(request, self._faults, self._credentials)
+        return self._faults.around("s3", request, self._handler, self._refuse)
+
+    def _refuse(self, request: Request, status: int) -> Response:
+        minio = self._s3.like.has_admin_api
+        return self._s3.refuse(request, refusal(request, status, minio=minio))
 
     def _with_admin(self, endpoint: str) -> Handler:
         if not self._s3.like.has_admin_api:
@@ -223,57 +228,3 @@ class _Run:
             log=self._log,
         )
         return Router(admin, self._s3)
-
-
-def _environment(home: Home, like: Like, own_kms: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the server's variables; only MinIO has its KMS and region from them."""
-    env = home.environment()
-    if like.has_admin_api:
-        return env
-    env = {n: v for n, v in env.items() if not n.startswith(("MINIO_KMS_", "MINIO_REGION"))}
-    if like.kms_key:
-        env |= {**own_kms, "MINIO_KMS_KES_KEY_NAME": like.kms_key}
-    return env
-
-
-def _root_credentials(env: Mapping[str, str]) -> dict[str, str]:
-    user, password = env.get("MINIO_ROOT_USER", ""), env.get("MINIO_ROOT_PASSWORD", "")
-    if len(user) < 3 or len(password) < 8:
-        raise ConfigError(
-            "MINIO_ROOT_USER needs 3 characters at least, MINIO_ROOT_PASSWORD 8",
-            hint="see minio.env in the sandbox's folder",
-        )
-    return {user: password}
-
-
-def _reach_kms(env: Mapping[str, str], *, needed: bool) -> Kms | None:
-    """Return the KMS the environment names, proven to work if ``needed``; None when it names none.
-
-    Asks for a data key of the default key as a real server does when it starts, and makes the
-    key when there is none.
-    """
-    if not any(name.startswith("MINIO_KMS_") for name in env):
-        return None
-    from mcpy.sandbox.kms import KesKms, KmsProblem, StaticKms
-
-    kms: Kms | None = KesKms.from_env(env) or StaticKms.from_env(env)
-    if kms is None:
-        return None
-    try:
-        kms.generate(kms.default_key, {})
-    except KmsProblem as e:
-        if (e.status, e.message) == (404, "key does not exist"):
-            _create_default_key(kms)
-        elif needed and e.status != 403:
-            raise ConfigError(f"unable to connect to the KMS: {e.message}") from e
-    return kms
-
-
-def _create_default_key(kms: Kms) -> None:
-    from mcpy.sandbox.kms import KmsProblem
-
-    try:
-        kms.create(kms.default_key)
-    except KmsProblem as e:
-        if e.status != 403 and e.message != "key already exists":
-            raise ConfigError(f"unable to create the default key: {e.message}") from e

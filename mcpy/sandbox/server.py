@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
+import struct
 import sys
 import threading
 import time
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from cheroot import server as cheroot_server
 
 from mcpy.sandbox.exchange import converse
+from mcpy.sandbox.faults.scene import ConnectionBroken
 from mcpy.sandbox.pool import WorkerPool
 from mcpy.sandbox.stream import PlainSocket, SocketReader, SocketWriter
 
@@ -169,7 +171,11 @@ class Connection(cheroot_server.HTTPConnection):
 
     def exchange(self) -> bool:
         """Answer one request; tell whether the connection can have another."""
-        return converse(self, self.server.handler)
+        try:
+            return converse(self, self.server.handler)
+        except ConnectionBroken as e:
+            self._break(e)
+            raise
 
     def speaks(self, wait_s: float) -> bool:
         """Tell whether the peer says something, or leaves, within ``wait_s`` seconds."""
@@ -187,8 +193,22 @@ class Connection(cheroot_server.HTTPConnection):
         with contextlib.suppress(OSError):
             self.socket.plain.shutdown(socket.SHUT_RDWR)
 
+    def _break(self, how: ConnectionBroken) -> None:
+        """End as a fault demands: what is still to come from the peer is not waited for."""
+        self.unread = False
+        with contextlib.suppress(OSError):
+            if how.last_words:
+                self.wfile.write(how.last_words)
+            if how.reset:
+                linger = struct.pack("ii", 1, 0)
+                self.socket.plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                self.socket.plain.close()
+
     def gone(self) -> bool:
         """Tell whether the peer has hung up; asks the kernel, takes nothing off the wire."""
+        # a socket with a timeout waits for it in spite of MSG_DONTWAIT
+        if not _readable(self.socket.fileno(), 0):
+            return False
         try:
             return not self.socket.plain.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except BlockingIOError:

@@ -351,3 +351,36 @@ def test_it_is_like_nobody_it_does_not_know(shell: Shell) -> None:
     assert (code, stdout) == (2, "")
     assert "'ghost' is not one of 'minio', 'aws'" in stderr
     assert not (shell.home / "box").exists()
+
+
+def test_faults_are_there_from_the_start_and_switched_while_it_runs(shell: Shell) -> None:
+    fault = "busy=0@GET/data*:2x"
+    try:
+        started = shell("sandbox", "start", "-d", "--dir", "box", "--fault", fault)
+        assert started[0] == 0
+        assert shell("mb", "play/data")[0] == 0
+        assert shell("ls", "play/data")[0] == 0
+        assert shell("sandbox", "fault", "--dir", "box") == (0, f"{fault}  (2 requests)\n", "")
+        assert shell("sandbox", "fault", "--dir", "box", "reset@PUT", "kes-down")[0] == 0
+        assert shell("--retries", "0", "mb", "play/other")[0] == 6
+        assert shell("kes", "status", "--alias", "play")[0] in {2, 6}
+        code, stdout, _ = shell("--json", "sandbox", "fault", "--dir", "box", "--clear")
+        assert (code, json.loads(stdout)) == (0, {"status": "success", "faults": [], "seed": 0})
+        assert shell("sandbox", "fault", "--dir", "box") == (0, "Nothing goes wrong.\n", "")
+        assert shell("mb", "play/other")[0] == 0
+    finally:
+        shell("sandbox", "stop", "--dir", "box")
+
+
+def test_a_fault_that_is_none_is_refused(shell: Shell) -> None:
+    error = (
+        "mcpy: error: `ghost` is no fault of the sandbox\nmcpy: hint: one of delay, slow, hang,"
+    )
+    for args in (("start", "-d", "--fault", "ghost"), ("fault", "ghost")):
+        code, stdout, stderr = shell("sandbox", args[0], "--dir", "box", *args[1:])
+        assert (code, stdout) == (2, "")
+        assert stderr.startswith(error)
+        assert not (shell.home / "box").exists()
+    code, _, stderr = shell("sandbox", "fault", "--clear", "busy")
+    assert (code, stderr) == (2, "mcpy: error: --clear ends all faults: it takes none\n")
+    assert shell("sandbox", "fault", "--dir", "box")[0] == 5

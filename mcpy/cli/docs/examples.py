@@ -96,6 +96,8 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("Start one, go on working", "mcpy sandbox start --detach"),
         ("Where does it listen?", "mcpy sandbox status"),
         ("Stop it; its folder stays", "mcpy sandbox stop"),
+        ("See how a script fares on another server", "mcpy sandbox start -d --like seaweedfs"),
+        ("Reset every tenth upload", "mcpy sandbox fault reset@PUT:0.1"),
     ),
     "mcpy quickstart": (("See the whole job done on a sandbox", "mcpy quickstart"),),
 }

@@ -6,9 +6,11 @@ import os
 from typing import TYPE_CHECKING
 
 from mcpy.errors import ConfigError
+from mcpy.sandbox.faults import Faults, without_keys
 from mcpy.sandbox.kes import config as kes_config
 from mcpy.sandbox.kes.app import KesApp
 from mcpy.sandbox.kes.document import ConfigProblem
+from mcpy.sandbox.kes.errors import KesProblem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from mcpy.sandbox.kes.config import KesConfig
     from mcpy.sandbox.tls import TlsContext
+    from mcpy.sandbox.wsgi import Request, Response
 
 
 class KesService:
@@ -26,6 +29,7 @@ class KesService:
         address: host and port to listen on, port 0 for any; without it, that of the file.
         log: gets audit and error lines.
         env: what the file's ``${NAME}`` stand for.
+        faults: what goes wrong.
 
     Raises:
         ConfigError: the configuration, the keystore or the certificate is unusable.
@@ -37,19 +41,15 @@ class KesService:
         address: tuple[str, int],
         log: Callable[[str], None],
         env: Mapping[str, str] = os.environ,
+        *,
+        faults: Faults | None = None,
     ) -> None:
-        from mcpy.sandbox.server import HttpServer
-
         self._config_file = config_file
         self._log = log
         self._env = env
-        try:
-            config = kes_config.load(config_file, env)
-            self._app = KesApp(config, config.open_keystore(), sink=log)
-            tls = _tls(config)
-        except ConfigProblem as e:
-            raise ConfigError(f"{config_file}: {e}") from e
-        self.server = HttpServer(self._app, *address, tls=tls, log=log)
+        self._faults = faults or Faults()
+        self.paused = False
+        self._open(address)
 
     def start(self) -> None:
         """Listen.
@@ -61,8 +61,43 @@ class KesService:
 
     def stop(self) -> None:
         """End the log streams and stop listening."""
-        self._app.close()
-        self.server.stop()
+        if not self.paused:
+            self._app.close()
+            self.server.stop()
+
+    def pause(self) -> None:
+        """Stop listening for a while; the address stays this server's."""
+        self.stop()
+        self.paused = True
+
+    def resume(self) -> None:
+        """Listen again, with the keys there are and the configuration as it is now.
+
+        Raises:
+            OSError: somebody else has taken the address.
+            ConfigError: the configuration or the keystore has become unusable.
+        """
+        self._open((self.server.host, self.server.port))
+        self.start()
+        self.paused = False
+
+    def _open(self, address: tuple[str, int]) -> None:
+        from mcpy.sandbox.server import HttpServer
+
+        try:
+            config = kes_config.load(self._config_file, self._env)
+            self._app = KesApp(config, config.open_keystore(), sink=self._log)
+            tls = _tls(config)
+        except ConfigProblem as e:
+            raise ConfigError(f"{self._config_file}: {e}") from e
+        self.server = HttpServer(self._answer, *address, tls=tls, log=self._log)
+
+    def _answer(self, request: Request) -> Response:
+        return self._faults.around("kes", request, self._serve, _refuse)
+
+    def _serve(self, request: Request) -> Response:
+        lost = self._faults.lost_keys()
+        return without_keys(request, self._app, lost) if lost else self._app(request)
 
     def reload(self) -> None:
         """Read the configuration again; a broken one is logged and changes nothing."""
@@ -70,6 +105,11 @@ class KesService:
             self._app.reload(kes_config.load(self._config_file, self._env))
         except ConfigProblem as e:
             self._log(f"kes: failed to reload server config: {e}")
+
+
+def _refuse(request: Request, status: int) -> Response:  # noqa: ARG001 - the same for all
+    words = {429: "too many requests", 503: "service unavailable"}
+    return KesProblem(status, words[status]).response()
 
 
 def _tls(config: KesConfig) -> TlsContext:

@@ -76,18 +76,22 @@ class S3App:
         self.wait()
         if request.method == "OPTIONS":
             return _preflight(request)
-        request_id = new_request_id()
         try:
             response = self.like.shortcut(request) or self._answer(request)
         except (S3Problem, NoBucketError) as e:
             problem = e if isinstance(e, S3Problem) else S3Problem.of("NoSuchBucket")
-            ids = (request_id, self.host_id)
-            return self.like.failure(problem, request, ids, region=self.region)
+            return self.refuse(request, problem)
+        request_id = new_request_id()
         response.headers[:0] = self.like.headers(request_id, self.host_id, region=self.region)
         self.like.polish(request, response)
         if "origin" in request.headers:
             response.headers += _cross_origin(request)
         return response
+
+    def refuse(self, request: Request, problem: S3Problem) -> Response:
+        """Answer ``request`` with a failure."""
+        ids = (new_request_id(), self.host_id)
+        return self.like.failure(problem, request, ids, region=self.region)
 
     def _answer(self, request: Request) -> Response:
         named = names.virtual_bucket(request.headers.get("host", ""), self.domains)
