@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mcpy.errors import ConfigError
+from mcpy.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from mcpy.models import KesProfile
 
 API_KEY_PREFIX = "kes:v1:"
 
@@ -28,6 +30,35 @@ class ClientCertificate:
     key: Path | None = None
     api_key: str = field(default="", repr=False)
     password: Callable[[], str] | None = field(default=None, repr=False)
+
+
+def certificate_of(
+    profile: KesProfile, *, password: Callable[[], str] | None = None
+) -> ClientCertificate:
+    """Return the certificate a profile names, or the one that its API key makes.
+
+    Raises:
+        ConfigError, InputError: it names none, half of one, or two.
+    """
+    if profile.api_key and (profile.client_cert or profile.client_key):
+        raise InputError(
+            "an API key and a client certificate are two identities: keep one",
+            hint="unset KES_API_KEY, or unset KES_CLIENT_KEY and KES_CLIENT_CERT",
+        )
+    if profile.api_key:
+        return ClientCertificate(api_key=profile.api_key)
+    if not (profile.client_cert or profile.client_key):
+        raise ConfigError(
+            "KES needs to know who is asking: no client certificate and no API key is set",
+            hint="export KES_CLIENT_KEY=FILE KES_CLIENT_CERT=FILE, or KES_API_KEY=kes:v1:...",
+        )
+    if not profile.client_cert:
+        raise ConfigError("no client certificate is set", hint="export KES_CLIENT_CERT=FILE")
+    if not profile.client_key:
+        raise ConfigError("no client private key is set", hint="export KES_CLIENT_KEY=FILE")
+    return ClientCertificate(
+        Path(profile.client_cert), Path(profile.client_key), password=password
+    )
 
 
 def context(

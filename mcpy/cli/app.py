@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from mcpy.models import Alias
 
 DEFAULT_TIMEOUT_S = 30.0
-REGION_VARIABLES = ("MCPY_REGION", "MC_REGION", "AWS_REGION")
 _SECRET_HEADER = re.compile("auth|cookie|token|secret|key", re.IGNORECASE)
 
 
@@ -62,7 +61,7 @@ class App:
     @cached_property
     def store(self) -> AliasStore:
         """The alias store of ``--config-dir``."""
-        from mcpy.cli.host_file import with_hosts
+        from mcpy.environment import with_hosts
 
         return AliasStore(self.settings.config_dir or default_dir(), with_hosts(self.environ))
 
@@ -97,8 +96,9 @@ class App:
 
     def _located(self, alias: Alias) -> Alias:
         """Give an alias without a region that of the environment."""
-        named = (self.environ.get(name) for name in REGION_VARIABLES)
-        return replace(alias, region=alias.region or next(filter(None, named), ""))
+        from mcpy.environment import REGION_VARIABLES, first_of
+
+        return replace(alias, region=alias.region or first_of(self.environ, REGION_VARIABLES))
 
     def hide(self, alias: Alias) -> None:
         """Mask the secrets of ``alias`` in all output."""

@@ -11,34 +11,15 @@ import click
 from mcpy.cli.base import Command
 from mcpy.cli.params import ALIAS
 from mcpy.cli.secrets import ask
-from mcpy.errors import ConfigError, InputError
-from mcpy.models import KesProfile
+from mcpy.environment import kes_profile
+from mcpy.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from mcpy.api.kes import Kes
     from mcpy.api.tls import ClientCertificate
     from mcpy.cli.app import App
+    from mcpy.models import KesProfile
 
-# the order in which `kes` reads them, then MinIO's own names
-VARIABLES: dict[str, tuple[str, ...]] = {
-    "server": ("MINIO_KES_SERVER", "KES_SERVER", "MINIO_KMS_KES_ENDPOINT"),
-    "api_key": ("MINIO_KES_API_KEY", "KES_API_KEY", "MINIO_KMS_KES_API_KEY"),
-    "client_key": (
-        "MINIO_KES_KEY_FILE",
-        "KES_CLIENT_KEY",
-        "MINIO_KES_CLIENT_KEY",
-        "MINIO_KMS_KES_KEY_FILE",
-    ),
-    "client_cert": (
-        "MINIO_KES_CERT_FILE",
-        "KES_CLIENT_CERT",
-        "MINIO_KES_CLIENT_CERT",
-        "MINIO_KMS_KES_CERT_FILE",
-    ),
-    "ca": ("MCPY_KES_CA", "MINIO_KMS_KES_CAPATH"),
-}
 _ENDLESS_S = 10 * 365 * 86400.0  # sockets take no infinity
 PASSWORD_VARIABLE = "MCPY_KES_KEY_PASSWORD"  # noqa: S105 - a name
 
@@ -132,7 +113,7 @@ def resolve(app: App, options: KesOptions) -> KesProfile:
     """Return where and who; what stands on the line goes before the alias and environment."""
     from mcpy.api.kes import DEFAULT_SERVER
 
-    profile = _of_alias(app, options.alias) if options.alias else _of_environment(app.environ)
+    profile = _of_alias(app, options.alias) if options.alias else kes_profile(app.environ)
     if options.api_key is not None:
         profile = replace(profile, client_cert="", client_key="")
     elif options.client_cert is not None or options.client_key is not None:
@@ -153,41 +134,15 @@ def _of_alias(app: App, name: str) -> KesProfile:
     return profile
 
 
-def _of_environment(environ: Mapping[str, str]) -> KesProfile:
-    found = {
-        part: next((environ[name] for name in names if environ.get(name)), "")
-        for part, names in VARIABLES.items()
-    }
-    return KesProfile(**found)
-
-
 def certificate_of(app: App, profile: KesProfile) -> ClientCertificate:
     """Return the certificate a profile names, or the one that its API key makes.
 
     Raises:
         ConfigError, InputError: it names none, half of one, or two.
     """
-    from mcpy.api.tls import ClientCertificate
+    from mcpy.api.tls import certificate_of as make
 
-    if profile.api_key and (profile.client_cert or profile.client_key):
-        raise InputError(
-            "an API key and a client certificate are two identities: keep one",
-            hint="unset KES_API_KEY, or unset KES_CLIENT_KEY and KES_CLIENT_CERT",
-        )
-    if profile.api_key:
-        return ClientCertificate(api_key=profile.api_key)
-    if not (profile.client_cert or profile.client_key):
-        raise ConfigError(
-            "KES needs to know who is asking: no client certificate and no API key is set",
-            hint="export KES_CLIENT_KEY=FILE KES_CLIENT_CERT=FILE, or KES_API_KEY=kes:v1:...",
-        )
-    if not profile.client_cert:
-        raise ConfigError("no client certificate is set", hint="export KES_CLIENT_CERT=FILE")
-    if not profile.client_key:
-        raise ConfigError("no client private key is set", hint="export KES_CLIENT_KEY=FILE")
-    return ClientCertificate(
-        Path(profile.client_cert), Path(profile.client_key), password=lambda: key_password(app)
-    )
+    return make(profile, password=lambda: key_password(app))
 
 
 def own_identity(app: App, options: KesOptions) -> str:

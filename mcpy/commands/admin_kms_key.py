@@ -12,10 +12,10 @@ from mcpy.cli.base import Group
 from mcpy.cli.many import for_each
 from mcpy.cli.output import printable
 from mcpy.cli.params import ALIAS, KEY
-from mcpy.errors import McpyError, NotFoundError, S3Error, UnreachableError
+from mcpy.errors import McpyError, NotFoundError, UnreachableError
 
 if TYPE_CHECKING:
-    from mcpy.api.madmin import KeyStatus, MinioAdmin
+    from mcpy.api.madmin import KeyStatus
     from mcpy.cli.app import App
 
 _PAGE = 1024
@@ -99,8 +99,14 @@ def key() -> None:
 @pass_app
 def create(app: App, alias: str, names: tuple[str, ...], *, if_missing: bool) -> None:
     """Create keys through the server, and try each afterwards."""
+    from mcpy.fleet.kms_keys import create_key
+
     admin = app.admin(alias)
-    for_each(app, names, lambda name: _create(admin, name, if_missing=if_missing))
+
+    def make(name: str) -> KeyCreated:
+        return KeyCreated(name, created=create_key(admin, name, if_missing=if_missing))
+
+    for_each(app, names, make)
 
 
 @key.command("list")
@@ -129,23 +135,3 @@ def status(app: App, alias: str, name: str | None) -> None:
         raise UnreachableError(f"the KMS of `{alias}` does not answer it", hint=hint)
     if not found.works:
         raise McpyError(f"key `{found.key_id}` does not work", hint="mcpy kes status")
-
-
-def _create(admin: MinioAdmin, name: str, *, if_missing: bool) -> KeyCreated:
-    from mcpy.api.madmin import KEY_EXISTS_WORDS
-
-    try:
-        admin.create_key(name)
-    except S3Error as e:
-        if KEY_EXISTS_WORDS not in e.server_message:
-            raise
-        if if_missing:
-            return KeyCreated(name, created=False)
-        raise McpyError(
-            f"key `{name}` exists",
-            hint=f"mcpy admin kms key create --if-missing {admin.alias} {name}",
-        ) from e
-    tried = admin.key_status(name)
-    if not tried.works:
-        raise McpyError(f"key `{name}` was created but does not work: {tried.problem}")
-    return KeyCreated(name, created=True)

@@ -119,12 +119,13 @@ def doctor(app: App, target: Target, *, version_id: str) -> None:
 
 
 def _patient(app: App, name: str) -> Patient:
-    from mcpy.cli.kes_access import VARIABLES, KesOptions
+    from mcpy.cli.kes_access import KesOptions
+    from mcpy.environment import KES_VARIABLES
     from mcpy.fleet.doctor.step import Patient
 
     alias = app.alias(name)
     options = app.http_options(alias.ca)
-    named = alias.kes or any(app.environ.get(variable) for variable in VARIABLES["server"])
+    named = alias.kes or any(app.environ.get(variable) for variable in KES_VARIABLES["server"])
     access = KesOptions(alias=name if alias.kes else None)
     kes = (lambda: _kes(app, access)) if named else None
     return Patient(alias, app.s3(name), app.admin(name), options, kes)

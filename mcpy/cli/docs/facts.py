@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from mcpy.cli.app import REGION_VARIABLES
-from mcpy.cli.host_file import VARIABLES as HOST_FILE_VARIABLES
-from mcpy.cli.kes_access import PASSWORD_VARIABLE, VARIABLES
+from mcpy.cli.kes_access import PASSWORD_VARIABLE
 from mcpy.cli.multipart import PART_COUNT_VARIABLES, PART_SIZE_VARIABLES
 from mcpy.cli.options import GLOBAL_OPTIONS, variable_names
 from mcpy.config import FILE_NAME
+from mcpy.environment import HOST_FILE_VARIABLES, KES_VARIABLES, REGION_VARIABLES
 from mcpy.errors import EXIT_CODE_MEANINGS
 
 _KES_MEANINGS = {
@@ -48,7 +47,7 @@ def option_variables() -> list[tuple[str, str]]:
 
 def variables() -> list[tuple[str, str]]:
     """Return the other names, first the one that goes before, and what they mean."""
-    kes = [(_names(names), _KES_MEANINGS[field]) for field, names in VARIABLES.items()]
+    kes = [(_names(names), _KES_MEANINGS[field]) for field, names in KES_VARIABLES.items()]
     return [
         ("NO_COLOR", "Any value but the empty one: no colour."),
         (

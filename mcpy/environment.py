@@ -1,4 +1,4 @@
-"""``MC_CONFIG_ENV_FILE``: a file of ``MC_HOST_<alias>=URL`` lines, as mc reads it."""
+"""The environment of mc and of kes: a file of aliases, where the KES is, and who asks it."""
 
 from __future__ import annotations
 
@@ -8,20 +8,52 @@ from typing import TYPE_CHECKING
 
 from mcpy.config import HOST_PREFIXES
 from mcpy.errors import ConfigError
+from mcpy.models import KesProfile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-VARIABLES = ("MCPY_CONFIG_ENV_FILE", "MC_CONFIG_ENV_FILE")
+REGION_VARIABLES = ("MCPY_REGION", "MC_REGION", "AWS_REGION")
+HOST_FILE_VARIABLES = ("MCPY_CONFIG_ENV_FILE", "MC_CONFIG_ENV_FILE")
+# the order in which `kes` reads them, then MinIO's own names
+KES_VARIABLES: dict[str, tuple[str, ...]] = {
+    "server": ("MINIO_KES_SERVER", "KES_SERVER", "MINIO_KMS_KES_ENDPOINT"),
+    "api_key": ("MINIO_KES_API_KEY", "KES_API_KEY", "MINIO_KMS_KES_API_KEY"),
+    "client_key": (
+        "MINIO_KES_KEY_FILE",
+        "KES_CLIENT_KEY",
+        "MINIO_KES_CLIENT_KEY",
+        "MINIO_KMS_KES_KEY_FILE",
+    ),
+    "client_cert": (
+        "MINIO_KES_CERT_FILE",
+        "KES_CLIENT_CERT",
+        "MINIO_KES_CLIENT_CERT",
+        "MINIO_KMS_KES_CERT_FILE",
+    ),
+    "ca": ("MCPY_KES_CA", "MINIO_KMS_KES_CAPATH"),
+}
+
+
+def first_of(environ: Mapping[str, str], names: tuple[str, ...]) -> str:
+    """Return the value of the first variable that is set, or ``""``."""
+    return next((environ[name] for name in names if environ.get(name)), "")
+
+
+def kes_profile(environ: Mapping[str, str]) -> KesProfile:
+    """Return where the KES is and who asks, as far as the environment says."""
+    return KesProfile(**{part: first_of(environ, names) for part, names in KES_VARIABLES.items()})
 
 
 def with_hosts(environ: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the environment with the aliases of its file behind its own.
+    """Return the environment with the aliases of mc's file behind its own.
+
+    The file holds ``MC_HOST_<alias>=URL`` lines.
 
     Raises:
         ConfigError: the file cannot be read, or a line is no assignment; it is not repeated.
     """
-    variable = next((name for name in VARIABLES if environ.get(name)), None)
+    variable = next((name for name in HOST_FILE_VARIABLES if environ.get(name)), None)
     if variable is None:
         return environ
     path = Path(environ[variable])

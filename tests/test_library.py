@@ -1,0 +1,171 @@
+"""The library as its page shows it: each example of ``docs/library.md``, on a sandbox."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+import mcpy
+from mcpy import api
+from mcpy.errors import (
+    ConfigError,
+    InputError,
+    IntegrityError,
+    NoAliasError,
+    NotFoundError,
+)
+from mcpy.models import Alias, KesProfile
+from mcpy.sandbox.play import Sandbox
+from tests.running import ACCESS_KEY, SECRET_KEY, Mcpy
+from tests.stub import Server, ok, s3_error, xml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mcpy.models import Scheme
+
+PAGE = Path(__file__).parents[1] / "docs" / "library.md"
+EXAMPLES = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.sandbox
+def test_every_example_of_the_page_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Sandbox() as sandbox:
+        for name, value in sandbox.env().items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("MCPY_CONFIG_DIR", str(tmp_path / "config"))
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "README.md").write_text("# mcpy\n")
+        _as_the_page_begins(sandbox, tmp_path / "config")
+        secret = sandbox.secret_key
+        known: dict[str, Any] = {}
+        for example in EXAMPLES:
+            exec(compile(example, str(PAGE), "exec"), known)
+    assert len(EXAMPLES) == 8
+    assert (tmp_path / "copy.md").read_text() == "# mcpy\n"
+    assert secret not in capsys.readouterr().out
+
+
+def _as_the_page_begins(sandbox: Sandbox, config: Path) -> None:
+    command = Mcpy(config, None, env=sandbox.env())
+    command.store.put(Alias("play", sandbox.s3_url, sandbox.access_key, sandbox.secret_key))
+    for line in (
+        "kes key create default-key",
+        f"admin kms env play --key default-key --write {sandbox.home.env_file}",
+        "admin service restart play",
+    ):
+        assert command(*line.split()).exit_code == 0
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[mcpy.Client]:
+    with mcpy.connect("http://s3.test", ACCESS_KEY, SECRET_KEY, transport=server) as made:
+        yield made
+
+
+def test_the_stable_names_are_there_and_no_others() -> None:
+    for module in (mcpy, api):
+        for name in module.__all__:
+            assert getattr(module, name) is not None
+        with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
+            _ = module.nonsense
+    assert set(api.__all__) == set(api._HOMES)
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, mcpy, mcpy.api; "
+        "print(sorted({'httpx', 'ssl', 'click', 'cryptography', 'rich'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_an_alias_brings_its_keys_and_its_kes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = Mcpy(tmp_path, None)
+    kes = KesProfile("https://kes.test", api_key="kes:v1:x")
+    command.store.put(Alias("play", "http://s3.test", ACCESS_KEY, SECRET_KEY, kes=kes))
+    assert mcpy.connect("play", config_dir=tmp_path).alias.kes == kes
+    monkeypatch.setenv("MC_HOST_other", "http://access:secret-key@other.test")
+    assert mcpy.connect("other", config_dir=tmp_path).alias.url == "http://other.test"
+    with pytest.raises(NoAliasError):
+        mcpy.connect("nobody", config_dir=tmp_path)
+
+
+def test_neither_client_nor_profile_shows_a_secret(client: mcpy.Client) -> None:
+    assert repr(client) == "Client('http://s3.test')"
+    assert SECRET_KEY not in repr(client.alias)
+
+
+def test_a_client_without_a_kes_says_so(client: mcpy.Client) -> None:
+    with pytest.raises(ConfigError, match="`server` has no KES"):
+        _ = client.kes
+
+
+@pytest.mark.parametrize(("scheme", "key"), [("sse-kms", ""), ("sse-s3", "k"), ("aes", "")])
+def test_an_encryption_that_cannot_be_is_refused_unsent(
+    client: mcpy.Client, scheme: Scheme, key: str
+) -> None:
+    with pytest.raises(InputError):
+        client.set_encryption("bucket", scheme, key)
+
+
+def test_what_is_not_stored_as_asked_is_an_error(client: mcpy.Client, server: Server) -> None:
+    server.replies = [ok(), ok(content_length="5", etag='"e"')]
+    with pytest.raises(IntegrityError, match="stored it with no encryption"):
+        client.upload(b"hello", "bucket", "o", encryption=mcpy.sse_s3())
+    assert server.requests[0].headers["x-amz-server-side-encryption"] == "AES256"
+
+
+def test_a_key_of_ones_own_goes_with_every_call_and_never_in_the_clear(server: Server) -> None:
+    key = mcpy.sse_c(b"k" * 32)
+    with pytest.raises(InputError, match="32 bytes"):
+        mcpy.sse_c(b"short")
+    plain = mcpy.connect("http://s3.test", ACCESS_KEY, SECRET_KEY, transport=server)
+    with pytest.raises(InputError, match="not sent over plain http"):
+        plain.stat("bucket", "o", encryption=key)
+    answer = {"x-amz-server-side-encryption-customer-algorithm": "AES256", "content-length": "5"}
+    server.replies = [ok(), *[httpx.Response(200, headers=answer, content=b"hello")] * 2]
+    tls = mcpy.connect("https://s3.test", ACCESS_KEY, SECRET_KEY, transport=server)
+    tls.upload(b"hello", "bucket", "o", encryption=key)
+    assert tls.read("bucket", "o", encryption=key) == b"hello"
+    for request in server.requests:
+        assert request.headers["x-amz-server-side-encryption-customer-key"]
+        assert "x-amz-server-side-encryption" not in request.headers
+
+
+def test_buckets_are_made_with_versions_or_a_lock(client: mcpy.Client, server: Server) -> None:
+    server.replies = [ok(), ok(), ok()]
+    client.make_bucket("one", versioning=True)
+    client.make_bucket("two", versioning=True, lock=True)
+    assert [call.split("?")[0] for call in server.calls] == ["PUT /one", "PUT /one", "PUT /two"]
+
+
+def test_a_default_is_cleared_and_a_missing_object_is_not_found(
+    client: mcpy.Client, server: Server
+) -> None:
+    server.replies = [
+        s3_error(404, "ServerSideEncryptionConfigurationNotFoundError"),
+        s3_error(404, "NoSuchKey"),
+    ]
+    assert client.clear_encryption("bucket") is False
+    with pytest.raises(NotFoundError):
+        client.stat("bucket", "o")
+
+
+def test_a_closed_client_may_be_used_again(client: mcpy.Client, server: Server) -> None:
+    listing = "<ListAllMyBucketsResult><Buckets/></ListAllMyBucketsResult>"
+    server.replies = [xml(200, listing), xml(200, listing)]
+    assert client.buckets() == []
+    client.close()
+    assert client.buckets() == []
