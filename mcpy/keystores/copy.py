@@ -10,6 +10,7 @@ import base64
 import binascii
 import json
 import secrets
+from collections import deque
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal
@@ -21,12 +22,16 @@ from mcpy.keystores.seal import seal, unseal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from concurrent.futures import Future
     from pathlib import Path
 
     from mcpy.keystores.base import KeyStore, Source
 
     # given a name, a message and its ciphertext under the source's key: raises unless it opens
     Prove = Callable[[str, bytes, bytes], None]
+
+# as much as no provider takes for a flood; their own throttling is waited for besides
+AT_ONCE = 8
 
 Outcome = Literal["copied", "present", "done", "failed"]
 
@@ -99,23 +104,45 @@ def copy(
     journal: Journal,
     *,
     prove: Prove | None = None,
+    at_once: int = AT_ONCE,
 ) -> Iterator[Copied]:
-    """Copy keys one by one; one that fails does not stop the rest.
+    """Copy keys, several at once, and yield each in the order of ``names``.
 
-    The journal is believed only where the target has the name still.
+    One that fails does not stop the rest. The journal is believed only where the target has the
+    name still.
     """
     done = journal.done & set(target.list()) if journal.done else set()
-    for name in names:
+
+    def one(name: str) -> Copied:
         if name in done:
-            yield Copied(name, "done")
-            continue
+            return Copied(name, "done")
         try:
-            outcome = _copy(source, target, name, prove)
+            return Copied(name, _copy(source, target, name, prove))
         except McpyError as e:
-            yield Copied(name, "failed", e.message)
-            continue
-        journal.add(name)
-        yield Copied(name, outcome)
+            return Copied(name, "failed", e.message)
+
+    for result in _at_once(one, names, at_once):
+        if result.outcome in {"copied", "present"}:
+            journal.add(result.name)
+        yield result
+
+
+def _at_once(act: Callable[[str], Copied], names: Sequence[str], at_once: int) -> Iterator[Copied]:
+    """Yield what comes of each name in order; no more are begun than are waited for."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    pool = ThreadPoolExecutor(at_once)
+    running: deque[Future[Copied]] = deque()
+    try:
+        for name in names:
+            running.append(pool.submit(act, name))
+            if len(running) >= 2 * at_once:
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()
+    finally:
+        # interrupted: what is in flight ends, and counts as present when this is repeated
+        pool.shutdown(cancel_futures=True)
 
 
 def _copy(

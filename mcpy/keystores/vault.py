@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -53,6 +54,7 @@ class VaultKv:
         self._v2 = store.version == "v2"
         self._given = env.get(OWN_TOKEN) or ("" if store.login else env.get(VAULT_TOKEN, ""))
         self._token = self._given
+        self._signing_in = threading.Lock()
         self.capabilities = Capabilities(
             lock="soft deletion of version 1" if self._v2 else f"the field `KEY{_LOCKED_FIELD}`",
             erasure="all versions and the metadata are removed: only a backup of Vault has them",
@@ -224,19 +226,29 @@ class VaultKv:
             raise KeystoreError("Vault's transit engine gave no plaintext") from e
 
     def _call(self, method: str, path: str, body: Any = None) -> Reply:  # noqa: ANN401 - JSON
-        if not self._token:
-            self._token = self._signed_in()
+        token = self._token_but("")
         # a second write with cas 0 would report a false clash
         again = method == "GET"
-        reply = self._web.send(method, path, json=body, headers=self._headers(), repeatable=again)
+        headers = self._headers(token)
+        reply = self._web.send(method, path, json=body, headers=headers, repeatable=again)
         if reply.status == 403 and not self._given and method == "GET":
             # a token that ended looks like one that may not
-            self._token = self._signed_in()
-            reply = self._web.send(method, path, json=body, headers=self._headers())
+            headers = self._headers(self._token_but(token))
+            reply = self._web.send(method, path, json=body, headers=headers)
         return reply
 
-    def _headers(self) -> dict[str, str]:
-        headers = {"X-Vault-Request": "true", "X-Vault-Token": self._token}
+    def _token_but(self, ended: str) -> str:
+        """Return a token, another one than ``ended``; many ask at once, and one signs in.
+
+        A secret id may be good for one sign-in only.
+        """
+        with self._signing_in:
+            if self._token == ended:
+                self._token = self._signed_in()
+            return self._token
+
+    def _headers(self, token: str) -> dict[str, str]:
+        headers = {"X-Vault-Request": "true", "X-Vault-Token": token}
         namespace = self._store.namespace
         return headers | ({"X-Vault-Namespace": namespace} if namespace else {})
 

@@ -31,7 +31,7 @@ Ports = dict[str, int]
 @contextmanager
 def clouds(folder: Path, hosts: Mapping[str, Ports]) -> Iterator[dict[str, str]]:
     """Serve hosts through a proxy, and give the environment that leads to it."""
-    authority = _certify(folder, list(hosts))
+    authority = certify(folder, list(hosts))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         proxy = threading.Thread(target=_accept, args=(listener, folder, hosts), daemon=True)
         proxy.start()
@@ -82,7 +82,7 @@ def _pump(source: socket.socket, target: socket.socket) -> None:
             end.shutdown(socket.SHUT_RDWR)
 
 
-def _certify(folder: Path, hosts: list[str]) -> Path:
+def certify(folder: Path, hosts: list[str]) -> Path:
     """Write a key and a certificate for hosts; return the file of the authority above it."""
     key, ca_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "clouds on loopback")])

@@ -53,11 +53,16 @@ class Entra:
         return Answer(200, body)
 
     def _token(self) -> str:
-        claims = {"iss": ISSUER, "aud": "https://vault.azure.net", "exp": time.time() // 1 + 3600,
-                  "appid": "kes", "sub": "kes", "idtyp": "app", "tid": TENANT}  # fmt: skip
-        claims["exp"] = int(time.time()) + 3600
+        claims = {"iss": ISSUER, "aud": "https://vault.azure.net", "tid": TENANT,
+                  "appid": "kes", "sub": "kes", "idtyp": "app"}  # fmt: skip
+        return self.signed(claims)
+
+    def signed(self, claims: dict[str, str]) -> str:
+        """Return a JWT of these claims, good for an hour."""
         head = {"alg": "RS256", "kid": "1", "typ": "JWT"}
-        signed = ".".join(_text(json.dumps(part).encode()) for part in (head, claims))
+        now = int(time.time())
+        body: dict[str, object] = {**claims, "iat": now, "nbf": now - 60, "exp": now + 3600}
+        signed = ".".join(_text(json.dumps(part).encode()) for part in (head, body))
         mark = self.key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256())
         return f"{signed}.{_text(mark)}"
 

@@ -13,15 +13,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from tests.running import Mcpy
 
 
 @contextmanager
-def real_kes(mcpy: Mcpy, folder: Path, *args: str) -> Iterator[Path]:
+def real_kes(
+    mcpy: Mcpy, folder: Path, *args: str, replaced: Mapping[str, str] | None = None
+) -> Iterator[Path]:
     """Serve what ``kes config new ARGS`` writes, and give that file; caches last 2 s.
 
+    ``replaced`` are texts to replace in the file, which ``kes config new`` has no option for.
     The environment of ``mcpy`` names the server and its admin afterwards.
     """
     if not os.environ.get("MCPY_PEERS_BIN"):
@@ -33,7 +36,11 @@ def real_kes(mcpy: Mcpy, folder: Path, *args: str) -> Iterator[Path]:
     admin = mcpy("kes", "identity", "of", str(folder / "root.crt")).stdout.strip()
     file = folder / "kes.yml"
     mcpy("kes", "config", "new", *args, "--admin", admin, "--minio", "a" * 64, "--out", str(file))
-    file.write_text(file.read_text().replace("any: 5m0s", "any: 2s").replace("20s", "1s"))
+    text = file.read_text()
+    for old, new in ({"any: 5m0s": "any: 2s", "20s": "1s"} | dict(replaced or {})).items():
+        assert old in text
+        text = text.replace(old, new)
+    file.write_text(text)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
@@ -45,19 +52,19 @@ def real_kes(mcpy: Mcpy, folder: Path, *args: str) -> Iterator[Path]:
     }
     mcpy.transport = None
     command = [kes, "server", "--config", str(file), "--addr", address]
-    quiet = subprocess.DEVNULL
-    server = subprocess.Popen(command, cwd=folder, env=mcpy.env, stdout=quiet, stderr=quiet)
+    with (folder / "kes.log").open("wb") as log:
+        server = subprocess.Popen(command, cwd=folder, env=mcpy.env, stdout=log, stderr=log)
     try:
-        _wait(mcpy)
+        _wait(mcpy, folder / "kes.log")
         yield file
     finally:
         server.terminate()
         server.wait()
 
 
-def _wait(mcpy: Mcpy) -> None:
+def _wait(mcpy: Mcpy, log: Path) -> None:
     for _ in range(100):
         if mcpy("kes", "status", "--retries", "0").exit_code == 0:
             return
         time.sleep(0.1)
-    pytest.fail("the real kes does not start")
+    pytest.fail(f"the real kes does not start: {log.read_text()}")

@@ -13,13 +13,14 @@ import re
 import subprocess
 import time
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 import pytest
 
-from tests.keystores.clouds import clouds
+from tests.keystores.clouds import certify, clouds
 from tests.keystores.entra import ISSUER, LOGIN, SECRET, TENANT, Entra
 from tests.keystores.http_server import Answer, Call, serving
 from tests.keystores.providers import Provider, provider
@@ -68,37 +69,100 @@ def _await(port: int) -> None:
     raise TimeoutError(port)
 
 
+@dataclass
+class Bao:
+    """The root of an OpenBao, in one namespace."""
+
+    client: httpx.Client
+
+    def put(self, path: str, **body: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+        reply = self.client.post(path, json=body)
+        assert reply.is_success, reply.text
+        return dict(reply.json()) if reply.content else {}
+
+    def approle(self) -> dict[str, str]:
+        """Let KES sign in by AppRole; return what it takes."""
+        self.put("sys/auth/approle", type="approle")
+        self.put("auth/approle/role/kes", token_policies="kes", token_ttl="20m")
+        role = self.client.get("auth/approle/role/kes/role-id").json()["data"]["role_id"]
+        secret = self.put("auth/approle/role/kes/secret-id")["data"]["secret_id"]
+        return {"KES_VAULT_APPROLE_ID": role, "KES_VAULT_APPROLE_SECRET": secret}
+
+    def kubernetes(self, reviewer: str, ca: Path) -> None:
+        """Let KES sign in by Kubernetes, whose token reviews are made at a URL."""
+        self.put("sys/auth/kubernetes", type="kubernetes")
+        self.put(
+            "auth/kubernetes/config",
+            kubernetes_host=reviewer,
+            token_reviewer_jwt="throw-away",
+            disable_local_ca_jwt=True,
+            kubernetes_ca_cert=ca.read_text(),  # must be given, and is for https alone
+        )
+        bound = {"bound_service_account_names": "kes", "bound_service_account_namespaces": "minio"}
+        self.put("auth/kubernetes/role/kes", **bound, token_policies="kes", token_ttl="20m")
+
+
 @contextmanager
-def openbao(mcpy: Mcpy, folder: Path, version: str, *more: str) -> Iterator[Provider]:
+def openbao(
+    mcpy: Mcpy, folder: Path, version: str, *more: str, namespace: str = ""
+) -> Iterator[Provider]:
     """Run OpenBao with the policies ``kes config new`` prints: one for KES, one for mcpy."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    args = ("vault", "--endpoint", url, "--engine", "keys", "--engine-version", version, *more)
+    args = ["vault", "--endpoint", url, "--engine", "keys", "--engine-version", version, *more]
     listen = f"-dev-listen-address=127.0.0.1:{port}"
     dev = ("server", "-dev", "-dev-no-store-token", "-dev-root-token-id=root", listen)
-    with started("bao", *dev, port=port, folder=folder):
-        root = httpx.Client(base_url=f"{url}/v1/", headers={"X-Vault-Token": "root"})
-
-        def put(path: str, **body: Any) -> dict[str, Any]:  # noqa: ANN401
-            reply = root.post(path, json=body)
-            assert reply.is_success, reply.text
-            return dict(reply.json()) if reply.content else {}
-
-        put("sys/mounts/keys", type="kv", options={"version": version[1]})
-        if more:
-            put("sys/mounts/transit", type="transit")
-            put("transit/keys/t")
+    headers = {"X-Vault-Token": "root"}
+    replaced: dict[str, str] = {}
+    with ExitStack() as stack:
+        stack.enter_context(started("bao", *dev, port=port, folder=folder))
+        client = stack.enter_context(httpx.Client(base_url=f"{url}/v1/", headers=headers))
+        bao = Bao(client)
+        if namespace:
+            bao.put(f"sys/namespaces/{namespace}")
+            client.headers["X-Vault-Namespace"] = namespace
+            args += ["--namespace", namespace]
+        bao.put("sys/mounts/keys", type="kv", options={"version": version[1]})
+        if "--transit-key" in more:
+            bao.put("sys/mounts/transit", type="transit")
+            bao.put("transit/keys/t")
         printed = json.loads(mcpy("kes", "config", "new", *args, "--json").stdout)
-        put("sys/policies/acl/kes", policy=printed["policy"])
-        put("sys/policies/acl/operator", policy=printed["operatorPolicy"])
-        put("sys/auth/approle", type="approle")
-        put("auth/approle/role/kes", token_policies="kes", token_ttl="20m")
-        role = root.get("auth/approle/role/kes/role-id").json()["data"]["role_id"]
-        secret = put("auth/approle/role/kes/secret-id")["data"]["secret_id"]
-        token = put("auth/token/create", policies=["operator"])["auth"]["client_token"]
-        root.close()
-        env = {"KES_VAULT_APPROLE_ID": role, "KES_VAULT_APPROLE_SECRET": secret}
-        yield Provider(args, env | {"MCPY_VAULT_TOKEN": token}, url, (secret, token))
+        bao.put("sys/policies/acl/kes", policy=printed["policy"])
+        bao.put("sys/policies/acl/operator", policy=printed["operatorPolicy"])
+        token = bao.put("auth/token/create", policies=["operator"])["auth"]["client_token"]
+        env = {"MCPY_VAULT_TOKEN": token}
+        if "--kubernetes-role" in more:
+            reviewer = stack.enter_context(serving(_review))
+            bao.kubernetes(f"http://127.0.0.1:{reviewer}", certify(folder, ["kubernetes"]))
+            (folder / "jwt").write_text(_workload_token())
+            replaced["/var/run/secrets/kubernetes.io/serviceaccount/token"] = str(folder / "jwt")
+            del env["MCPY_VAULT_TOKEN"]  # mcpy signs in like KES
+            bao.put("sys/policies/acl/kes", policy=printed["operatorPolicy"])
+        else:
+            env |= bao.approle()
+        secrets = (token, env.get("KES_VAULT_APPROLE_SECRET", token))
+        yield Provider(tuple(args), env, url, secrets, replaced)
+
+
+def _workload_token() -> str:
+    """Return what Kubernetes gives the workload `kes` in the namespace `minio`."""
+    about = "kubernetes.io/serviceaccount"
+    claims = {
+        "iss": about,
+        f"{about}/namespace": "minio",
+        f"{about}/service-account.name": "kes",
+        f"{about}/service-account.uid": "1",
+    }
+    return Entra().signed(claims)
+
+
+def _review(call: Call) -> Answer:
+    """Answer for Kubernetes: the token of a review is that of `kes`."""
+    if call.path != "/apis/authentication.k8s.io/v1/tokenreviews":
+        return Answer(404, {})
+    user = {"username": "system:serviceaccount:minio:kes", "uid": "1",
+            "groups": ["system:serviceaccounts", "system:authenticated"]}  # fmt: skip
+    return Answer(201, call.json | {"status": {"authenticated": True, "user": user}})
 
 
 @contextmanager
@@ -187,6 +251,8 @@ def real_provider(name: str, mcpy: Mcpy, folder: Path) -> Iterator[Provider]:
         "openbao-v2": lambda: openbao(mcpy, folder, "v2"),
         "openbao-v1": lambda: openbao(mcpy, folder, "v1"),
         "openbao-transit": lambda: openbao(mcpy, folder, "v2", "--transit-key", "t"),
+        "openbao-namespace": lambda: openbao(mcpy, folder, "v2", namespace="team1"),
+        "openbao-kubernetes": lambda: openbao(mcpy, folder, "v2", "--kubernetes-role", "kes"),
         "moto": moto,
         "google": lambda: google(folder),
         "azure": lambda: azure(folder),

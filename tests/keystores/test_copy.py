@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -49,6 +50,37 @@ def test_values_are_copied_byte_for_byte(stores: Stores, journal: Journal) -> No
     results = list(copy(source, target, ["a", "b", "c"], journal))
     assert [(r.name, r.outcome) for r in results] == [(n, "copied") for n in "abc"]
     assert [target.read(n) for n in "abc"] == [source.read(n) for n in "abc"]
+
+
+def test_several_are_copied_at_once_and_reported_in_order(
+    stores: Stores, journal: Journal
+) -> None:
+    """Four proofs wait for each other: one after the other they would wait in vain."""
+    source, target = stores
+    names = [f"k{i:02}" for i in range(40)]
+    for i, name in enumerate(names):
+        source.create(name, entry(i))
+    together = threading.Barrier(4)
+
+    def prove(_: str, __: bytes, ___: bytes) -> None:
+        together.wait(5)
+
+    results = list(copy(source, target, names, journal, prove=prove, at_once=4))
+    assert [(r.name, r.outcome) for r in results] == [(n, "copied") for n in names]
+
+
+def test_who_stops_listening_ends_the_copy_with_what_was_begun(
+    stores: Stores, journal: Journal
+) -> None:
+    source, target = stores
+    names = [f"k{i:02}" for i in range(40)]
+    for i, name in enumerate(names):
+        source.create(name, entry(i))
+    results = copy(source, target, names, journal, at_once=2)
+    assert next(results).name == "k00"
+    results.close()  # type: ignore[attr-defined]
+    assert 1 <= len(list(target.list())) <= 5
+    assert journal.done == {"k00"}
 
 
 def test_what_is_there_already_counts_and_another_key_of_the_name_is_kept(

@@ -22,6 +22,8 @@ PROVIDERS = (
     "openbao-v2",
     "openbao-v1",
     "openbao-transit",
+    "openbao-namespace",
+    "openbao-kubernetes",
     "moto",
     "google",
     "azure",
@@ -46,7 +48,7 @@ def config(
         for variable in ("HTTPS_PROXY", "SSL_CERT_FILE"):
             if variable in found.env:
                 monkeypatch.setenv(variable, found.env[variable])
-        with real_kes(mcpy, tmp_path, *found.args) as file:
+        with real_kes(mcpy, tmp_path, *found.args, replaced=found.replaced) as file:
             yield file
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -153,6 +154,21 @@ def test_a_token_that_ended_is_replaced(url: str, vault: Vault) -> None:
     store.create("k", VALUE)
     vault.tokens.clear()
     assert (store.read("k"), vault.logins) == (VALUE, 2)
+    store.close()
+
+
+def test_many_at_once_sign_in_once_with_a_secret_id_that_may_be_good_for_one(
+    url: str, vault: Vault
+) -> None:
+    store = VaultKv(config(url), {}, OPTIONS)
+    with ThreadPoolExecutor(8) as pool:
+        for _ in pool.map(lambda i: store.create(f"k{i}", VALUE), range(16)):
+            pass
+    assert (vault.logins, len(list(store.list()))) == (1, 16)
+    vault.tokens.clear()
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(store.read, [f"k{i}" for i in range(16)])) == {VALUE}
+    assert vault.logins == 2
     store.close()
 
 
