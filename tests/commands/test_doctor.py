@@ -366,7 +366,7 @@ def test_a_server_without_settings_says_so(mcpy: Mcpy, ward: Answering) -> None:
 @pytest.mark.parametrize(
     ("answer", "code", "level", "words"),
     [
-        (kms(endpoints={"https://a": "offline"}), 6, "failed", "does not reach its KMS at"),
+        (kms(endpoints={"https://a": "offline"}), 0, "warning", "it says, and yet the server enc"),
         (
             kms(endpoints={"https://a": "offline", "https://b": "online"}),
             0,
@@ -389,6 +389,22 @@ def test_the_kms_as_the_server_sees_it(
     found = step(result, "kms")
     assert (result.exit_code, found["level"]) == (code, level)
     assert words in found["message"]
+
+
+@pytest.mark.parametrize(
+    ("tried", "words"),
+    [
+        (key_status(encryption_error="x509: unknown authority"), "do not trust each other: x509"),
+        (s3_error(500, "InternalError"), "the server does not reach its KMS at https://a"),
+    ],
+)
+def test_why_no_endpoint_is_reached_the_trial_of_the_key_tells(
+    mcpy: Mcpy, ward: Answering, tried: httpx.Response, words: str
+) -> None:
+    ward.answers["GET /minio/kms/v1/status"] = kms(endpoints={"https://a": "offline"})
+    ward.answers["GET /minio/kms/v1/key/status"] = tried
+    result = doctor(mcpy)
+    assert (result.exit_code, words in step(result, "kms")["message"]) == (6, True)
 
 
 @pytest.mark.parametrize(

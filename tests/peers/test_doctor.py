@@ -227,12 +227,36 @@ def test_a_kes_that_is_not_trusted_is_described(world: World) -> None:
 
 def test_an_identity_that_kes_does_not_know_is_denied(world: World) -> None:
     cert, key = str(world.folder / "new.cert"), str(world.folder / "new.key")
-    made = world.mcpy("kes", "identity", "new", "new", "--key", key, "--cert", cert)
+    made = world.mcpy("kes", "identity", "new", "new", "--force", "--key", key, "--cert", cert)
     assert made.exit_code == 0
     files = {"client_cert": cert, "client_key": key}
     result = world.mcpy("--json", "doctor", with_kes(world, "stranger", **files))
     assert (result.exit_code, levels(result)["kes-policy"]) == (0, "warning")
     assert "the policy of our identity does not allow /v1/key/generate/" in result.stdout
+
+
+def test_a_kes_that_the_server_does_not_trust_is_told_from_one_that_is_gone(
+    world: World,
+) -> None:
+    config = world.folder / "kes.yml"
+    before = config.read_text()
+    pair = ["--key", str(world.folder / "new.key"), "--cert", str(world.folder / "new.cert")]
+    made = world.mcpy("kes", "identity", "new", "new", "--ip", "127.0.0.1", "--force", *pair)
+    assert made.exit_code == 0
+    config.write_text(
+        before.replace("key: server.key, cert: server.cert", "key: new.key, cert: new.cert")
+    )
+    world.kill_kes()
+    world.start_kes()
+    try:
+        result = world.mcpy("--json", "doctor", "play")
+    finally:
+        config.write_text(before)
+        world.kill_kes()
+        world.start_kes()
+    assert (result.exit_code, levels(result)["kms"]) == (6, "failed")
+    assert "the server and KES do not trust each other" in result.stdout
+    assert hint(result) == "MINIO_KMS_KES_CAPATH has to name who issued KES's certificate"
 
 
 def test_a_frozen_server_is_told_from_a_dead_one(world: World) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from mcpy.errors import ApiError, ExitCode, ProtocolError, S3Error
+from mcpy.errors import ApiError, ExitCode, McpyError, ProtocolError, S3Error
 from mcpy.fleet.doctor.server import PATIENCE_S
 from mcpy.fleet.doctor.step import Patient, Step, failed
 from mcpy.models import bare_key_id
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from mcpy.api.madmin import KeyStatus
 
+_REACH = "see that KES runs, and that the server's host reaches it"
 DENIED_BY_KES = "insufficient permissions"
 _DOWN = re.compile(
     r"connection refused|connection error|no such host|i/o timeout|deadline exceeded|unreachable",
@@ -39,14 +40,25 @@ def kms(patient: Patient) -> Iterator[Step]:
     text = f"{found.name or 'a KMS'}, default key `{default}`"
     states = dict(found.endpoints)
     offline = sorted(endpoint for endpoint, state in states.items() if state != "online")
-    hint = "see that KES runs, and that the server's host reaches it"
     if offline and len(offline) == len(states):
-        text = f"the server does not reach its KMS at {', '.join(offline)}"
-        yield Step("kms", "failed", text, hint, ExitCode.UNREACHABLE)
+        yield _unreached(patient, ", ".join(offline))
     elif offline:
-        yield Step("kms", "warning", f"{text}; not reached: {', '.join(offline)}", hint)
+        yield Step("kms", "warning", f"{text}; not reached: {', '.join(offline)}", _REACH)
     else:
         yield Step("kms", "ok", f"{text}, at {', '.join(sorted(states)) or 'no endpoint'}")
+
+
+def _unreached(patient: Patient, endpoints: str) -> Step:
+    """Return why no endpoint is reached; the trial of a key tells, the state does not."""
+    text = f"the server does not reach its KMS at {endpoints}"
+    try:
+        with patient.admin.http.patience(PATIENCE_S * 2):
+            tried = judged(patient.admin.key_status(), "kms", patient)
+    except McpyError:
+        return Step("kms", "failed", text, _REACH, ExitCode.UNREACHABLE)
+    if tried.level == "ok":
+        return Step("kms", "warning", f"{text}, it says, and yet {tried.text}", _REACH)
+    return tried
 
 
 def _without_status(error: S3Error) -> Step:
@@ -101,8 +113,7 @@ def _broken(name: str, status: KeyStatus, patient: Patient) -> tuple[str, str, E
         text = f"the server and KES do not trust each other: {problem}"
         return text, hint, ExitCode.UNREACHABLE
     if _DOWN.search(problem):
-        hint = "see that KES runs, and that the server's host reaches it"
-        return f"the server does not reach its KMS: {problem}", hint, ExitCode.UNREACHABLE
+        return f"the server does not reach its KMS: {problem}", _REACH, ExitCode.UNREACHABLE
     hint = f"mcpy admin kms key status {patient.name} {name}"
     return f"the key `{name}` does not work: {problem}", hint, ExitCode.FAILED
 
