@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mcpy.api.madmin import MinioAdmin
-from mcpy.errors import McpyError, NotReachedError, S3Error, UnreachableError
+from mcpy.errors import (
+    McpyError,
+    NotReachedError,
+    S3Error,
+    UnreachableError,
+    UnsupportedError,
+)
 from mcpy.fleet.rewrite import canary, probes
 from mcpy.fleet.rewrite.canary import Ground, Verdict, try_out
 from mcpy.fleet.rewrite.ends import DamagedError, StoppedError
@@ -116,7 +122,8 @@ def test_nothing_but_the_encryption_changes(
 ) -> None:
     bucket = mixed(s3, versioning, customer=True)
     before = census(s3, bucket)
-    tally = session(s3, bucket, tmp_path, goal, whole=versioning == "").run()
+    wish = {"whole": versioning == "", "nobody_writes": versioning == "Suspended"}
+    tally = session(s3, bucket, tmp_path, goal, **wish).run()
     assert census(s3, bucket) == before
     assert tally.scanned == sum(map(len, before.values()))
     assert tally.count[Class.CUSTOMER] == 1
@@ -126,7 +133,7 @@ def test_nothing_but_the_encryption_changes(
         if versioning == "Suspended" and version != "null":
             continue
         assert goal.met_by(found) or found.customer or not goal.covers(found), (key, version)
-    again = session(s3, bucket, tmp_path, goal).run()
+    again = session(s3, bucket, tmp_path, goal, **wish).run()
     assert again.count[Class.REWRITTEN] == 0
     assert again.scanned == tally.scanned
     assert no_canary_is_left(s3)
@@ -167,6 +174,26 @@ def test_large_objects_are_copied_in_parts_with_all_they_carry(s3: S3, tmp_path:
     assert tally.count[Class.REWRITTEN] > 10
     assert s3.head_object(bucket, "parts").etag.endswith("-2")
     assert uploads(s3, bucket) == []
+
+
+def test_where_others_write_an_object_is_uploaded_under_guard_and_else_copied(
+    s3: S3, tmp_path: Path
+) -> None:
+    for nobody_writes in (False, True):
+        bucket = in_bucket(s3)
+        sent: list[Call] = []
+        Between(s3, is_write_of("o"), lambda: None).seen = sent
+        session(s3, bucket, tmp_path, nobody_writes=nobody_writes).run()
+        (call,) = sent
+        assert ("x-amz-copy-source" in call.headers) == nobody_writes
+        assert "if-match" in call.headers
+
+
+def test_while_versioning_is_suspended_nobody_else_may_write(s3: S3, tmp_path: Path) -> None:
+    bucket = in_bucket(s3, "Suspended")
+    with pytest.raises(UnsupportedError, match="what others write") as refused:
+        session(s3, bucket, tmp_path).run()
+    assert "enable the bucket's versioning" in (refused.value.hint or "")
 
 
 def test_a_version_beyond_the_limit_is_told_and_left(s3: S3, tmp_path: Path) -> None:
@@ -288,10 +315,12 @@ class Between:
     ) -> None:
         self._send, self._is_meant, self._act = s3.send, is_meant, act
         self._after, self.left = after, times
+        self.seen: list[Call] = []
         s3.send = self  # type: ignore[method-assign]
 
     def __call__(self, call: Call) -> Answer:
         meant = self.left > 0 and self._is_meant(call)
+        self.seen += [call] if meant else []
         self.left -= meant
         if meant and not self._after:
             self._act()
@@ -301,9 +330,13 @@ class Between:
         return answer
 
 
-def is_copy_of(key: str) -> Callable[[Call], bool]:
+def is_write_of(key: str) -> Callable[[Call], bool]:
+    """Whether a call overwrites an object, by a copy or an upload, with its encryption."""
     return lambda call: (
-        call.headers.get("x-amz-copy-source", "").partition("?")[0].endswith(f"/{key}")
+        call.method == "PUT"
+        and call.target.partition("?")[0].rpartition("/")[2].startswith(key)
+        and "x-amz-server-side-encryption" in call.headers
+        and "/mcpy-canary-" not in call.target
     )
 
 
@@ -331,7 +364,7 @@ def test_an_object_that_changes_before_the_copy_is_rewritten_as_it_is_then(
         other.put_object(bucket, "o", b"newer")
         written.extend(other.list_objects(bucket, "o"))
 
-    Between(s3, is_copy_of("o"), write)
+    Between(s3, is_write_of("o"), write)
     tally = session(s3, bucket, tmp_path).run()
     assert tally.count == {Class.REWRITTEN: 2}
     with other.get_object(bucket, "o") as (info, stream):
@@ -347,7 +380,7 @@ def test_an_object_that_changes_each_time_is_told(
     bucket, other = in_bucket(s3), client(alias(sandbox), sandbox.ca)
     numbers = iter(range(100))
     change = lambda: other.put_object(bucket, "o", b"%d" % next(numbers))  # noqa: E731
-    Between(s3, is_copy_of("o"), change, times=99)
+    Between(s3, is_write_of("o"), change, times=99)
     tally = session(s3, bucket, tmp_path).run()
     assert tally.count == {Class.REWRITTEN: 1, Class.CHANGED: 1}
     assert tally.unsettled == 1
@@ -359,7 +392,7 @@ def test_an_object_that_is_removed_meanwhile_stays_removed(
 ) -> None:
     for versioning in ("", "Enabled"):
         bucket, other = in_bucket(s3, versioning), client(alias(sandbox), sandbox.ca)
-        Between(s3, is_copy_of("o"), partial(other.delete_object, bucket, "o"))
+        Between(s3, is_write_of("o"), partial(other.delete_object, bucket, "o"))
         tally = session(s3, bucket, tmp_path).run()
         with pytest.raises(S3Error):
             other.head_object(bucket, "o")
@@ -372,7 +405,7 @@ def test_an_answer_that_is_lost_is_not_taken_for_a_failure(s3: S3, tmp_path: Pat
     for versioning in ("", "Enabled"):
         bucket = in_bucket(s3, versioning)
         before = census(s3, bucket)
-        Between(s3, is_copy_of("o"), raise_lost, after=True)
+        Between(s3, is_write_of("o"), raise_lost, after=True)
         tally = session(s3, bucket, tmp_path).run()
         assert tally.count == {Class.REWRITTEN: 2}
         assert census(s3, bucket) == before
@@ -380,7 +413,7 @@ def test_an_answer_that_is_lost_is_not_taken_for_a_failure(s3: S3, tmp_path: Pat
 
 def test_a_request_that_is_lost_is_sent_again(s3: S3, tmp_path: Path) -> None:
     bucket = in_bucket(s3)
-    Between(s3, is_copy_of("o"), raise_lost)
+    Between(s3, is_write_of("o"), raise_lost)
     assert session(s3, bucket, tmp_path).run().count == {Class.REWRITTEN: 2}
 
 
@@ -398,7 +431,7 @@ def test_a_server_that_is_gone_ends_the_run_which_then_goes_on(
         broken.http.stream = gone  # type: ignore[method-assign, assignment]
         raise UnreachableError("the connection broke")
 
-    Between(broken, is_copy_of("o"), take_down, after=True)
+    Between(broken, is_write_of("o"), take_down, after=True)
     with pytest.raises(UnreachableError):
         session(broken, bucket, tmp_path).run()
     broken.http.close()
@@ -438,7 +471,7 @@ def test_a_run_ends_when_nothing_succeeds_and_its_failures_are_tried_again(
         raise full
 
     send = s3.send
-    Between(s3, lambda call: is_copy_of("x")(call) or _is_copy_of_p(call), refuse, times=999)
+    Between(s3, is_write_of("p"), refuse, times=999)
     with pytest.raises(StoppedError, match="after 25 failures"):
         session(s3, bucket, tmp_path).run()
     s3.send = send  # type: ignore[method-assign]
@@ -446,10 +479,6 @@ def test_a_run_ends_when_nothing_succeeds_and_its_failures_are_tried_again(
     assert made.run().count == {Class.REWRITTEN: 42}
     assert isinstance(made.told, Told_)
     assert "going on" in made.told.warnings[0]
-
-
-def _is_copy_of_p(call: Call) -> bool:
-    return "/p" in call.headers.get("x-amz-copy-source", "")
 
 
 def test_what_cannot_be_looked_at_after_a_kill_stops_the_next_run(
@@ -511,7 +540,9 @@ def test_the_whole_canary_finds_this_server_good_and_leaves_nothing(
     assert verdict.abilities.in_place == bool(versioning)
     assert verdict.abilities.keeps_time == (versioning != "Enabled")
     assert verdict.abilities.tells_context
-    assert (verdict.guarded, verdict.leftovers) == (True, ())
+    # while versioning is suspended an upload is not held against a delete marker
+    assert (verdict.guarded, verdict.leftovers) == (versioning != "Suspended", ())
+    assert verdict.abilities.put_guarded == (versioning == "")
     assert no_canary_is_left(s3)
 
 

@@ -38,7 +38,8 @@ Wish = tuple[str, str, tuple[str, ...]]
 WISHES: tuple[Wish, ...] = (
     ("Enabled", "sse-s3", ("--versions",)),
     ("", "sse-s3", ("--copy-limit", "5MiB", "--include-kms")),
-    ("Suspended", f"sse-kms:{OTHER}", ("--versions",)),
+    ("Suspended", f"sse-kms:{OTHER}", ("--versions", "--nobody-writes")),
+    ("", f"sse-kms:{OTHER}", ("--nobody-writes",)),
     ("Enabled", f"sse-kms:{KEY}", ("--versions", "--verify", "full")),
 )
 

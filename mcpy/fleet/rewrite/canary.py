@@ -39,7 +39,7 @@ class Verdict:
         abilities: what the server can do; None when objects must not be rewritten there.
         passed: what was tried and went well, in words.
         problem: why not.
-        guarded: whether a copy of something else than what is meant is refused.
+        guarded: whether what others write meanwhile is safe.
         leftovers: scratch objects that could not be removed.
     """
 
@@ -81,6 +81,7 @@ def try_out(goal: Goal, ground: Ground) -> Verdict:
         McpyError: the server failed in a way that says nothing of what it can do.
     """
     scratch = _inside(ground) if ground.inside else own_bucket(ground)
+    scratch.encryption = goal.encryption
     passed: list[str] = []
     try:
         verdict = _tried(scratch, goal, ground, passed)
@@ -97,8 +98,6 @@ def _tried(scratch: Scratch, goal: Goal, ground: Ground, passed: list[str]) -> V
     tells_etag, tells_tags = probes.self_copies(scratch, goal)
     passed.append("copies objects onto themselves, and loses nothing of them")
     guarded = probes.guards(scratch, goal)
-    if guarded:
-        passed.append("refuses to copy an object that was changed meanwhile")
     tells_context = goal.encryption.algorithm == "aws:kms" and probes.context_kept(scratch, goal)
     if goal.encryption.algorithm != "aws:kms":
         tells_context = True  # none is needed for what becomes SSE-S3
@@ -114,10 +113,33 @@ def _tried(scratch: Scratch, goal: Goal, ground: Ground, passed: list[str]) -> V
         tells_etag=tells_etag,
         tells_tags=tells_tags,
         tells_context=tells_context,
+        copy_guarded=probes.copy_guarded(scratch),
+        put_guarded=_is_put_guarded(scratch),
     )
     if abilities.in_place:
         passed.append("overwrites versions in place, in their order")
+    guarded = guarded and _is_guarded(abilities, scratch.bucket.versioning)
+    if guarded:
+        passed.append("keeps what others write meanwhile")
     return Verdict(abilities, guarded=guarded)
+
+
+def _is_put_guarded(scratch: Scratch) -> bool:
+    try:
+        return not scratch.bucket.versioning and probes.put_guarded(scratch)
+    except S3Error:
+        return False
+
+
+def _is_guarded(abilities: Abilities, versioning: str) -> bool:
+    """Whether nothing that others write during a run can be lost, or be buried.
+
+    A version that is overwritten under its own id is nobody else's to write. What is overwritten
+    without one may be anybody's.
+    """
+    if versioning == "Enabled" and abilities.in_place:
+        return True
+    return abilities.copy_guarded or (not versioning and abilities.put_guarded)
 
 
 def _in_place(scratch: Scratch, goal: Goal) -> bool:

@@ -31,6 +31,8 @@ class Abilities:
         tells_tags: an object says by itself whether it has tags.
         tells_context: an object shows the KMS context it was encrypted with.
         suspended: a version can be named while versioning is suspended.
+        copy_guarded: a copy over something else than what is meant is refused.
+        put_guarded: an upload over something else is, whole or in parts.
     """
 
     in_place: bool = False
@@ -39,6 +41,8 @@ class Abilities:
     tells_tags: bool = False
     tells_context: bool = False
     suspended: bool = False
+    copy_guarded: bool = False
+    put_guarded: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,11 @@ class Job:
     makes_version: bool = False
 
     @property
+    def overwrites(self) -> bool:
+        """Whether what others write meanwhile would be lost, and not just be an older version."""
+        return not (self.in_place or self.makes_version)
+
+    @property
     def version(self) -> Version:
         """Its name in the journal."""
         return Version(self.place.target.key, self.version_id)
@@ -78,6 +87,7 @@ class How:
         patient: gives a place a client that waits for copies of many GiB.
         whole: whether all bytes are compared.
         moved: told of bytes that were rewritten; may hold the work back.
+        nobody_writes: whether it is sure that no one else writes meanwhile.
         change: what changes the encryption of a version, when it is not a copy onto itself.
     """
 
@@ -88,5 +98,15 @@ class How:
     patient: Callable[[Place], Place] = lambda place: place
     whole: bool = False
     moved: Callable[[int], None] = lambda _: None
+    nobody_writes: bool = False
     change: Callable[[Place, Snapshot, Order], Copied] | None = None
     stop: Stop = field(default_factory=Stop)
+
+    def uploads(self, job: Job) -> bool:
+        """Whether an object is to be uploaded onto itself rather than copied.
+
+        A server may check what a copy replaces before it locks it: what others write in between
+        is lost. An upload is checked under the lock.
+        """
+        guarded = self.nobody_writes or self.abilities.copy_guarded
+        return job.overwrites and self.abilities.put_guarded and not guarded

@@ -11,7 +11,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from mcpy.errors import McpyError, S3Error, UnreachableError
+from mcpy.errors import (
+    DeadlineError,
+    IntegrityError,
+    McpyError,
+    NotReachedError,
+    S3Error,
+    UnreachableError,
+)
 from mcpy.fleet.rewrite import locks, onto, times
 from mcpy.fleet.rewrite.ends import DamagedError, Raced
 from mcpy.fleet.rewrite.goal import Class, Outcome
@@ -44,9 +51,14 @@ def rewrite(job: Job, how: How, journal: Journal) -> Outcome:
     for _ in range(_ATTEMPTS):
         how.stop.check()
         try:
-            seen = _look(job, how, tags=not how.abilities.tells_tags)
+            keep = how.limits.put if how.uploads(job) else 0
+            seen = _look(job, how, tags=not how.abilities.tells_tags, keep=keep)
         except S3Error as e:
+            if e.status == 412:
+                continue
             return outcome_of_refusal(job.version, job.size, e)
+        except (IntegrityError, UnreachableError) as e:
+            return _cut_short(job, e)
         settled = _settled(job, seen, how)
         if settled:
             return settled
@@ -62,9 +74,26 @@ def rewrite(job: Job, how: How, journal: Journal) -> Outcome:
     return _outcome(job, Class.CHANGED, reason="it changed each time it was to be rewritten")
 
 
-def _look(job: Job, how: How, *, tags: bool, version_id: str | None = None) -> _Seen:
+def _cut_short(job: Job, error: IntegrityError | UnreachableError) -> Outcome:
+    """Report an object whose bytes do not come although the server says what it is.
+
+    Raises:
+        UnreachableError: it is the server that is gone.
+    """
+    if isinstance(error, (DeadlineError, NotReachedError)):
+        raise error
+    try:
+        job.place.head()
+    except S3Error:
+        raise error from None
+    return _outcome(job, Class.UNREADABLE, reason=error.message)
+
+
+def _look(
+    job: Job, how: How, *, tags: bool, version_id: str | None = None, keep: int = 0
+) -> _Seen:
     place = job.place if version_id is None else replace(job.place, version_id=version_id)
-    return _Seen(*take(place, size_hint=job.size, whole=how.whole, tags=tags))
+    return _Seen(*take(place, size_hint=job.size, whole=how.whole, tags=tags, keep=keep))
 
 
 def _time(job: Job, seen: _Seen) -> str:
@@ -139,6 +168,7 @@ def _copy(job: Job, seen: _Seen, how: How, journal: Journal) -> Copied:
         how.goal.for_source(seen.info.encryption),
         time=job.time,
         in_place=job.in_place,
+        upload=how.uploads(job),
         limits=how.limits,
         begun=lambda upload_id: journal.begun(job.version, upload_id),
         stop=how.stop,
@@ -166,7 +196,7 @@ def compared(
     try:
         after = _look(job, how, tags=bool(before.tags), version_id=version_id)
     except S3Error as e:
-        if e.status == 404:
+        if e.status in {404, 412}:
             raise Raced from e
         raise DamagedError(f"`{job.place.target}` was rewritten and cannot be read: {e}") from e
     wrong = differences(

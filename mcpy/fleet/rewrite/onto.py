@@ -35,11 +35,13 @@ class Limits:
     Attributes:
         single: what one copy can be; MinIO takes its largest objects so, others 5 GiB.
         part: of a larger one's parts.
+        put: what is uploaded whole where a copy would not be safe from others.
         slow: from here on a copy is given more time than the idle limit.
     """
 
     single: int = 5 * GIB
     part: int = 512 * 1024**2
+    put: int = 8 * 1024**2
     slow: int = GIB
 
 
@@ -51,12 +53,14 @@ class Order:
         encryption: what to ask for.
         time: the modification time to keep, RFC 3339 with nanoseconds; ``""`` keeps none.
         in_place: whether the version named by the place is overwritten.
+        upload: whether it is uploaded, or copied in parts, rather than copied in one request.
         begun: told the name of an upload in parts before anything is put into it.
     """
 
     encryption: ObjectEncryption
     time: str = ""
     in_place: bool = False
+    upload: bool = False
     limits: Limits = field(default_factory=Limits)
     begun: Callable[[str], None] = field(default=lambda _: None)
     stop: Stop = field(default_factory=Stop)
@@ -69,8 +73,10 @@ def copy_onto_itself(place: Place, before: Snapshot, order: Order) -> Copied:
         S3Error: 412, when it is another object by now; or the server refuses.
         UnreachableError: no answer, and so nobody knows whether it was done.
     """
-    if before.size > order.limits.single:
+    if before.size > (order.limits.put if order.upload else order.limits.single):
         return _in_parts(place, before, order)
+    if order.upload:
+        return _uploaded(place, before, order)
     headers = {
         **before.headers,
         **_source_headers(before),
@@ -89,16 +95,35 @@ def copy_onto_itself(place: Place, before: Snapshot, order: Order) -> Copied:
     )
 
 
+def _uploaded(place: Place, before: Snapshot, order: Order) -> Copied:
+    checksums = {
+        f"x-amz-checksum-{name.lower()}": value for name, value in before.checksums.items()
+    }
+    headers = {
+        **before.headers,
+        **checksums,
+        **_tagging(before),
+        "if-match": f'"{before.etag}"',
+        **({"x-minio-source-mtime": order.time} if order.time else {}),
+        **sse_headers(order.encryption),
+    }
+    stored = place.s3.put_object(*place.at, before.content, headers=headers)
+    return Copied(stored.etag, stored.version_id)
+
+
+def _tagging(before: Snapshot) -> dict[str, str]:
+    return {"x-amz-tagging": urlencode(before.tags)} if before.tags else {}
+
+
 def _source_headers(before: Snapshot) -> dict[str, str]:
     return {"x-amz-copy-source-if-match": f'"{before.etag}"'}
 
 
 def _in_parts(place: Place, before: Snapshot, order: Order) -> Copied:
-    tags = {"x-amz-tagging": urlencode(before.tags)} if before.tags else {}
     started = MultipartUpload.start(
         place.s3,
         *place.at,
-        headers={**before.headers, **tags, **sse_headers(order.encryption)},
+        headers={**before.headers, **_tagging(before), **sse_headers(order.encryption)},
         customer={},
     )
     order.begun(started.id)

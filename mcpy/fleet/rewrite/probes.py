@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SIZES = (0, 3_000, 300_000, 9_000_000)
 PARTS = (5 * 1024**2, 1_000_000)
+OTHER_ETAG = '"00000000000000000000000000000000"'
 OLD_TIME = "2001-02-03T04:05:06.789000001Z"
 CONTEXT = "eyJtY3B5IjoiY2FuYXJ5In0="  # {"mcpy":"canary"}
 METADATA = {
@@ -48,6 +49,7 @@ class Scratch:
     prefix: str = ""
     sizes: tuple[int, ...] = SIZES
     parts: tuple[int, ...] = PARTS
+    encryption: ObjectEncryption = field(default_factory=ObjectEncryption)
     names: set[str] = field(default_factory=set)
 
     def place(self, name: str, version_id: str = "") -> Place:
@@ -140,6 +142,58 @@ def guards(scratch: Scratch, goal: Goal) -> bool:
     except S3Error as e:
         return e.status == 412
     return False
+
+
+def copy_guarded(scratch: Scratch) -> bool:
+    """Whether a copy over another object than the one meant is refused."""
+    scratch.put("guard", 10, {})
+    place = scratch.place("guard")
+    headers = {
+        "x-amz-metadata-directive": "REPLACE",
+        "if-match": OTHER_ETAG,
+        **sse_headers(scratch.encryption),
+    }
+    try:
+        place.s3.copy_object(place.at, place.at, headers=headers)
+    except S3Error as e:
+        return e.status == 412
+    return False
+
+
+def put_guarded(scratch: Scratch) -> bool:
+    """Whether an upload over another object is refused, whole and in parts, or over none."""
+    info = scratch.put("guard", 10, {})
+    wrong, right = {"if-match": OTHER_ETAG}, {"if-match": f'"{info.etag}"'}
+    return (
+        not _stored(scratch, "guard", wrong)
+        and not _stored(scratch, "nothing", right)
+        and not _stored_in_parts(scratch, "guard", wrong)
+        and _stored(scratch, "guard", right)
+    )
+
+
+def _stored(scratch: Scratch, name: str, headers: Mapping[str, str]) -> bool:
+    try:
+        scratch.put(name, 10, headers)
+    except S3Error as e:
+        if e.status in {404, 412}:
+            return False
+        raise
+    return True
+
+
+def _stored_in_parts(scratch: Scratch, name: str, headers: Mapping[str, str]) -> bool:
+    place = scratch.place(name)
+    upload = MultipartUpload.start(place.s3, *place.at, headers={}, customer={})
+    part = upload.put(1, (b"0123456789",), {"content-length": "10"})
+    try:
+        upload.complete([part], headers=headers)
+    except S3Error as e:
+        upload.abort()
+        if e.status in {404, 412}:
+            return False
+        raise
+    return True
 
 
 def context_kept(scratch: Scratch, goal: Goal) -> bool:

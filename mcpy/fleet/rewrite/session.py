@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from mcpy.fleet.inventory import Item
     from mcpy.fleet.transfer.place import Place
 
+_HOW_TO_GUARD = {
+    "": "--nobody-writes, when that is so",
+    "Suspended": "--nobody-writes, when that is so, or enable the bucket's versioning",
+}
 MINIO_LIMIT = 5 * 1024 * GIB
 
 
@@ -162,10 +166,11 @@ class Session:
             self.goal,
             abilities,
             lock,
-            Limits(single=limit, part=max(MIN_PART_BYTES, min(limit, Limits.part))),
+            Limits(limit, max(MIN_PART_BYTES, min(limit, Limits.part)), min(limit, Limits.put)),
             self._patient,
             self.wish.whole,
             Brake(self.wish.rate).moved,
+            self.wish.nobody_writes,
         )
 
     def _tried_out(self, bucket: Bucket, lock: ObjectLock, journal: Journal) -> Abilities:
@@ -187,9 +192,9 @@ class Session:
             raise canary.refusal(verdict, self.target)
         if not verdict.guarded and not self.wish.nobody_writes:
             raise UnsupportedError(
-                f"`{self.target.alias}` copies an object although it was changed meanwhile: what "
-                "others write during the run could be lost; nothing was touched",
-                hint="--nobody-writes, when that is so",
+                f"what others write to `{self.target}` meanwhile could be lost: the server does "
+                "not look closely enough at what it overwrites; nothing was touched",
+                hint=_HOW_TO_GUARD.get(bucket.versioning, _HOW_TO_GUARD[""]),
             )
         return verdict.abilities
 

@@ -32,6 +32,7 @@ class Snapshot:
         headers: those that describe it and must be kept.
         digest: SHA-256 of what was read of it: of all when ``whole``, else of its edges.
         checksums: the server's own, of the whole object, by algorithm.
+        content: its bytes, where they were to be kept; no journal has them.
     """
 
     size: int
@@ -43,6 +44,7 @@ class Snapshot:
     checksums: Mapping[str, str] = field(default_factory=dict)
     context: str = ""
     modified: str = ""
+    content: bytes = field(default=b"", repr=False, compare=False)
 
     def state(self) -> dict[str, Any]:
         """Return it as a journal keeps it."""
@@ -85,7 +87,9 @@ def differences(
     return found
 
 
-def take(place: Place, *, size_hint: int, whole: bool, tags: bool) -> tuple[ObjectInfo, Snapshot]:
+def take(
+    place: Place, *, size_hint: int, whole: bool, tags: bool, keep: int = 0
+) -> tuple[ObjectInfo, Snapshot]:
     """Read a version: what the server says of it, and its bytes.
 
     Args:
@@ -93,11 +97,18 @@ def take(place: Place, *, size_hint: int, whole: bool, tags: bool) -> tuple[Obje
         size_hint: its size as listed, so that one request does for a small one.
         whole: whether all bytes are read.
         tags: whether to ask for tags although the object does not say that it has some.
+        keep: the content of an object of so many bytes at most is kept.
 
     Raises:
         McpyError: it cannot be read.
     """
-    info, digest, complete = _content(place, size_hint, whole=whole)
+    content = b""
+    info, digest, complete = None, "", False
+    if size_hint <= keep:
+        info, content = _all(place, keep)
+        digest, complete = _digest(content, whole=whole), whole or info.size <= 2 * EDGE_BYTES
+    if info is None or info.size > keep:
+        info, digest, complete = _content(place, size_hint, whole=whole)
     found: Mapping[str, str] = {}
     if tags or "x-amz-tagging-count" in info.metadata:
         found = place.s3.object_tags(*place.at, version_id=place.version_id)
@@ -111,12 +122,29 @@ def take(place: Place, *, size_hint: int, whole: bool, tags: bool) -> tuple[Obje
         {name: value for name, value in info.checksums.items() if "-" not in value},
         info.encryption.context,
         info.last_modified,
+        content,
     )
 
 
 def _etag(place: Place, info: ObjectInfo) -> str:
     """Return the ETag a copy is held against: MinIO has two for an encrypted folder's own name."""
     return place.head().etag if info.key.endswith("/") else info.etag
+
+
+def _all(place: Place, limit: int) -> tuple[ObjectInfo, bytes]:
+    """Return all bytes of an object; none when there are more than ``limit`` by now."""
+    content = bytearray()
+    with place.open() as (info, stream):
+        if info.size <= limit:
+            fetch(place, info, Span(0, info.size), content.extend, stream)
+    return info, bytes(content)
+
+
+def _digest(content: bytes, *, whole: bool) -> str:
+    """Return the digest that reading of it, as ``_content`` does, would give."""
+    if not whole and len(content) > 2 * EDGE_BYTES:
+        content = content[:EDGE_BYTES] + content[-EDGE_BYTES:]
+    return hashlib.sha256(content).hexdigest()
 
 
 def _content(place: Place, size_hint: int, *, whole: bool) -> tuple[ObjectInfo, str, bool]:
