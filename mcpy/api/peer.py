@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -34,6 +34,7 @@ class PeerCertificate:
         subject, issuer: the common name, else the whole name.
         names: host names and addresses it is for.
         problem: why it is not trusted, in OpenSSL's words; ``""`` when it is.
+        judged: False where anybody was to be trusted, so that nobody looked.
     """
 
     subject: str
@@ -43,6 +44,7 @@ class PeerCertificate:
     not_after: datetime
     self_signed: bool
     problem: str = ""
+    judged: bool = True
 
 
 def look(
@@ -59,7 +61,8 @@ def look(
     trusting = tls.context(ca=options.ca, insecure=options.insecure, client=client)
     with _as_ours(url):
         try:
-            return _certificate(_fetch(url, options, trusting), problem="")
+            found = _certificate(_fetch(url, options, trusting), problem="")
+            return replace(found, judged=not options.insecure)
         except ssl.SSLCertVerificationError as e:
             problem = e.verify_message.rstrip(".")
         return _certificate(_fetch(url, options, tls.context(insecure=True)), problem=problem)

@@ -63,6 +63,7 @@ class Verdict:
     target: Target
     broken: Step | None
     warnings: int
+    unchecked: int
 
     def data(self) -> dict[str, Any]:
         """Return the verdict, and the link that is to be repaired first."""
@@ -72,14 +73,17 @@ class Verdict:
             "target": str(self.target),
             "healthy": self.broken is None,
             "warnings": self.warnings,
+            "unchecked": self.unchecked,
         }
         return found | ({"broken": self.broken.link} if self.broken else {})
 
     def text(self) -> str:
-        """Return one line, of what works."""
+        """Return one line, of what works as far as anybody looked."""
         plural = "" if self.warnings == 1 else "s"
         but = f", with {self.warnings} warning{plural}" if self.warnings else ""
-        return f"`{self.target}` works{but}."
+        were = "link was" if self.unchecked == 1 else "links were"
+        rest = f"; {self.unchecked} {were} not checked" if self.unchecked else ""
+        return f"`{self.target}` works{but}{rest}."
 
 
 @click.command("doctor", cls=Command)
@@ -109,7 +113,8 @@ def doctor(app: App, target: Target, *, version_id: str) -> None:
         steps.append(step)
         app.out.emit(StepShown(step, app.out.tables))
     broken = first_broken(steps)
-    verdict = Verdict(target, broken, sum(step.level == "warning" for step in steps))
+    levels = [step.level for step in steps]
+    verdict = Verdict(target, broken, levels.count("warning"), levels.count("unchecked"))
     if app.out.json or not broken:
         app.out.emit(verdict)
     if broken:

@@ -133,7 +133,7 @@ def test_each_link_is_a_line_and_the_verdict_is_the_last(
         "mcpy alias set play http://s3.test:9000 ... "
         "--kes-server URL --kes-cert FILE --kes-key FILE\n"
         "ok\tbuckets\t1 encrypt new objects by default, and no key fails\t\n"
-        "`play` works.\n"
+        "`play` works; 1 link was not checked.\n"
     )
     assert {request.method for request in server.requests} == {"GET"}
     assert ward.answers
@@ -163,6 +163,7 @@ def test_the_json_has_one_object_a_link_a_verdict_and_the_error(
         "target": "play",
         "healthy": False,
         "warnings": 0,
+        "unchecked": 3,
         "broken": "key",
     }
     assert error["error"]["message"].startswith("`play` is broken at key: the key `k` is gone")

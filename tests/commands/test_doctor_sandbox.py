@@ -87,6 +87,16 @@ def test_a_server_that_is_not_trusted_is_described(mcpy: Mcpy, sandbox: Sandbox)
     assert result.objects[-1]["error"]["hint"].startswith("--ca FILE")
 
 
+def test_with_insecure_no_certificate_is_called_trusted(mcpy: Mcpy) -> None:
+    result = mcpy("--json", "doctor", "play", "--insecure")
+    assert (result.exit_code, said(result, "tls")[0], said(result, "kes-tls")[0]) == (
+        0,
+        "warning",
+        "warning",
+    )
+    assert said(result, "tls")[1].endswith("and was not judged")
+
+
 def test_a_certificate_for_other_names_says_for_which(mcpy: Mcpy, sandbox: Sandbox) -> None:
     port = sandbox.s3_url.rpartition(":")[2]
     put(mcpy, sandbox, f"https://wrong.example:{port}")

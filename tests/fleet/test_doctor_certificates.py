@@ -30,6 +30,12 @@ def shown(**changes: Any) -> PeerCertificate:  # noqa: ANN401 - fields
     ("changes", "level", "words", "hint"),
     [
         ({}, "ok", "for s3.test, is trusted and lasts until 2026-04-11", ""),
+        (
+            {"judged": False},
+            "warning",
+            "lasts until 2026-04-11, and was not judged",
+            "leave out --insecure, and give --ca FILE",
+        ),
         ({"names": ()}, "ok", "for no name at all", ""),
         (
             {"not_after": NOW + timedelta(days=29, hours=1)},

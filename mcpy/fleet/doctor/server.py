@@ -101,6 +101,9 @@ def certificate(link: str, found: PeerCertificate, now: datetime) -> Iterator[St
             hint = "--ca FILE, with this very certificate: it is its own issuer"
         text = f"{what}, is not trusted: {found.problem}"
         yield Step(link, "failed", text, hint, ExitCode.UNREACHABLE)
+    elif not found.judged:
+        text = f"{what}, lasts until {until}, and was not judged"
+        yield Step(link, "warning", text, "leave out --insecure, and give --ca FILE")
     elif left < SOON_DAYS:
         text = f"{what}, ends {in_days(left)}, on {until}"
         yield Step(link, "warning", text, "renew the server's certificate")
