@@ -43,8 +43,7 @@ def apply(app: App, file: str, *, expect: str | None, no_objects: bool, jobs: in
     from mcpy.fleet.plan.canary import Canary
     from mcpy.fleet.plan.item import fingerprint
 
-    comparison, sites = compared(app, file, jobs=jobs)
-    items = comparison.items()
+    items, sites = compared(app, file, jobs=jobs)
     found = fingerprint(items)
     if expect is not None and expect != found:
         raise McpyError(

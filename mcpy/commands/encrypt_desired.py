@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from mcpy.cli.app import App
-    from mcpy.fleet.plan.difference import Comparison
     from mcpy.fleet.plan.item import Item, State
     from mcpy.fleet.plan.keys import Site
 
@@ -109,15 +108,17 @@ class Summary:
         return line + (f"; fingerprint {self.fingerprint}" if self.fingerprint else "")
 
 
-def compared(app: App, file: str, *, jobs: int) -> tuple[Comparison, Callable[[str], Site]]:
-    """Return the comparison of a file with the servers it names, none of them asked yet."""
+def compared(app: App, file: str, *, jobs: int) -> tuple[list[Item], Callable[[str], Site]]:
+    """Return what a file and the servers it names are, item by item, and the servers' clients."""
     from mcpy.fleet.plan.difference import Comparison
     from mcpy.fleet.plan.document import read
 
     app.bulk()
     desired = read(documents.read_text(app, file), documents.name_of(file))
     opened = {alias: site(app, alias) for alias in desired.aliases}
-    return Comparison(desired, opened.__getitem__, jobs=jobs), opened.__getitem__
+    with app.out.spinner("read keys and buckets") as say:
+        items = Comparison(desired, opened.__getitem__, jobs=jobs, say=say).items()
+    return items, opened.__getitem__
 
 
 def looked(

@@ -61,8 +61,7 @@ def plan(app: App, /, arguments: tuple[str, ...], *, jobs: int, **options: bool)
 def _plan(app: App, file: str, *, everything: bool, objects: bool, jobs: int) -> None:
     from mcpy.fleet.plan.item import fingerprint
 
-    comparison, sites = compared(app, file, jobs=jobs)
-    items = comparison.items()
+    items, sites = compared(app, file, jobs=jobs)
     if objects:
         items = list(looked(app, items, sites, jobs=jobs))
     shown = [item for item in items if everything or app.out.json or item.state != "same"]

@@ -26,12 +26,21 @@ class Comparison:
         desired: the file.
         sites: the clients of an alias.
         jobs: buckets read at a time.
+        say: told which bucket was read.
     """
 
-    def __init__(self, desired: Desired, sites: Callable[[str], Site], *, jobs: int = 4) -> None:
+    def __init__(
+        self,
+        desired: Desired,
+        sites: Callable[[str], Site],
+        *,
+        jobs: int = 4,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self.desired = desired
         self.sites = sites
         self._jobs = jobs
+        self._say = say
 
     def items(self) -> list[Item]:
         """Return every item in the order in which they have to be done: keys, defaults, policies.
@@ -39,17 +48,13 @@ class Comparison:
         What cannot be read is an item that failed.
         """
         found = [self._guarded(self._key, key) for key in self.desired.keys]
-        each(
-            self._buckets(found),
-            self._bucket,
-            lambda pair, outcome: found.extend(
-                [_unread(str(pair[0]) if not pair[1] else f"{pair[0].alias}/{pair[1]}", outcome)]
-                if isinstance(outcome, McpyError)
-                else outcome
-            ),
-            jobs=self._jobs,
-            stop=Stop(),
-        )
+
+        def report(pair: tuple[WantedBucket, str], outcome: list[Item] | McpyError) -> None:
+            target = f"{pair[0].alias}/{pair[1]}"
+            self._say(target)
+            found.extend(outcome if isinstance(outcome, list) else [_unread(target, outcome)])
+
+        each(self._buckets(found), self._bucket, report, jobs=self._jobs, stop=Stop())
         order = ("key", "bucket", "default", "uploads", "objects")
         return sorted(found, key=lambda item: order.index(item.what))
 
@@ -82,10 +87,7 @@ class Comparison:
         pairs: list[tuple[WantedBucket, str]] = []
         for alias in self.desired.aliases:
             entries = [entry for entry in self.desired.buckets if entry.alias == alias]
-            try:
-                pairs += self._of_alias(alias, entries, found)
-            except McpyError as e:
-                found += [_unread(str(entry), e) for entry in entries if entry.pattern]
+            pairs += self._of_alias(alias, entries, found)
         return pairs
 
     def _of_alias(
