@@ -172,6 +172,8 @@ class Server:
     kms: ManyKeys | None = field(default_factory=ManyKeys)
     secure: bool = True
     time: datetime = NOON
+    access: str = ACCESS
+    secret: str = SECRET
     like: Like | None = None
     region: str = "us-east-1"
 
@@ -198,7 +200,7 @@ class Server:
         body: bytes | str = b"",
         *,
         signed: bool = True,
-        secret: str = SECRET,
+        secret: str | None = None,
         region: str | None = None,
     ) -> Answer:
         """Send one request, signed unless told otherwise; a millisecond passes."""
@@ -223,7 +225,7 @@ class Server:
         headers: dict[str, str],
         body: bytes,
         *,
-        secret: str = SECRET,
+        secret: str | None = None,
         region: str | None = None,
     ) -> Request:
         stamp = f"{self.time:%Y%m%dT%H%M%SZ}"
@@ -233,14 +235,16 @@ class Server:
         request = Request(
             method, raw_path, query, headers, io.BytesIO(body), len(body), secure=self.secure
         )
-        credential = Credential(ACCESS, stamp[:8], self.region if region is None else region, "s3")
+        credential = Credential(
+            self.access, stamp[:8], self.region if region is None else region, "s3"
+        )
         names = sorted(headers)
         canonical = canonical_request(request, names, digest)
         signature = signature_of(
-            string_to_sign(canonical, stamp, credential.scope), secret, credential
+            string_to_sign(canonical, stamp, credential.scope), secret or self.secret, credential
         )
         headers["authorization"] = (
-            f"AWS4-HMAC-SHA256 Credential={ACCESS}/{credential.scope}, "
+            f"AWS4-HMAC-SHA256 Credential={self.access}/{credential.scope}, "
             f"SignedHeaders={';'.join(names)}, Signature={signature}"
         )
         return request

@@ -4,6 +4,7 @@ sandbox.json  whose folder this is (see claim.py), written first
 certs/      ca.crt, server.key server.crt, root.key root.cert, minio.key minio.cert
 keys/       the KES's keystore, one file for each key
 data/       buckets and objects
+iam.json    users and policies the admin API made
 minio.env   the S3 server's environment: its root credentials, later MINIO_KMS_KES_*
 kes.yml     the KES's configuration
 state.json  process, addresses, start, alias; the lock beside it says whether that is true

@@ -144,13 +144,14 @@ class _Run:
         manner: Manner,
     ) -> None:
         from mcpy.sandbox.s3.app import S3App
+        from mcpy.sandbox.s3.identities import Identities
         from mcpy.sandbox.store import Store
 
         self._home = home
         self._env = env
         self._log = log
         self._on_service = on_service
-        self._credentials = root_credentials(env)
+        self._credentials = Identities(root_credentials(env), home.path / "iam.json")
         self._faults = manner.faults
         self._kms = reach_kms(env, needed=manner.like.has_admin_api)
         self._store = Store(home.data)

@@ -374,4 +374,4 @@ def test_no_secret_is_in_a_repr(s3: Server) -> None:
     from mcpy.sandbox.s3.sse import Wanted
 
     assert "secret" not in repr(Wanted("SSE-C", client_key=b"secret"))
-    assert s3.app.credentials
+    assert s3.app.identities

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mcpy.sandbox.admin import batch_endpoints as batch
 from mcpy.sandbox.admin import config_endpoints as config
-from mcpy.sandbox.admin import health, info, kms, service
+from mcpy.sandbox.admin import health, info, kms, service, users
 from mcpy.sandbox.admin.batch import BatchEngine, Jobs
 from mcpy.sandbox.admin.call import AdminCall, Services
 from mcpy.sandbox.admin.config import ConfigStore
 from mcpy.sandbox.s3.auth import authenticate
 from mcpy.sandbox.s3.errors import S3Problem, new_request_id, render, server_headers
+from mcpy.sandbox.s3.identities import Identities
+from mcpy.sandbox.s3.policy import allows_user
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -66,6 +68,19 @@ ROUTES: dict[str, tuple[Route, ...]] = {
     f"GET {ADMIN}describe-job": (Route(batch.describe_job),),
     f"DELETE {ADMIN}cancel-job": (Route(batch.cancel_job),),
     f"GET {ADMIN}metrics": (Route(batch.metrics),),
+    f"PUT {ADMIN}add-user": (Route(users.add_user, ("accessKey",)),),
+    f"DELETE {ADMIN}remove-user": (Route(users.remove_user, ("accessKey",)),),
+    f"PUT {ADMIN}set-user-status": (Route(users.set_user_status, ("accessKey", "status")),),
+    f"GET {ADMIN}list-users": (Route(users.list_users),),
+    f"GET {ADMIN}user-info": (Route(users.user_info, ("accessKey",)),),
+    f"POST {ADMIN}idp/builtin/policy/attach": (Route(users.attach_policies),),
+    f"POST {ADMIN}idp/builtin/policy/detach": (Route(users.detach_policies),),
+    f"GET {ADMIN}idp/builtin/policy-entities": (Route(users.policy_entities),),
+    f"PUT {ADMIN}set-user-or-group-policy": (Route(users.set_policies, ("policyName",)),),
+    f"PUT {ADMIN}add-canned-policy": (Route(users.add_policy, ("name",)),),
+    f"DELETE {ADMIN}remove-canned-policy": (Route(users.remove_policy, ("name",)),),
+    f"GET {ADMIN}list-canned-policies": (Route(users.list_policies),),
+    f"GET {ADMIN}info-canned-policy": (Route(users.policy_info, ("name",)),),
     f"POST {ADMIN}kms/status": (Route(kms.status),),
     f"POST {ADMIN}kms/key/create": (Route(kms.create_key, ("key-id",)),),
     f"GET {ADMIN}kms/key/status": (Route(kms.key_status),),
@@ -84,7 +99,7 @@ class AdminApp:
 
     Args:
         kms: the server's KMS, or None.
-        credentials: secret key by access key; all of them are administrators.
+        credentials: secret key by access key; all but users are administrators.
         deployment: what the server knows of itself.
         on_service: called with ``restart`` or ``stop`` after the answer was sent.
         engine: does batch jobs; None refuses them.
@@ -102,7 +117,9 @@ class AdminApp:
         log: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.deployment = deployment
-        self.credentials = credentials
+        self.identities = (
+            credentials if isinstance(credentials, Identities) else Identities(credentials)
+        )
         self.host_id = hashlib.sha256(deployment.deployment_id.encode()).hexdigest()
         self.services = Services(
             kms,
@@ -143,9 +160,14 @@ class AdminApp:
         handler = _find(request)
         if request.headers.get("authorization", "").startswith("AWS "):
             raise S3Problem.of("AccessDenied")
-        caller = authenticate(request, self.credentials, self.deployment.now())
+        caller = authenticate(request, self.identities, self.deployment.now())
         self.deployment.requests += 1
-        return handler(AdminCall(request, caller, self.services))
+        area = "kms" if request.path.startswith("/minio/kms/") else "admin"
+        # a policy allows all of an area or nothing: finer names are not told apart here
+        whole = area if handler is not info.account_info else ""
+        if whole and not allows_user(self.identities, caller.access_key, request, f"{area}:*", ""):
+            raise S3Problem.of("AccessDenied")
+        return handler(AdminCall(request, caller, self.services, self.identities))
 
 
 def _find(request: Request) -> AdminHandler:

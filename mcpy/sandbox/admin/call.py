@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mcpy.sandbox.admin.deployment import Deployment
     from mcpy.sandbox.kms import Kms
     from mcpy.sandbox.s3.auth import Caller
+    from mcpy.sandbox.s3.identities import Identities
     from mcpy.sandbox.wsgi import Request
 
 MAX_BODY_BYTES = 262_272
@@ -46,6 +47,7 @@ class AdminCall:
     request: Request
     caller: Caller
     services: Services
+    identities: Identities
 
     def param(self, name: str) -> str:
         """Return a query value, empty when absent."""

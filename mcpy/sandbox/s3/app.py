@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mcpy.sandbox.like.base import Like
-from mcpy.sandbox.s3 import auth, auth2, entity, forms, names, policy, postpolicy, sse
+from mcpy.sandbox.s3 import auth, auth2, entity, forms, names, policy, postpolicy, sse, sts
 from mcpy.sandbox.s3.call import Call
 from mcpy.sandbox.s3.canonical import Credential
 from mcpy.sandbox.s3.errors import S3Problem, new_request_id
+from mcpy.sandbox.s3.identities import Identities
 from mcpy.sandbox.s3.routes import find_handler
 from mcpy.sandbox.store import NoBucketError
 from mcpy.sandbox.wsgi import Response
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from mcpy.sandbox.store import Store
     from mcpy.sandbox.wsgi import Request
 
+BYPASS = "x-amz-bypass-governance-retention"
 MAX_HEADER_BYTES = 8 * 1024
 MAX_METADATA_BYTES = 2 * 1024
 EXPOSED_HEADERS = (
@@ -42,7 +44,7 @@ class S3App:
 
     Attributes:
         kms: may be exchanged at any time, None for a server without KMS.
-        credentials: secret key by access key.
+        identities: who may sign requests.
         auto_encrypt: ``MINIO_KMS_AUTO_ENCRYPTION``: SSE-KMS where neither client nor bucket
             says anything.
         domains: ``MINIO_DOMAIN``: ``bucket.domain`` as host names a bucket.
@@ -63,7 +65,9 @@ class S3App:
         self.like = like or Like()
         self.store = store
         self.kms = kms
-        self.credentials = credentials
+        self.identities = (
+            credentials if isinstance(credentials, Identities) else Identities(credentials)
+        )
         self.region = region
         self.auto_encrypt = False
         self.domains: tuple[str, ...] = ()
@@ -76,6 +80,11 @@ class S3App:
         self.wait()
         if request.method == "OPTIONS":
             return _preflight(request)
+        if sts.is_asked(request):
+            now = self._now() if self._now else _utc_now()
+            return sts.assume_role(
+                request, self.identities, now, region=self.region, host_id=self.host_id
+            )
         try:
             response = self.like.shortcut(request) or self._answer(request)
         except (S3Problem, NoBucketError) as e:
@@ -102,20 +111,41 @@ class S3App:
         now = self._now() if self._now else _utc_now()
         region = self.like.region or (self.region if bucket else "")
         if bucket and not key and postpolicy.is_form(request):
-            form = postpolicy.read_form(request, self.credentials, now, region=region)
-            return forms.store_form(self._call(request, form.caller, bucket, form.key, now), form)
+            form = postpolicy.read_form(request, self.identities, now, region=region)
+            call = self._call(request, form.caller, bucket, form.key, now)
+            call.demand("s3:PutObject", f"{bucket}/{form.key}")
+            return forms.store_form(call, form)
         handler = find_handler(request, bucket, key)
         handler = self.like.handlers.get(handler, handler)
-        caller = self._anyone(request, bucket, key) or self._signer(request, now, region)
+        nobody = self._anyone(request, bucket, key)
+        caller = nobody or self._signer(request, now, region)
         call = self._call(request, caller, bucket, key, now)
+        if nobody is None:
+            self._authorize(call)
         self.like.prepare(call)
         return handler(call)
+
+    def _authorize(self, call: Call) -> None:
+        """Refuse what the caller's policies do not allow.
+
+        What has many resources is looked at one by one by its handler.
+        """
+        name = call.caller.access_key
+        if not name:
+            call.identities = None  # the server it is like lets everybody in
+        if not name or name in self.identities.root or not call.bucket:
+            return
+        if call.key or call.request.method != "POST":
+            action = policy.action_of(call.request, call.bucket, call.key)
+            call.demand(action, call.path if call.key else call.bucket)
+        if call.header(BYPASS) and not call.allows("s3:BypassGovernanceRetention", call.path):
+            del call.headers[BYPASS]
 
     def _signer(self, request: Request, now: datetime, region: str) -> auth.Caller:
         try:
             if auth2.is_signed(request):
-                return auth2.authenticate(request, self.credentials, now)
-            return auth.authenticate(request, self.credentials, now, region=region)
+                return auth2.authenticate(request, self.identities, now)
+            return auth.authenticate(request, self.identities, now, region=region)
         except S3Problem as e:
             return self.like.stranger(request, e, self.store)
 
@@ -147,6 +177,7 @@ class S3App:
             self.kms,
             self.auto_encrypt,
             int(now.timestamp() * 1e6) * 1000 if self._now else time.time_ns(),
+            self.identities,
         )
 
 

@@ -32,6 +32,7 @@ from mcpy.sandbox.s3.chunked import (
     require_equal,
 )
 from mcpy.sandbox.s3.errors import S3Problem
+from mcpy.sandbox.s3.identities import Identities
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -143,16 +144,28 @@ def _chunk_signer(caller: Caller) -> ChunkSigner:
 
 
 def secret_for(access_key: str, request: Request, credentials: Mapping[str, str]) -> str:
-    """Return the secret key; these are static credentials, so a session token is an error.
+    """Return the secret key; a session token belongs to sessions only.
 
     Raises:
         S3Problem: InvalidAccessKeyId or InvalidTokenId.
     """
+    token = session_token(request)
+    if isinstance(credentials, Identities) and credentials.names_session(access_key):
+        secret = credentials.session_secret(access_key, token)
+        if secret is None:
+            raise S3Problem.of("InvalidTokenId")
+        return secret
     if access_key not in credentials:
         raise S3Problem.of("InvalidAccessKeyId")
-    if request.headers.get("x-amz-security-token") or request.param("X-Amz-Security-Token"):
+    if token:
         raise S3Problem.of("InvalidTokenId")
     return credentials[access_key]
+
+
+def session_token(request: Request) -> str:
+    """Return the token of a session, empty if none was sent."""
+    header = request.headers.get("x-amz-security-token")
+    return header or request.param("X-Amz-Security-Token") or ""
 
 
 def _by_header(

@@ -14,6 +14,7 @@ from mcpy.sandbox.wsgi import Response
 
 if TYPE_CHECKING:
     from mcpy.sandbox.s3.call import Call
+    from mcpy.sandbox.store import Bucket
 
 LOCK_ENABLED = "x-amz-bucket-object-lock-enabled"
 
@@ -24,12 +25,32 @@ def list_buckets(call: Call) -> Response:
         element(
             "Bucket", element("Name", bucket.name), element("CreationDate", iso(bucket.created_ns))
         )
-        for bucket in call.store.buckets()
+        for bucket in _visible(call)
     )
     root = element(
         "ListAllMyBucketsResult", owner(), element("Buckets", *buckets), xmlns=NAMESPACE
     )
     return answer_xml(root)
+
+
+def _visible(call: Call) -> list[Bucket]:
+    """Return the buckets the caller may see.
+
+    Raises:
+        S3Problem: AccessDenied, if it may see none and not list any.
+    """
+    buckets = call.store.buckets()
+    if call.allows("s3:ListAllMyBuckets", ""):
+        return buckets
+    seen = [
+        bucket
+        for bucket in buckets
+        if call.allows("s3:ListBucket", bucket.name)
+        or call.allows("s3:GetBucketLocation", bucket.name)
+    ]
+    if not seen:
+        raise S3Problem.of("AccessDenied")
+    return seen
 
 
 def create_bucket(call: Call) -> Response:

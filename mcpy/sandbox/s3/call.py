@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mcpy.sandbox.s3 import auth, xml
+from mcpy.sandbox.s3 import auth, policy, xml
 from mcpy.sandbox.s3.errors import S3Problem
 from mcpy.sandbox.wsgi import Response
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from mcpy.sandbox.kms import Kms
     from mcpy.sandbox.s3.chunked import Payload
+    from mcpy.sandbox.s3.identities import Identities
     from mcpy.sandbox.store import Store
     from mcpy.sandbox.wsgi import Request
 
@@ -33,6 +34,7 @@ class Call:
         key: the object's name, empty for the bucket itself.
         auto_encrypt: whether buckets without a default encrypt with the KMS's default key.
         now_ns: Unix time.
+        identities: who may what; None lets everybody do everything.
         headers: what asks for things: the request's headers, or the fields of a form.
         md5_etags: whether the ETag of an encrypted object is its MD5 for everybody to see.
     """
@@ -45,6 +47,7 @@ class Call:
     kms: Kms | None
     auto_encrypt: bool
     now_ns: int
+    identities: Identities | None = None
     headers: dict[str, str] = field(init=False)
     md5_etags: bool = field(default=False, init=False)
     _params: dict[str, str] | None = field(default=None, init=False)
@@ -52,6 +55,28 @@ class Call:
 
     def __post_init__(self) -> None:
         self.headers = dict(self.request.headers)
+
+    def allows(self, action: str, resource: str) -> bool:
+        """Tell whether the caller may do ``action`` with ``bucket/key``.
+
+        A caller without a name was let in by the bucket's policy, for what was asked alone.
+        """
+        name = self.caller.access_key
+        if self.identities is None or name in self.identities.root:
+            return True
+        if name:
+            return policy.allows_user(self.identities, name, self.request, action, resource)
+        bucket, _, key = resource.partition("/")
+        return policy.permits(self.store.bucket(bucket), action, key)
+
+    def demand(self, action: str, resource: str) -> None:
+        """Refuse what the caller may not do.
+
+        Raises:
+            S3Problem: AccessDenied.
+        """
+        if not self.allows(action, resource):
+            raise S3Problem.of("AccessDenied")
 
     @property
     def path(self) -> str:

@@ -139,6 +139,7 @@ def find_source(call: Call) -> Source:
         except S3Problem as e:
             raise S3Problem.of("NoSuchVersion") from e
     try:
+        call.demand("s3:GetObject", f"{bucket}/{key}")
         version = entity.find(call, bucket, key, version_id)
     except NoBucketError as e:
         problem = S3Problem.of("NoSuchBucket")

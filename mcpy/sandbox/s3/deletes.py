@@ -89,11 +89,16 @@ def delete_objects(call: Call) -> Response:
     quiet = (tree.value("Quiet") or "").strip().lower() == "true"
     for key, version_id in wanted:
         try:
+            call.demand(_action(version_id), f"{call.bucket}/{key}")
             item = _deleted_element(key, version_id, _delete_listed(call, key, version_id))
             done += [] if quiet else [item]
         except S3Problem as problem:
             failed.append(_error_element(key, version_id, problem))
     return answer_xml(element("DeleteResult", *done, *failed, xmlns=NAMESPACE))
+
+
+def _action(version_id: str) -> str:
+    return "s3:DeleteObjectVersion" if version_id else "s3:DeleteObject"
 
 
 def _delete_listed(call: Call, key: str, version_id: str) -> Deleted:

@@ -76,6 +76,8 @@ def _check_policy(document: object, bucket: str) -> None:
     for statement in statements if isinstance(statements, list) else [statements]:
         if not isinstance(statement, dict) or statement.get("Effect") not in {"Allow", "Deny"}:
             raise ValueError("invalid Effect")
+        if "Principal" not in statement:
+            raise ValueError("invalid Principal {}")
         if not statement.get("Action"):
             raise ValueError("Action must not be empty")
         resources = statement.get("Resource", [])
