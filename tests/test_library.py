@@ -19,6 +19,7 @@ from mcpy.errors import (
     IntegrityError,
     NoAliasError,
     NotFoundError,
+    S3Error,
 )
 from mcpy.models import Alias, KesProfile
 from mcpy.sandbox.play import Sandbox
@@ -49,7 +50,7 @@ def test_every_example_of_the_page_runs(
         known: dict[str, Any] = {}
         for example in EXAMPLES:
             exec(compile(example, str(PAGE), "exec"), known)
-    assert len(EXAMPLES) == 8
+    assert len(EXAMPLES) == 9
     assert (tmp_path / "copy.md").read_text() == "# mcpy\n"
     assert secret not in capsys.readouterr().out
 
@@ -169,3 +170,35 @@ def test_a_closed_client_may_be_used_again(client: mcpy.Client, server: Server) 
     assert client.buckets() == []
     client.close()
     assert client.buckets() == []
+
+
+def test_a_file_that_speaks_of_another_server_is_refused() -> None:
+    with mcpy.connect("http://s3.test", ACCESS_KEY, SECRET_KEY) as client:
+        with pytest.raises(InputError, match="speaks of `prod`, and the client is that of"):
+            client.plan('[keys."prod/k"]\n')
+        with pytest.raises(ConfigError, match="the file, line 1: nothing is called `key` here"):
+            client.apply("key = 1\n")
+
+
+def test_examining_raises_nothing_for_what_it_finds() -> None:
+    server = Server()
+    server.afterwards = httpx.ConnectError("refused")
+    kes = KesProfile("https://kes.test", client_cert="/nowhere", client_key="/nowhere")
+    with mcpy.connect(
+        "http://s3.test", ACCESS_KEY, SECRET_KEY, kes=kes, transport=server
+    ) as client:
+        failed = {step.link for step in client.examine() if step.level == "failed"}
+        assert failed == {"server", "kes"}
+        assert client.examine("bucket")[-1].level == "unchecked"
+
+
+def test_objects_that_cannot_be_looked_at_are_an_item_that_failed() -> None:
+    server = Server()
+    server.replies = [
+        s3_error(404, "ServerSideEncryptionConfigurationNotFoundError"),
+        s3_error(403, "AccessDenied"),
+    ]
+    with mcpy.connect("http://s3.test", ACCESS_KEY, SECRET_KEY, transport=server) as client:
+        (item,) = client.plan('[buckets."server/bucket"]\nrequire = "any"\n')
+    assert item.state == "failed"
+    assert isinstance(item.error, S3Error)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from mcpy.client.connecting import kes_client
 from mcpy.client.objects import Objects
 from mcpy.errors import ConfigError, InputError
-from mcpy.models import ALGORITHMS, BucketEncryption, check_key_name
+from mcpy.models import ALGORITHMS, BucketEncryption, Target, check_key_name
 
 if TYPE_CHECKING:
     from mcpy.api.kes import Kes
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from mcpy.api.s3xml import Bucket
     from mcpy.client.connecting import Network
     from mcpy.fleet.default_encryption import DefaultSet
+    from mcpy.fleet.doctor.step import Step
+    from mcpy.fleet.plan.item import Item
     from mcpy.fleet.restart import Restarted
     from mcpy.models import Alias, Scheme
 
@@ -139,6 +141,33 @@ class Client(Objects):
         from mcpy.fleet.kms_keys import create_key
 
         return create_key(self.admin, check_key_name(name), if_missing=if_missing)
+
+    def examine(self, bucket: str = "", key: str = "", *, version_id: str = "") -> list[Step]:
+        """Return each link between this client and its keys, or to one bucket or object.
+
+        Nothing is changed, and a link that is broken is a step that failed, not an exception.
+        """
+        from mcpy.client.upkeep import examine
+
+        target = Target(self.alias.name, bucket, key)
+        return examine(self, self._network, target, version_id)
+
+    def plan(self, text: str) -> list[Item]:
+        """Return how this server differs from a file of ``encrypt plan``, item by item.
+
+        Raises:
+            ConfigError: the text says something that cannot be.
+            InputError: it speaks of another alias.
+        """
+        from mcpy.client.upkeep import plan
+
+        return plan(self, text)
+
+    def apply(self, text: str) -> list[Item]:
+        """Make this server what such a file says; what failed is an item with an ``error``."""
+        from mcpy.client.upkeep import apply
+
+        return apply(self, text)
 
     def key_status(self, name: str = "") -> KeyStatus:
         """Encrypt and decrypt with a key, or with the server's default key."""

@@ -10,7 +10,7 @@ import click
 from mcpy.cli.app import pass_app
 from mcpy.cli.base import Command
 from mcpy.cli.params import TARGET
-from mcpy.errors import ConfigError, InputError, McpyError
+from mcpy.errors import InputError, McpyError
 
 if TYPE_CHECKING:
     from mcpy.cli.app import App
@@ -137,27 +137,10 @@ def _patient(app: App, name: str) -> Patient:
 
 
 def _kes(app: App, options: KesOptions) -> KesAccess:
-    """Open the KES of the alias, else of the environment, and read our certificate."""
-    from pathlib import Path
+    """Open the KES of the alias, else of the environment."""
+    from mcpy.cli.kes_access import certificate_of, connect, resolve
+    from mcpy.fleet.doctor.access import access_of
 
-    from mcpy.api import kes_identity
-    from mcpy.api.kes import endpoints
-    from mcpy.cli.kes_access import certificate_of, connect, own_identity, resolve
-    from mcpy.fleet.doctor.step import KesAccess
-
-    client, profile = connect(app, options), resolve(app, options)
-    expires = None
-    if profile.client_cert:
-        path = Path(profile.client_cert)
-        try:
-            expires = kes_identity.of_certificate(path.read_bytes(), str(path)).not_after
-        except OSError as e:
-            raise ConfigError(f"cannot read the client certificate {path}: {e.strerror}") from e
-    return KesAccess(
-        tuple(endpoints(profile.server)),
-        client,
-        app.http_options(profile.ca),
-        certificate_of(app, profile),
-        expires,
-        own_identity(app, options),
-    )
+    profile = resolve(app, options)
+    certificate = certificate_of(app, profile)
+    return access_of(profile, connect(app, options), certificate, app.http_options(profile.ca))
