@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _SECRETS = "/api/v1/vault/secrets"
 _PAGE = 200
+_LISTINGS = 5
 
 
 class CipherTrust:
@@ -57,19 +58,30 @@ class CipherTrust:
         return f"{self._store.endpoint}{domain}"
 
     def list(self) -> Iterator[str]:
-        """Yield the names of all secrets of the domain, foreign ones too, page by page."""
-        skip, seen = 0, set[str]()
+        """Yield the names of all secrets of the domain, foreign ones too.
+
+        Pages are counted from the start, so a secret that goes meanwhile would hide another one:
+        then all of it is listed again.
+        """
+        for _ in range(_LISTINGS):
+            names, held_still = self._listed()
+            if held_still:
+                yield from names
+                return
+        raise KeystoreError(f"{self._web.where}: secrets come and go while they are listed")
+
+    def _listed(self) -> tuple[dict[str, None], bool]:
+        """Return the names in order, and whether their number was the same on all pages."""
+        names: dict[str, None] = {}
+        skip, totals = 0, set[int]()
         while True:
             page = self._good(self._call("GET", f"{_SECRETS}?limit={_PAGE}&skip={skip}")).body
             found = page.get("resources") or []
-            for secret in found:
-                # one that is made meanwhile moves others onto the next page
-                if (name := str(secret.get("name", ""))) not in seen:
-                    seen.add(name)
-                    yield name
+            names |= {str(secret.get("name", "")): None for secret in found}
+            totals.add(int(page.get("total") or 0))
             skip += len(found)
-            if not found or skip >= int(page.get("total") or 0):
-                return
+            if not found or skip >= max(totals):
+                return names, len(totals) == 1 and len(names) >= max(totals)
 
     def read(self, name: str) -> bytes:
         """Return the secret's material."""

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from mcpy.keystores.web import Reply, WebOptions
 
 _HOST = "https://secretmanager.googleapis.com"
-_PAGE = 1000
+_PAGE = 25_000  # the most Google gives at once
 _FIRST = "versions/1"
 _STATES: dict[object, State] = {
     "ENABLED": "enabled",
@@ -75,18 +75,30 @@ class SecretManager:
         return f"Google project {self._project}{at}"
 
     def list(self) -> Iterator[str]:
-        """Yield the names of all secrets, foreign ones too, page by page."""
-        token = ""
+        """Yield the names of all secrets, foreign ones too, page by page.
+
+        Pages that name a secret twice were not cut from one listing, and others may be lacking:
+        an emulator was seen to answer like that.
+        """
+        token, seen = "", set[str]()
         while True:
             query = f"?pageSize={_PAGE}" + (f"&pageToken={quote(token, safe='')}" if token else "")
             page = self._good(self._call("GET", f"secrets{query}")).body
             for secret in page.get("secrets") or ():
-                yield str(secret.get("name", "")).rpartition("/")[2]
+                name = str(secret.get("name", "")).rpartition("/")[2]
+                if name in seen:
+                    raise ProtocolError(
+                        f"{self._web.where} lists `{name}` twice, and may leave others out"
+                    )
+                seen.add(name)
+                yield name
             last, token = token, str(page.get("nextPageToken") or "")
             if not token:
-                return
+                break
             if token == last:
                 raise ProtocolError(f"{self._web.where}: a listing that goes round in circles")
+        if len(seen) < (total := int(page.get("totalSize") or 0)):
+            raise ProtocolError(f"{self._web.where} lists {len(seen)} of {total} secrets")
 
     def read(self, name: str) -> bytes:
         """Return the content of version 1."""

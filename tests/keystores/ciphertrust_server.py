@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tests.keystores.http_server import Answer, Call, serving
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 REFRESH = "throw-away-refresh-token"
 NOT_FOUND = Answer(404, {"code": 13, "codeDesc": "NCERRNotFound: Resource not found"})
@@ -29,6 +29,7 @@ class Manager:
 
     Attributes:
         lost: answers 502 once to the next creation, after carrying it out.
+        then: what happens at the manager once, after a page of a listing.
         hidden: operations that answer as if the secret were missing, as the real one denies them.
     """
 
@@ -36,6 +37,7 @@ class Manager:
     denied: set[str] = field(default_factory=set)
     hidden: set[str] = field(default_factory=set)
     lost: bool = False
+    then: Callable[[], object] | None = None
     logins: int = 0
     calls: list[str] = field(default_factory=list)
     tokens: set[str] = field(default_factory=set)
@@ -69,6 +71,9 @@ class Manager:
         names = sorted(self.secrets)
         found: list[dict[str, Any]] = [{"name": n} for n in names[skip : skip + limit]]
         page = {"skip": skip, "limit": limit, "total": len(names), "resources": found}
+        if then := self.then:
+            self.then = None
+            then()
         return Answer(200, page)
 
     def _create(self, call: Call) -> Answer:

@@ -214,6 +214,35 @@ def test_a_probe_whose_version_is_refused_does_not_stay(
     assert list(google.secrets) == ["k"]
 
 
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        ({}, "lists `b` twice, and may leave others out"),
+        ({"totalSize": 9}, "lists 2 of 9 secrets"),
+    ],
+)
+def test_a_listing_that_may_leave_names_out_is_no_listing(
+    extra: dict[str, int],
+    message: str,
+    loopback: None,  # noqa: ARG001 - allows sockets
+) -> None:
+    """As an emulator's, whose pages are each in an order of their own."""
+    pages = [["a", "b"], ["b"]] if not extra else [["a", "b"]]
+
+    def answer(call: Call) -> Answer:
+        at = int(call.query.get("pageToken", "0"))
+        more = {"nextPageToken": str(at + 1)} if at + 1 < len(pages) else {}
+        secrets = [{"name": f"projects/1/secrets/{name}"} for name in pages[at]]
+        return Answer(200, {"secrets": secrets, **more, **extra})
+
+    with serving(answer) as port:
+        url = f"http://127.0.0.1:{port}"
+        store = SecretManager(GcpStore(PROJECT, url), OPTIONS, sign_in=lambda: Token("t", 9e9))
+        with pytest.raises(ProtocolError, match=message):
+            list(store.list())
+        store.close()
+
+
 def test_a_listing_that_goes_round_in_circles_ends(store: SecretManager, google: Google) -> None:
     google.page = 0
     with pytest.raises(ProtocolError, match="round in circles"):
