@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from sys import intern
+from threading import Lock
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from xml.etree import ElementTree as ET
 
 _SSE = "X-Amz-Server-Side-Encryption"
+# Python runs one thread at a time anyway: several trees at once would only take more memory
+_ONE_AT_A_TIME = Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,25 +66,27 @@ class MalformedPageError(ProtocolError):
 
 def objects_page(body: bytes, where: str) -> Page:
     """Read ListBucketResult (version 2)."""
-    root = _parsed(body, "ListBucketResult", where)
-    name = _names(root)
-    entries = [_object(e, name) for e in root if _local(e.tag) == "Contents"]
-    entries += _prefixes(root, name)
-    token = text(root, "NextContinuationToken")
-    return Page(entries, _next(root, {"continuation-token": token}, where))
+    with _ONE_AT_A_TIME:
+        root = _parsed(body, "ListBucketResult", where)
+        name = _names(root)
+        entries = [_object(e, name) for e in root if _local(e.tag) == "Contents"]
+        entries += _prefixes(root, name)
+        token = text(root, "NextContinuationToken")
+        return Page(entries, _next(root, {"continuation-token": token}, where))
 
 
 def versions_page(body: bytes, where: str) -> Page:
     """Read ListVersionsResult: versions and delete markers in the server's order."""
-    root = _parsed(body, "ListVersionsResult", where)
-    name = _names(root)
-    entries = [_object(e, name) for e in root if _local(e.tag) in {"Version", "DeleteMarker"}]
-    entries += _prefixes(root, name)
-    markers = {
-        "key-marker": name(text(root, "NextKeyMarker")),
-        "version-id-marker": text(root, "NextVersionIdMarker"),
-    }
-    return Page(entries, _next(root, markers, where))
+    with _ONE_AT_A_TIME:
+        root = _parsed(body, "ListVersionsResult", where)
+        name = _names(root)
+        entries = [_object(e, name) for e in root if _local(e.tag) in {"Version", "DeleteMarker"}]
+        entries += _prefixes(root, name)
+        markers = {
+            "key-marker": name(text(root, "NextKeyMarker")),
+            "version-id-marker": text(root, "NextVersionIdMarker"),
+        }
+        return Page(entries, _next(root, markers, where))
 
 
 def uploads_page(body: bytes, where: str) -> Page:
@@ -145,7 +151,7 @@ def _object(element: ET.Element, name: Callable[[str], str]) -> Entry:
         size=int(size) if size.isascii() and size.isdecimal() else 0,
         etag=value("ETag").strip('"'),
         last_modified=value("LastModified"),
-        storage_class=value("StorageClass"),
+        storage_class=intern(value("StorageClass")),
         version_id=value("VersionId"),
         is_latest=value("IsLatest") != "false",
         is_delete_marker=_local(element.tag) == "DeleteMarker",
@@ -158,12 +164,18 @@ def _encryption(metadata: ET.Element | None) -> ObjectEncryption | None:
     if metadata is None:
         return None
     found = {_local(child.tag): child.text or "" for child in metadata}
-    return ObjectEncryption(
-        algorithm=found.get(_SSE, ""),
-        key_id=found.get(f"{_SSE}-Aws-Kms-Key-Id", ""),
-        context=found.get(f"{_SSE}-Context", ""),
-        customer=bool(found.get(f"{_SSE}-Customer-Algorithm")),
+    return _shared(
+        found.get(_SSE, ""),
+        found.get(f"{_SSE}-Aws-Kms-Key-Id", ""),
+        found.get(f"{_SSE}-Context", ""),
+        bool(found.get(f"{_SSE}-Customer-Algorithm")),
     )
+
+
+@lru_cache(256)
+def _shared(algorithm: str, key_id: str, context: str, customer: bool) -> ObjectEncryption:
+    """Return one value for all objects that are encrypted alike: there are few ways."""
+    return ObjectEncryption(algorithm, key_id, context, customer)
 
 
 def _prefixes(root: ET.Element, name: Callable[[str], str]) -> Iterator[Entry]:

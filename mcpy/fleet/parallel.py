@@ -9,18 +9,19 @@ import queue
 import threading
 import time
 from collections import deque
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from mcpy.errors import Interrupted, McpyError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Generator, Iterable, Sequence
 
 T = TypeVar("T")
 R = TypeVar("R")
 _PATIENCE_S = 2.0
+_LOOKED_EVERY_S = 0.2
 
 
 class Stop:
@@ -124,6 +125,85 @@ def ahead(
             yield item
 
 
+def merged(
+    sources: Sequence[Callable[[], Iterable[T]]],
+    *,
+    jobs: int,
+    stop: Stop,
+    cut: Callable[[], None] = lambda: None,
+) -> Generator[tuple[int, T | None]]:
+    """Yield what several sources give, ``jobs`` of them at a time, with the source's number.
+
+    Each source keeps its own order, and ends with None. Little is held: a source waits until what
+    it gave was taken. Closing it, or an error of a source, ends them all: ``stop`` is set.
+    """
+    confluence = _Confluence(sources, stop)
+    threads = [threading.Thread(target=confluence.work, daemon=True) for _ in range(jobs)]
+    for thread in threads:
+        thread.start()
+    try:
+        left = len(sources)
+        while left:
+            number, value = confluence.take()
+            left -= value is None
+            yield number, value
+    finally:
+        stop.set()
+        _join(threads, cut)
+
+
+class _Confluence(Generic[T]):
+    """The sources behind ``merged``, and the one place where what they give comes together."""
+
+    def __init__(self, sources: Sequence[Callable[[], Iterable[T]]], stop: Stop) -> None:
+        self._sources = sources
+        self._stop = stop
+        self._numbers = iter(range(len(sources)))
+        self._taking = threading.Lock()
+        self._found: queue.Queue[tuple[int, T | BaseException | None]] = queue.Queue(1)
+
+    def work(self) -> None:
+        while not self._stop.wanted:
+            with self._taking:
+                number = next(self._numbers, None)
+            if number is None:
+                return
+            try:
+                for value in self._sources[number]():
+                    self._put(number, value)
+                self._put(number, None)
+            except BaseException as e:  # noqa: BLE001 - carried to the thread that waits
+                self._put(number, e)
+
+    def _put(self, number: int, value: T | BaseException | None) -> None:
+        while not self._stop.wanted:
+            with suppress(queue.Full):
+                self._found.put((number, value), timeout=_LOOKED_EVERY_S)
+                return
+
+    def take(self) -> tuple[int, T | None]:
+        while True:
+            try:
+                number, value = self._found.get(timeout=_LOOKED_EVERY_S)
+            except queue.Empty:
+                self._stop.check()
+                continue
+            if isinstance(value, BaseException):
+                raise value
+            return number, value
+
+
+def _join(threads: Sequence[threading.Thread], cut: Callable[[], None]) -> None:
+    """Wait for threads that were told to end; break their connections when they take long."""
+    for patience in (cut, lambda: None):
+        until = time.monotonic() + _PATIENCE_S
+        for thread in threads:
+            thread.join(max(0.0, until - time.monotonic()))
+        if not any(thread.is_alive() for thread in threads):
+            return
+        patience()
+
+
 class _Crew(Generic[T, R]):
     """The threads behind ``each``."""
 
@@ -170,12 +250,4 @@ class _Crew(Generic[T, R]):
     def _end(self) -> None:
         for _ in self._threads:
             self._tasks.put(None)
-        self._join()
-        if any(thread.is_alive() for thread in self._threads):
-            self._cut()
-            self._join()
-
-    def _join(self) -> None:
-        until = time.monotonic() + _PATIENCE_S
-        for thread in self._threads:
-            thread.join(max(0.0, until - time.monotonic()))
+        _join(self._threads, self._cut)

@@ -442,7 +442,6 @@ def test_an_audit_that_was_stopped_anywhere_goes_on_and_counts_each_version_once
         audit_target(s3, state.targets[0], Wish(), watch=watch, stop=Stop())
     again = AuditState(TARGETS, QUESTION, path)
     audited = again.targets[0]
-    assert bool(audited.after) == (stopped_at > 1)
     audit_target(s3, audited, Wish(), watch=Watch(), stop=Stop())
     assert audited.tally.data() == straight(s3)
     assert audited.complete

@@ -10,7 +10,7 @@ import pytest
 
 from mcpy.api.s3info import customer_headers
 from mcpy.errors import Interrupted, McpyError, S3Error, UnreachableError
-from mcpy.fleet.inventory import Item, KmsDownError, NoVersionsError, scan
+from mcpy.fleet.inventory import Item, KmsDownError, NoVersionsError, scan, split
 from mcpy.fleet.inventory.naming import Namer
 from mcpy.fleet.parallel import Stop
 from mcpy.models import CustomerKey
@@ -437,3 +437,25 @@ def test_a_name_that_cannot_be_found_is_given_as_far_as_it_is_known() -> None:
     namer = Namer(names.peek, lambda _: False, "")
     key, whole = namer.name("")
     assert (key, whole) == ("a/bcd", False)
+
+
+@pytest.mark.parametrize("versions", [True, False])
+def test_a_bucket_is_cut_into_folders_and_what_lies_beside_them(s3: S3, *, versions: bool) -> None:
+    put(s3, SSE_S3, "top/a/1", "top/b/1", "top/b/2/3", "top/loose")
+    found = split(s3, "b-1", "", versions=versions)
+    assert found is not None
+    assert found.folders == ("top/a/", "top/b/")
+    assert [entry.key for entry in found.loose] == ["top/loose"]
+    assert split(s3, "b-1", "top/b", versions=versions) is None  # one folder, one beside it
+
+
+def test_a_flat_bucket_and_one_that_cannot_be_listed_are_not_cut(s3: S3, world: World) -> None:
+    put(s3, SSE_S3, "a", "b", "only/one")
+    assert split(s3, "b-1", "only", versions=True) is None
+    world.hook = lambda _: s3_error(403, "AccessDenied")
+    assert split(s3, "b-1", "", versions=True) is None
+
+
+def test_a_bucket_of_very_many_folders_is_not_cut(s3: S3) -> None:
+    put(s3, PLAIN, *(f"{number:03}/x" for number in range(257)))
+    assert split(s3, "b-1", "", versions=False) is None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mcpy.errors import Interrupted, McpyError, NotFoundError
-from mcpy.fleet.parallel import Stop, each
+from mcpy.fleet.parallel import Stop, ahead, each, merged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,3 +129,66 @@ def test_a_stop_ends_with_the_one_it_was_made_from() -> None:
     with pytest.raises(Interrupted):
         child.check()
     assert not Stop().wanted
+
+
+def test_sources_are_merged_each_in_its_own_order() -> None:
+    sources = [lambda n=n: iter([f"{n}{m}" for m in range(5)]) for n in "abc"]
+    found = list(merged(sources, jobs=2, stop=Stop()))
+    for number, name in enumerate("abc"):
+        mine = [value for source, value in found if source == number]
+        assert mine == [*(f"{name}{m}" for m in range(5)), None]
+
+
+def test_an_error_of_one_source_ends_all() -> None:
+    def endless() -> Iterator[int]:
+        while True:
+            yield 1
+
+    def broken() -> Iterator[int]:
+        yield 2
+        raise NotFoundError("gone")
+
+    stop = Stop()
+    with pytest.raises(NotFoundError):
+        list(merged([endless, broken], jobs=2, stop=stop))
+    assert stop.wanted
+
+
+def test_a_source_waits_until_what_it_gave_is_taken() -> None:
+    given = 0
+
+    def source() -> Iterator[int]:
+        nonlocal given
+        for _ in range(100):
+            given += 1
+            yield given
+
+    for taken, _ in enumerate(merged([source], jobs=1, stop=Stop())):
+        assert given - taken <= 4
+
+
+def test_a_merge_that_is_stopped_ends() -> None:
+    stop = Stop()
+
+    def waiting() -> Iterator[int]:
+        yield 1
+        while not stop.wanted:
+            time.sleep(0.001)
+
+    found = merged([waiting], jobs=1, stop=stop)
+    assert next(found) == (0, 1)
+    stop.set()
+    with pytest.raises(Interrupted):
+        list(found)
+
+
+def test_what_is_taken_ahead_keeps_its_order_and_its_errors() -> None:
+    def items() -> Iterator[int]:
+        yield from range(10)
+        raise NotFoundError("gone")
+
+    seen: list[int] = []
+    with pytest.raises(NotFoundError):
+        seen.extend(ahead(items(), stop=Stop()))
+    assert seen == list(range(10))
+    assert list(ahead(range(5), stop=Stop())) == [0, 1, 2, 3, 4]

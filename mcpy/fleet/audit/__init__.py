@@ -2,6 +2,7 @@
 
 ``requirement`` what every object has to be
 ``tally``       the counts of one bucket or prefix, and the versions worth naming
+``count``       versions of several folders at a time, each counted once
 ``run``         one bucket or prefix, streamed
 ``state``       how far an audit is, in a file, so that it can go on
 """

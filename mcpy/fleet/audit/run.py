@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 from mcpy.errors import McpyError, NotFoundError, S3Error, UnreachableError, UnsupportedError
+from mcpy.fleet.audit.count import Shard, counted
 from mcpy.fleet.audit.tally import Tally
-from mcpy.fleet.inventory import KmsDownError, NoVersionsError, scan
+from mcpy.fleet.inventory import KmsDownError, NoVersionsError
 from mcpy.fleet.inventory.head import unreadable
 from mcpy.fleet.parallel import Stop, outcomes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from mcpy.api.s3 import S3
     from mcpy.fleet.audit.requirement import Requirement
@@ -52,7 +54,7 @@ class AuditedTarget:
         default: the bucket's default encryption; None for none, or when it is not known.
         default_problem: why it is not known.
         versions: whether all versions were looked at.
-        after: the last key that is counted in full.
+        shards: its folders, and how far each is counted.
         done: whether that is all.
         problem: the error that ended it.
     """
@@ -62,7 +64,7 @@ class AuditedTarget:
     default_problem: str = ""
     versions: bool = True
     tally: Tally = field(default_factory=Tally)
-    after: str = ""
+    shards: list[Shard] = field(default_factory=list)
     done: bool = False
     problem: str = ""
 
@@ -82,12 +84,12 @@ class Watch:
 
     Attributes:
         item: each version, and whether it violates the requirement.
-        key: each time a key is counted in full.
+        keys: each time when what is counted are whole keys.
         warn: something the reader of the report has to know.
     """
 
     item: Callable[[Item, bool], None] = _ignore
-    key: Callable[[], None] = _ignore
+    keys: Callable[[], None] = _ignore
     warn: Callable[[str], None] = _ignore
 
 
@@ -113,6 +115,7 @@ def audit_target(
     except NoVersionsError as e:
         watch.warn(f"{e.message}: only the latest of `{audited.target}` are looked at")
         audited.versions = False
+        audited.shards.clear()
         _count(s3, audited, wish, watch, stop, cut)
     _open_sample(s3, audited, wish, watch, stop)
     tally = audited.tally
@@ -141,43 +144,37 @@ def _count(
     stop: Stop,
     cut: Callable[[], None],
 ) -> None:
-    target, tally = audited.target, audited.tally
-    items = scan(
+    batches = counted(
         s3,
-        target.bucket,
-        target.key,
+        audited.target,
+        audited.shards,
         versions=audited.versions,
         jobs=wish.jobs,
-        after=audited.after,
         stop=stop,
         cut=cut,
     )
-    sample = max(0, wish.open)
-    key = ""
-    with closing(items), closing(_opened(s3, target.bucket, items, wish, stop)) as opened:
-        for item, problem in opened:
-            if key and item.key != key:
-                audited.after = key
-                watch.key()
-            key = item.key
-            violates = tally.add(item, wish.requirement, sample=sample)
-            broken = None
-            if problem is not None:
-                broken = tally.checked(item, problem, wish.requirement)
-            watch.item(broken or item, violates or (broken is not None and bool(wish.requirement)))
-    audited.after = key or audited.after
+    for batch in batches:
+        for item, problem in _opened(s3, audited.target.bucket, batch, wish, stop):
+            _add(audited.tally, item, problem, wish, watch)
+        if not any(shard.torn for shard in audited.shards):
+            watch.keys()
+
+
+def _add(tally: Tally, item: Item, problem: str | None, wish: Wish, watch: Watch) -> None:
+    violates = tally.add(item, wish.requirement, sample=max(0, wish.open))
+    broken = None
+    if problem is not None:
+        broken = tally.checked(item, problem, wish.requirement)
+    watch.item(broken or item, violates or (broken is not None and bool(wish.requirement)))
 
 
 def _opened(
-    s3: S3, bucket: str, items: Iterable[Item], wish: Wish, stop: Stop
-) -> Generator[tuple[Item, str | None]]:
-    """Yield each item with what went wrong in opening it; None where it was not tried."""
+    s3: S3, bucket: str, batch: list[Item], wish: Wish, stop: Stop
+) -> Iterable[tuple[Item, str | None]]:
+    """Return each item with what went wrong in opening it; None where it was not tried."""
     if wish.open != ALL:
-        for item in items:
-            yield item, None
-        return
-    for item, problem in _tried(s3, bucket, items, wish, stop):
-        yield item, problem
+        return zip(batch, repeat(None), strict=False)
+    return _tried(s3, bucket, batch, wish, stop)
 
 
 def _tried(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mcpy.config import write_private
 from mcpy.errors import ConfigError, InputError
+from mcpy.fleet.audit.count import Shard
 from mcpy.fleet.audit.run import AuditedTarget
 from mcpy.fleet.audit.tally import Tally
 from mcpy.models import BucketEncryption, Target
@@ -97,7 +98,7 @@ def _data(one: AuditedTarget) -> dict[str, Any]:
         "default": [default.algorithm, default.key_id] if default else None,
         "defaultProblem": one.default_problem,
         "versions": one.versions,
-        "after": one.after,
+        "shards": [[shard.prefix, shard.after, shard.done] for shard in one.shards],
         "done": one.done,
         "tally": one.tally.data(),
     }
@@ -110,6 +111,6 @@ def _target(data: dict[str, Any]) -> AuditedTarget:
         data["defaultProblem"],
         data["versions"],
         Tally.of(data["tally"]),
-        data["after"],
+        [Shard(*shard) for shard in data["shards"]],
         data["done"],
     )

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mcpy.errors import Interrupted, McpyError, UnreachableError
+from mcpy.fleet.audit.count import counted
 from mcpy.fleet.impact.report import ServerImpact
-from mcpy.fleet.inventory import NoVersionsError, scan
-from mcpy.models import bare_key_id
+from mcpy.fleet.inventory import NoVersionsError
+from mcpy.models import Target, bare_key_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -133,18 +133,28 @@ def _versions(s3: S3, bucket: str, found: dict[str, ServerImpact], look: Look) -
 def _count(
     s3: S3, bucket: str, found: dict[str, ServerImpact], look: Look, *, versions: bool
 ) -> None:
-    items = scan(s3, bucket, versions=versions, jobs=look.jobs, stop=look.stop, cut=look.cut)
-    with closing(items):
-        for item in items:
-            look.seen(1)
-            if item.state == "sse-kms":
-                # a server may name its default key with no name at all
-                for key, one in found.items():
-                    if bare_key_id(item.key_id or one.default_key or "") == key:
-                        _certain(one, bucket, item)
-            else:
-                for one in found.values():
-                    _possibly(one, item)
+    batches = counted(
+        s3,
+        Target("", bucket),
+        [],
+        versions=versions,
+        jobs=look.jobs,
+        stop=look.stop,
+        cut=look.cut,
+    )
+    for batch in batches:
+        look.seen(len(batch))
+        for item in batch:
+            _sort(item, bucket, found)
+
+
+def _sort(item: Item, bucket: str, found: dict[str, ServerImpact]) -> None:
+    for key, one in found.items():
+        if item.state != "sse-kms":
+            _possibly(one, item)
+        # a server may name its default key with no name at all
+        elif bare_key_id(item.key_id or one.default_key or "") == key:
+            _certain(one, bucket, item)
 
 
 def _certain(one: ServerImpact, bucket: str, item: Item) -> None:

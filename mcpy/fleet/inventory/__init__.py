@@ -6,6 +6,7 @@
 ``listing`` pages with metadata, and the way around a page that fails
 ``naming``  the name of an object that makes every listing fail
 ``head``    the state of an object that a listing does not tell
+``split``   the folders that can be listed at the same time
 ``scan``    all of it together, streamed: a million objects take no more memory than a thousand
 """
 
@@ -13,6 +14,17 @@ from __future__ import annotations
 
 from mcpy.fleet.inventory.item import Item, State
 from mcpy.fleet.inventory.listing import KmsDownError, NoVersionsError
-from mcpy.fleet.inventory.scan import scan
+from mcpy.fleet.inventory.scan import batches, resolved, scan
+from mcpy.fleet.inventory.split import Split, split
 
-__all__ = ["Item", "KmsDownError", "NoVersionsError", "State", "scan"]
+__all__ = [
+    "Item",
+    "KmsDownError",
+    "NoVersionsError",
+    "Split",
+    "State",
+    "batches",
+    "resolved",
+    "scan",
+    "split",
+]

@@ -17,7 +17,7 @@ from mcpy.fleet.inventory.item import is_sealed
 from mcpy.fleet.inventory.naming import Namer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from mcpy.api.s3 import S3
     from mcpy.api.s3listing import Page
@@ -76,10 +76,10 @@ class Listing:
         self._versions = versions
         self._place = Place(after)
         self._stop = stop
-        self._recent: list[Entry] = []
+        self._ready: list[Entry | Blocked] = []
         self._namer = Namer(self._peek, self._is_object, prefix)
 
-    def pages(self) -> Iterator[list[Entry | Blocked]]:
+    def pages(self) -> Generator[list[Entry | Blocked]]:
         """Yield the entries of page after page; a blocked one is a page of its own.
 
         Raises:
@@ -103,12 +103,21 @@ class Listing:
                     continue
                 yield list(self._step_over(e))
                 continue
-            yield list(page.entries)
-            if not page.markers:
+            self._namer.learn(entry.key for entry in page.entries)
+            last = not page.markers
+            if not last:
+                self._advance(page)
+            self._ready = list(page.entries)
+            del page
+            yield self._handed_over()
+            if last:
                 return
-            self._recent = page.entries
-            self._advance(page)
             size = min(PAGE, size * 2)
+
+    def _handed_over(self) -> list[Entry | Blocked]:
+        """Return the page that is ready, and keep nothing of it: its reader may take long."""
+        ready, self._ready = self._ready, []
+        return ready
 
     def _page(self, size: int) -> Page:
         markers = self._place.markers or self._markers(self._place)
@@ -171,7 +180,7 @@ class Listing:
         return page.entries[0] if page.entries else None
 
     def _raise_unless_blocked(self, error: S3Error) -> None:
-        if self._versions and error.status in {501, 405} and not self._place.key:
+        if self._versions and error.status in {501, 405}:
             raise NoVersionsError(f"{self._s3.http.where} cannot list versions") from error
         if not error.api_code.startswith("kms:"):
             raise error
@@ -190,7 +199,6 @@ class Listing:
             entry = Entry(place.key, is_latest=False)
             yield Blocked(entry, f"{_reason(error)}; {_OLDER}", rest_unknown=True)
             return
-        self._namer.learn(entry.key for entry in self._recent)
         key, whole = self._namer.name(place.key)
         if not whole:
             self._place = Place(key + "\U0010ffff")

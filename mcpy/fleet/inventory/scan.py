@@ -14,7 +14,7 @@ from mcpy.fleet.transfer.walk import is_below
 from mcpy.models import ObjectEncryption
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Sequence
 
     from mcpy.api.s3 import S3
     from mcpy.api.s3listing import Entry
@@ -59,16 +59,42 @@ def scan(  # noqa: PLR0913 - what to scan, and how
     with closing(ahead(listing.pages(), stop=ending, cut=cut)) as pages:
         for page in pages:
             listed = [one for one in page if is_below(_entry(one).key, prefix)]
-            yield from _items(s3, bucket, listed, jobs=jobs, stop=ending)
+            yield from resolved(s3, bucket, listed, jobs=jobs, stop=ending)
+
+
+def batches(  # noqa: PLR0913 - as scan
+    s3: S3,
+    bucket: str,
+    prefix: str = "",
+    *,
+    versions: bool = True,
+    jobs: int = 4,
+    after: str = "",
+    stop: Stop | None = None,
+    look_ahead: bool = True,
+    cut: Callable[[], None] = lambda: None,
+) -> Generator[list[Item]]:
+    """Yield what ``scan`` does, a page at a time; with ``look_ahead`` a thread lists on."""
+    ending = Stop(stop)
+    pages = Listing(s3, bucket, prefix, versions=versions, after=after, stop=ending).pages()
+    if look_ahead:
+        pages = ahead(pages, stop=ending, cut=cut)
+    with closing(pages):
+        for page in pages:
+            listed = [one for one in page if is_below(_entry(one).key, prefix)]
+            items = list(resolved(s3, bucket, listed, jobs=jobs, stop=ending))
+            del page, listed  # the reader may take long, and need not keep them
+            yield items
 
 
 def _entry(one: Entry | Blocked) -> Entry:
     return one.entry if isinstance(one, Blocked) else one
 
 
-def _items(
-    s3: S3, bucket: str, page: list[Entry | Blocked], *, jobs: int, stop: Stop
+def resolved(
+    s3: S3, bucket: str, page: Sequence[Entry | Blocked], *, jobs: int, stop: Stop
 ) -> Generator[Item]:
+    """Yield the items of listed entries, asking for each that the listing does not tell."""
     silent = [one for one in page if not isinstance(one, Blocked) and _is_silent(one)]
     heads = outcomes(silent, lambda entry: headed(s3, bucket, entry), jobs=jobs, stop=Stop(stop))
     with closing(heads):
