@@ -217,6 +217,10 @@ class Server:
             content = b"".join(content)
         return Answer(response.status, _joined(response.headers), content)
 
+    def signed_request(self, method: str, path: str, query: str) -> Request:
+        """Return a signed request without a body, to be handed to the application."""
+        return self._signed(method, path, query, {}, b"")
+
     def _signed(
         self,
         method: str,

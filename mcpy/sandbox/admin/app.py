@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mcpy.sandbox.admin import batch_endpoints as batch
 from mcpy.sandbox.admin import config_endpoints as config
-from mcpy.sandbox.admin import health, info, kms, service, users
+from mcpy.sandbox.admin import health, info, kms, prometheus, service, users
 from mcpy.sandbox.admin.batch import BatchEngine, Jobs
 from mcpy.sandbox.admin.call import AdminCall, Services
 from mcpy.sandbox.admin.config import ConfigStore
@@ -157,6 +157,8 @@ class AdminApp:
     def _answer(self, request: Request) -> Response:
         if request.path.startswith("/minio/health/"):
             return health.check(request, self.services.kms)
+        if prometheus.is_asked(request):
+            return prometheus.answer(request, self.services, self.identities)
         handler = _find(request)
         if request.headers.get("authorization", "").startswith("AWS "):
             raise S3Problem.of("AccessDenied")

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mcpy.sandbox.wsgi import Handler, Request, Response
 
-ADMIN_PREFIXES = ("/minio/admin/", "/minio/kms/", "/minio/health/")
+ADMIN_PREFIXES = (
+    "/minio/admin/",
+    "/minio/kms/",
+    "/minio/health/",
+    "/minio/prometheus/",
+    "/minio/v2/metrics/",
+    "/minio/metrics/",
+)
 
 
 @dataclass(frozen=True)

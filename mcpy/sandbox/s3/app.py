@@ -9,12 +9,23 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mcpy.sandbox.like.base import Like
-from mcpy.sandbox.s3 import auth, auth2, entity, forms, names, policy, postpolicy, sse, sts
+from mcpy.sandbox.s3 import (
+    auth,
+    auth2,
+    entity,
+    forms,
+    names,
+    policy,
+    postpolicy,
+    sse,
+    sts,
+    watching,
+)
 from mcpy.sandbox.s3.call import Call
 from mcpy.sandbox.s3.canonical import Credential
 from mcpy.sandbox.s3.errors import S3Problem, new_request_id
 from mcpy.sandbox.s3.identities import Identities
-from mcpy.sandbox.s3.routes import find_handler
+from mcpy.sandbox.s3.routes import EVENTS, find_handler
 from mcpy.sandbox.store import NoBucketError
 from mcpy.sandbox.wsgi import Response
 
@@ -73,6 +84,7 @@ class S3App:
         self.domains: tuple[str, ...] = ()
         self.wait: Callable[[], None] = lambda: None
         self.host_id = hashlib.sha256(uuid.uuid4().bytes).hexdigest()
+        self.watchers = watching.Watchers()
         self._now = now
 
     def __call__(self, request: Request) -> Response:
@@ -114,7 +126,7 @@ class S3App:
             form = postpolicy.read_form(request, self.identities, now, region=region)
             call = self._call(request, form.caller, bucket, form.key, now)
             call.demand("s3:PutObject", f"{bucket}/{form.key}")
-            return forms.store_form(call, form)
+            return self._told(call, "s3:ObjectCreated:Post", forms.store_form(call, form))
         handler = find_handler(request, bucket, key)
         handler = self.like.handlers.get(handler, handler)
         nobody = self._anyone(request, bucket, key)
@@ -123,7 +135,13 @@ class S3App:
         if nobody is None:
             self._authorize(call)
         self.like.prepare(call)
-        return handler(call)
+        return self._told(call, EVENTS.get(handler, ""), handler(call))
+
+    def _told(self, call: Call, event: str, response: Response) -> Response:
+        """Tell listeners that a call succeeded, if there are any."""
+        if self.watchers and event and response.status < 300:
+            watching.tell(call, event, call.key, response)
+        return response
 
     def _authorize(self, call: Call) -> None:
         """Refuse what the caller's policies do not allow.
@@ -178,6 +196,7 @@ class S3App:
             self.auto_encrypt,
             int(now.timestamp() * 1e6) * 1000 if self._now else time.time_ns(),
             self.identities,
+            self.watchers,
         )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mcpy.sandbox.s3 import auth, policy, xml
 from mcpy.sandbox.s3.errors import S3Problem
+from mcpy.sandbox.s3.watching import Watchers
 from mcpy.sandbox.wsgi import Response
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Call:
         auto_encrypt: whether buckets without a default encrypt with the KMS's default key.
         now_ns: Unix time.
         identities: who may what; None lets everybody do everything.
+        watchers: who wants to hear of what happens.
         headers: what asks for things: the request's headers, or the fields of a form.
         md5_etags: whether the ETag of an encrypted object is its MD5 for everybody to see.
     """
@@ -48,6 +50,7 @@ class Call:
     auto_encrypt: bool
     now_ns: int
     identities: Identities | None = None
+    watchers: Watchers = field(default_factory=Watchers)
     headers: dict[str, str] = field(init=False)
     md5_etags: bool = field(default=False, init=False)
     _params: dict[str, str] | None = field(default=None, init=False)

@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mcpy.sandbox.s3 import entity, locks, transfer
+from mcpy.sandbox.s3 import entity, locks, transfer, watching
 from mcpy.sandbox.s3.call import answer_xml, no_content
 from mcpy.sandbox.s3.errors import S3Problem
 from mcpy.sandbox.s3.xml import NAMESPACE, Markup, element
@@ -46,7 +46,10 @@ def delete_object(call: Call) -> Response:
     if call.header(FORCE).lower() == "true":
         _delete_prefix(call)
         return no_content()
-    deleted = delete(call, call.key, version_id)
+    return _answer(delete(call, call.key, version_id))
+
+
+def _answer(deleted: Deleted) -> Response:
     headers = []
     if deleted.found and deleted.version_id != NULL_VERSION:
         headers.append(("x-amz-version-id", deleted.version_id))
@@ -90,7 +93,10 @@ def delete_objects(call: Call) -> Response:
     for key, version_id in wanted:
         try:
             call.demand(_action(version_id), f"{call.bucket}/{key}")
-            item = _deleted_element(key, version_id, _delete_listed(call, key, version_id))
+            deleted = _delete_listed(call, key, version_id)
+            if call.watchers:
+                watching.tell(call, "s3:ObjectRemoved:Delete", key, _answer(deleted))
+            item = _deleted_element(key, version_id, deleted)
             done += [] if quiet else [item]
         except S3Problem as problem:
             failed.append(_error_element(key, version_id, problem))

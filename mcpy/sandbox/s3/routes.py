@@ -24,6 +24,7 @@ from mcpy.sandbox.s3 import (
     settings,
     snowball,
     uploads,
+    watching,
     zipped,
 )
 from mcpy.sandbox.s3.errors import S3Problem
@@ -89,6 +90,7 @@ BUCKET: dict[str, list[Route]] = {
         ("requestPayment", documents.get_request_payment),
         ("logging", documents.get_logging),
         ("tagging", settings.get_tagging),
+        ("events", watching.listen),
         ("uploads", uploads.list_uploads),
         ("list-type=2", listing.list_objects_v2),
         ("versions", listing.list_versions),
@@ -162,7 +164,24 @@ OBJECT: dict[str, list[Route]] = {
         ("", deletes.delete_object),
     ),
 }
-SERVICE: dict[str, list[Route]] = {"GET": _routes(("", buckets.list_buckets))}
+SERVICE: dict[str, list[Route]] = {
+    "GET": _routes(("events", watching.listen), ("", buckets.list_buckets))
+}
+EVENTS: dict[Handler, str] = {
+    objects.put_object: "s3:ObjectCreated:Put",
+    copying.copy_object: "s3:ObjectCreated:Copy",
+    multipart.complete_upload: "s3:ObjectCreated:CompleteMultipartUpload",
+    attributes.put_tagging: "s3:ObjectCreated:PutTagging",
+    attributes.delete_tagging: "s3:ObjectCreated:DeleteTagging",
+    attributes.put_retention: "s3:ObjectCreated:PutRetention",
+    attributes.put_legal_hold: "s3:ObjectCreated:PutLegalHold",
+    reading.get_object: "s3:ObjectAccessed:Get",
+    reading.head_object: "s3:ObjectAccessed:Head",
+    deletes.delete_object: "s3:ObjectRemoved:Delete",
+    buckets.create_bucket: "s3:BucketCreated:*",
+    buckets.delete_bucket: "s3:BucketRemoved:*",
+}
+"""What listeners are told when a handler has succeeded."""
 
 
 def find_handler(request: Request, bucket: str, key: str) -> Handler:
