@@ -367,6 +367,19 @@ def test_a_key_that_ends_between_look_and_act_stops_the_default(
     assert not [call for call in server.calls if call.startswith("PUT ")]
 
 
+def test_no_uploads_are_refused_where_the_default_is_not_as_wanted(
+    mcpy: Mcpy, server: Server, minio: dict[str, Reply]
+) -> None:
+    minio["GET /minio/kms/v1/key/status"] = key_status("connection refused")
+    result = run(mcpy, "apply", BUCKET + 'uploads = "same-or-default"\n')
+    assert result.exit_code == 1
+    assert (item(result, "default")["state"], item(result, "uploads")["note"]) == (
+        "finding",
+        "its default encryption is not as wanted, and comes first",
+    )
+    assert {call.partition(" ")[0] for call in server.calls} == {"GET"}
+
+
 def test_what_cannot_be_exported_is_said_in_a_comment(mcpy: Mcpy, minio: dict[str, Reply]) -> None:
     minio["GET /"] = buckets("aaa", "bbb")
     minio["GET /aaa?encryption"] = default("aws:kms:dsse", "k")

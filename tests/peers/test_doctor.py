@@ -123,7 +123,10 @@ def test_a_killed_kes_is_the_broken_link(world: World) -> None:
     assert levels(result)["kms"] == "failed"
     assert levels(result)["key"] == "unchecked"
     assert levels(result)["kes"] == "failed"
-    assert hint(result) == "see that KES runs, and that the server's host reaches it"
+    assert (
+        hint(result)
+        == "see that KES runs and the server's host reaches it; from here: mcpy kes status"
+    )
     assert seen.exit_code == 6
     assert levels(seen)["object"] == "ok"
 

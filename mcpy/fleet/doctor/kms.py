@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from mcpy.api.madmin import KeyStatus
 
-_REACH = "see that KES runs, and that the server's host reaches it"
+_REACH = "see that KES runs and the server's host reaches it; from here: mcpy kes status"
 DENIED_BY_KES = "insufficient permissions"
 _DOWN = re.compile(
     r"connection refused|connection error|no such host|i/o timeout|deadline exceeded|unreachable",

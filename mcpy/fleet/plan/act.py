@@ -19,7 +19,7 @@ from mcpy.fleet.plan.item import CreateKey, SetDefault, SetUploads, words
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from mcpy.fleet.plan.item import Act, Item
+    from mcpy.fleet.plan.item import Act, Item, What
     from mcpy.fleet.plan.keys import Site
     from mcpy.models import BucketEncryption
 
@@ -45,13 +45,13 @@ class Applying:
 
     sites: Callable[[str], Site]
     canary: Canary = field(default_factory=Canary)
-    _without: set[tuple[str, str]] = field(default_factory=set)
+    _without: set[tuple[What, str]] = field(default_factory=set)
 
     def run(self, items: Iterable[Item]) -> Iterator[Item]:
         """Do what the items ask for, in their order; yield each with what became of it."""
         for item in items:
             if item.state != "change" or item.act is None:
-                self._note_key(item)
+                self._note(item)
                 yield item
                 continue
             try:
@@ -60,13 +60,13 @@ class Applying:
                 done = item.failed(e)
             else:
                 done = replace(item, state="done", note="")
-            self._note_key(done)
+            self._note(done)
             yield done
 
-    def _note_key(self, item: Item) -> None:
-        if item.what == "key" and item.state in {"finding", "failed"}:
-            alias, _, name = item.target.partition("/")
-            self._without.add((alias, name))
+    def _note(self, item: Item) -> None:
+        """Remember what is not as it should be: other things depend on it."""
+        if item.state in {"finding", "failed"}:
+            self._without.add((item.what, item.target))
 
     def _do(self, act: Act) -> None:
         site = self.sites(act.alias)
@@ -80,7 +80,7 @@ class Applying:
             self._set_uploads(site, act)
 
     def _need_key(self, alias: str, wanted: BucketEncryption) -> None:
-        if (alias, wanted.key) in self._without:
+        if ("key", f"{alias}/{wanted.key}") in self._without:
             raise NotFoundError(f"its key `{wanted.key}` cannot be used")
 
     def _set_default(self, site: Site, act: SetDefault) -> None:
@@ -104,6 +104,9 @@ class Applying:
 
     def _set_uploads(self, site: Site, act: SetUploads) -> None:
         target = f"{act.alias}/{act.bucket}"
+        if act.mode != "any" and ("default", target) in self._without:
+            # what asks for nothing would be let in, and be stored as it comes
+            raise McpyError("its default encryption is not as wanted, and comes first")
         if act.mode != "any":
             self.canary.prove(site.s3, act.wanted, act.mode)
         policy = site.s3.bucket_policy(act.bucket)
