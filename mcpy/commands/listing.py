@@ -176,7 +176,7 @@ def _objects(client: S3, target: Target, how: How) -> Iterator[Line]:
         empty = False
         if entry.is_prefix or how.storage_class in {"", entry.storage_class}:
             yield Line(entry, entry.key[skip:], url, how.versions, ordinal)
-    if empty and target.key:
+    if empty and target.key and not how.incomplete:  # that no upload was left is no error
         raise NotFoundError(f"nothing in `{target.alias}/{target.bucket}` begins `{target.key}`")
 
 

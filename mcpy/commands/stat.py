@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -213,7 +213,7 @@ def _many(
 
     each(
         _below(app, targets, options),
-        lambda one: one if isinstance(one, FolderStat) else _one(app, one, rules),
+        lambda one: _one(app, one, rules) if isinstance(one, _Wanted) else one,
         report,
         jobs=options["jobs"],
         stop=Stop(),
@@ -234,15 +234,19 @@ class _Wanted:
 
 def _one(app: App, wanted: _Wanted, rules: EncRules) -> ObjectStat:
     info = _head(app.s3(wanted.target.alias), wanted.target, wanted.version_id, rules)
-    return ObjectStat(info, wanted.name)
+    # of a bucket without versions a HEAD names none, and a list `null`
+    return ObjectStat(replace(info, version_id=info.version_id or wanted.version_id), wanted.name)
 
 
 def _below(
     app: App, targets: list[Target | FolderStat], options: dict[str, Any]
-) -> Iterator[_Wanted | FolderStat]:
+) -> Iterator[_Wanted | Result]:
     for target in targets:
         if isinstance(target, FolderStat):
             yield target
+            continue
+        if not (target.key or options["recursive"]):
+            yield bucket_stat(app.s3(target.alias), app.admin(target.alias), target)
             continue
         empty = True
         for entry in _listed(app.s3(target.alias), target, options):

@@ -219,3 +219,29 @@ def test_json_of_rm_has_the_fields_of_mc(mcpy: Mcpy, server: Server) -> None:
             "dryRun": False,
         }
     ]
+
+
+def test_versions_of_a_bucket_are_the_buckets_own_settings_as_in_mc(
+    mcpy: Mcpy, server: Server
+) -> None:
+    server.replies = [minio("be-get-after-sse-kms-arn"), *SETTINGS]
+    (answer,) = mcpy("--json", "stat", "--versions", "play/enc-1").objects
+    assert answer["name"] == "enc-1/"
+    assert answer["Encryption"]["algorithm"] == "aws:kms"
+
+
+def test_a_version_of_a_bucket_without_versions_is_called_null(mcpy: Mcpy, server: Server) -> None:
+    listed = xml(
+        200,
+        "<ListVersionsResult><Version><Key>o</Key><VersionId>null</VersionId><Size>5</Size>"
+        "<IsLatest>true</IsLatest><LastModified>2026-11-23T12:00:00.000Z</LastModified>"
+        "</Version></ListVersionsResult>",
+    )
+    server.replies = [listed, minio("obj-head-plain")]
+    (answer,) = mcpy("--json", "stat", "--versions", "play/mix/o").objects
+    assert answer["versionID"] == "null"
+
+
+def test_that_no_upload_was_left_is_no_error(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [xml(200, "<ListMultipartUploadsResult/>")]
+    assert mcpy("ls", "--incomplete", "play/mix/logs/") == (0, "", "")
