@@ -1,8 +1,9 @@
-"""Providers that are not ours, for tests marked ``peers``: OpenBao, and emulators of clouds.
+"""Providers that are not ours, for tests marked ``peers``: OpenBao, Vault, emulators of clouds.
 
-Programs are looked for in MCPY_PEERS_BIN: ``bao`` (OpenBao), ``gcp-secret-manager-emulator``
-(blackwell-systems, its server for gRPC and REST), ``azure-keyvault-emulator`` (calvinchengx).
-AWS is moto, when it is installed. CipherTrust is our own stand-in: there is nothing else.
+Programs are looked for in MCPY_PEERS_BIN: ``bao`` (OpenBao), ``vault`` (HashiCorp's),
+``gcp-secret-manager-emulator`` (blackwell-systems, its server for gRPC and REST) and
+``azure-keyvault-emulator`` (calvinchengx). AWS is moto, when it is installed. CipherTrust is our
+own stand-in: there is nothing else.
 """
 
 from __future__ import annotations
@@ -104,9 +105,17 @@ class Bao:
 
 @contextmanager
 def openbao(
-    mcpy: Mcpy, folder: Path, version: str, *more: str, namespace: str = ""
+    mcpy: Mcpy,
+    folder: Path,
+    version: str,
+    *more: str,
+    namespace: str = "",
+    program: str = "bao",
 ) -> Iterator[Provider]:
-    """Run OpenBao with the policies ``kes config new`` prints: one for KES, one for mcpy."""
+    """Run OpenBao with the policies ``kes config new`` prints: one for KES, one for mcpy.
+
+    ``program`` may be ``vault``, HashiCorp's.
+    """
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     args = ["vault", "--endpoint", url, "--engine", "keys", "--engine-version", version, *more]
@@ -115,7 +124,7 @@ def openbao(
     headers = {"X-Vault-Token": "root"}
     replaced: dict[str, str] = {}
     with ExitStack() as stack:
-        stack.enter_context(started("bao", *dev, port=port, folder=folder))
+        stack.enter_context(started(program, *dev, port=port, folder=folder))
         client = stack.enter_context(httpx.Client(base_url=f"{url}/v1/", headers=headers))
         bao = Bao(client)
         if namespace:
@@ -253,6 +262,14 @@ def real_provider(name: str, mcpy: Mcpy, folder: Path) -> Iterator[Provider]:
         "openbao-transit": lambda: openbao(mcpy, folder, "v2", "--transit-key", "t"),
         "openbao-namespace": lambda: openbao(mcpy, folder, "v2", namespace="team1"),
         "openbao-kubernetes": lambda: openbao(mcpy, folder, "v2", "--kubernetes-role", "kes"),
+        "vault-v1": lambda: openbao(mcpy, folder, "v1", program="vault"),
+        "vault-v2": lambda: openbao(mcpy, folder, "v2", program="vault"),
+        "vault-transit": lambda: openbao(
+            mcpy, folder, "v2", "--transit-key", "t", program="vault"
+        ),
+        "vault-kubernetes": lambda: openbao(
+            mcpy, folder, "v2", "--kubernetes-role", "kes", program="vault"
+        ),
         "moto": moto,
         "google": lambda: google(folder),
         "azure": lambda: azure(folder),
