@@ -20,7 +20,7 @@ from mcpy.errors import (
     UnreachableError,
 )
 from mcpy.fleet.rewrite import locks, onto, times
-from mcpy.fleet.rewrite.ends import DamagedError, Raced
+from mcpy.fleet.rewrite.ends import DamagedError, Raced, StoppedError
 from mcpy.fleet.rewrite.goal import Class, Outcome
 from mcpy.fleet.rewrite.journal import Intent
 from mcpy.fleet.rewrite.onto import Order
@@ -150,7 +150,7 @@ def _done(job: Job, seen: _Seen, how: How, journal: Journal) -> Outcome:
     try:
         copied = _copy(job, seen, how, journal)
     except S3Error as e:
-        if e.status in {404, 412}:
+        if _is_another(e):
             raise Raced from e
         return _after_refusal(job, seen, how, journal, e)
     except UnreachableError as e:
@@ -196,9 +196,9 @@ def compared(
     try:
         after = _look(job, how, tags=bool(before.tags), version_id=version_id)
     except S3Error as e:
-        if e.status in {404, 412}:
+        if _is_another(e):
             raise Raced from e
-        raise DamagedError(f"`{job.place.target}` was rewritten and cannot be read: {e}") from e
+        raise _unread(job, e) from e
     wrong = differences(
         before,
         after.state,
@@ -218,6 +218,22 @@ def compared(
         etag_changed=after.state.etag != before.etag,
         new_version=job.makes_version,
     )
+
+
+def _is_another(error: S3Error) -> bool:
+    """Whether a refusal says that the object is gone or another; a lost key is a 404 as well."""
+    return error.status in {404, 412} and not error.api_code.startswith("kms:")
+
+
+def _unread(job: Job, error: S3Error) -> McpyError:
+    """Return the error for an object that was rewritten and cannot be read: is it the server's?"""
+    kms = error.api_code.startswith("kms:")
+    if (kms and not job.place.s3.kms_ready()) or (error.status >= 500 and not kms):
+        return StoppedError(
+            f"`{job.place.target}` was rewritten and is still to be read: {error}",
+            hint="run it again when the server works: it goes on with that",
+        )
+    return DamagedError(f"`{job.place.target}` was rewritten and cannot be read: {error}")
 
 
 def _judge(job: Job, how: How, copied: Copied | None, after: _Seen, wrong: list[str]) -> None:
