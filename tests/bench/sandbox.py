@@ -40,6 +40,14 @@ class Client:
         self._host = urlsplit(server.url).netloc
         self._connection = http.client.HTTPConnection(self._host, timeout=60)
 
+    def close(self) -> None:
+        """Hang up."""
+        self._connection.close()
+
+    def another(self) -> Client:
+        """Return one more connection to the same server."""
+        return Client(self._server)
+
     def call(self, method: str, path: str, body: bytes = b"") -> bytes:
         """Send one signed request and return the body of the answer, which must be a success."""
         self._connection.request(method, path, body or None, self._signed(method, path))
