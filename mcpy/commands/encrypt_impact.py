@@ -78,9 +78,10 @@ def impact(  # noqa: PLR0913 - options
 
 def page(found: Impact) -> str:
     """Return the report as an HTML page."""
+    servers = html.plural(len(found.servers), "server")
     return html.document(
         f"What depends on the key {found.key}",
-        under=f"{found.created} · {len(found.servers)} servers · mcpy {__version__}",
+        under=f"{found.created} · {servers} · mcpy {__version__}",
         body=_body(found),
         foot=_HONEST,
     )
