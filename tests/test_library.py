@@ -50,7 +50,7 @@ def test_every_example_of_the_page_runs(
         known: dict[str, Any] = {}
         for example in EXAMPLES:
             exec(compile(example, str(PAGE), "exec"), known)
-    assert len(EXAMPLES) == 9
+    assert len(EXAMPLES) == 10
     assert (tmp_path / "copy.md").read_text() == "# mcpy\n"
     assert secret not in capsys.readouterr().out
 

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from mcpy.client.connecting import kes_client
+from mcpy.client.evidence import Evidence
 from mcpy.client.objects import Objects
 from mcpy.errors import ConfigError, InputError
 from mcpy.models import ALGORITHMS, BucketEncryption, Target, check_key_name
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from mcpy.models import Alias, Scheme
 
 
-class Client(Objects):
+class Client(Objects, Evidence):
     """A MinIO server, or another S3 server, as its administrator sees it.
 
     Attributes:
@@ -58,7 +59,7 @@ class Client(Objects):
         return S3(self.alias, self._network.options(self.alias.ca))
 
     @cached_property
-    def admin(self) -> MinioAdmin:
+    def admin(self) -> MinioAdmin:  # type: ignore[override]  # made when it is asked for
         """The bare admin and KMS API of MinIO."""
         from mcpy.api.madmin import MinioAdmin
 
