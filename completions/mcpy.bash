@@ -474,8 +474,8 @@ _mcpy_table() {
         repeats=1
         ;;
     "mcpy sandbox start")
-        options="--dir -d --detach --s3 --kes --tls --kes-config --like --fault --fault-seed --allow-remote --alias -h --help"
-        takes="--dir=folder --s3=- --kes=- --kes-config=file --like=:minio:aws:ceph:ceph-pacific:garage:moto:rustfs:s3mock:seaweedfs:seaweedfs-default:versitygw --fault=- --fault-seed=- --alias=-"
+        options="--dir -d --detach --s3 --kes --tls --kes-config --kms-key --like --fault --fault-seed --allow-remote --alias -h --help"
+        takes="--dir=folder --s3=- --kes=- --kes-config=file --kms-key=- --like=:minio:aws:ceph:ceph-pacific:garage:moto:rustfs:s3mock:seaweedfs:seaweedfs-default:versitygw --fault=- --fault-seed=- --alias=-"
         ;;
     "mcpy sandbox status")
         options="--dir -h --help"

@@ -414,6 +414,7 @@ set -g __mcpy_takes \
     'mcpy sandbox start --s3' \
     'mcpy sandbox start --kes' \
     'mcpy sandbox start --kes-config' \
+    'mcpy sandbox start --kms-key' \
     'mcpy sandbox start --like' \
     'mcpy sandbox start --fault' \
     'mcpy sandbox start --fault-seed' \
@@ -1175,6 +1176,7 @@ complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -l s3 -r -f -d 'Where S3 an
 complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -l kes -r -f -d 'Where KES listens. [default: 127.0.0.1:0]'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -l tls -d 'S3 over TLS too; KES always is'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -l kes-config -r -F -d 'A KES configuration to serve instead of its own, with any keystore it names'
+complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -l kms-key -r -f -d 'Let the S3 server encrypt at once: KES is its KMS, with this default key'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -l like -r -f -a 'minio aws ceph ceph-pacific garage moto rustfs s3mock seaweedfs seaweedfs-default versitygw' -d 'The server to be like, its dangers included; by default the last one, or minio'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -l fault -r -f -d 'What is to go wrong, as `mcpy sandbox fault` takes it; repeatable'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -l fault-seed -r -f -d 'Decides which requests meet a fault that has a share'

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mcpy.models import Alias, KesProfile
 from tests.running import Mcpy
 
 if TYPE_CHECKING:
@@ -26,21 +25,7 @@ class Play:
     def of(cls, sandbox: Sandbox, folder: Path) -> Play:
         """Point a command line at ``sandbox``; ``folder`` is its home."""
         mcpy = Mcpy(folder / "config", None, env={"HOME": str(folder)})
-        kes = KesProfile(
-            server=sandbox.kes_url,
-            client_cert=str(sandbox.client_cert),
-            client_key=str(sandbox.client_key),
-            ca=str(sandbox.ca),
-        )
-        alias = Alias(
-            "play",
-            sandbox.s3_url,
-            sandbox.access_key,
-            sandbox.secret_key,
-            region=sandbox.region,
-            kes=kes,
-        )
-        mcpy.store.put(alias)
+        mcpy.store.put(sandbox.alias())
         mcpy.secrets = {sandbox.secret_key}
         return cls(sandbox, mcpy, folder)
 

@@ -10,6 +10,7 @@ import pytest
 from mcpy.sandbox import daemon
 from mcpy.sandbox.faults import KINDS
 from mcpy.sandbox.like import PERSONALITIES
+from tests.sandbox.test_pytest_plugin import FIXTURES, pytest_of
 from tests.test_readme import run
 
 PAGE = (Path(__file__).parents[1] / "docs/sandbox.md").read_text("utf-8")
@@ -37,6 +38,16 @@ def test_the_shell_example_works(script: str, tmp_path: Path) -> None:
     assert code == 0, output
 
 
+@pytest.mark.parametrize("program", blocks("python"), ids=lambda text: text.splitlines()[0])
+def test_the_python_example_works(program: str, tmp_path: Path) -> None:
+    if "import boto3" in program:
+        pytest.importorskip("boto3")  # no part of any extra: who uses it has it
+    done = pytest_of(tmp_path, program)
+    assert done.returncode == 0, done.stdout
+    assert " passed" in done.stdout
+
+
 def test_the_tables_name_all_there_is() -> None:
     assert rows("Like another server") == PERSONALITIES.keys()
     assert rows("Faults on demand") == KINDS.keys()
+    assert rows("In a test suite") >= FIXTURES

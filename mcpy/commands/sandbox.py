@@ -13,16 +13,15 @@ from mcpy.cli.app import pass_app
 from mcpy.cli.base import Group
 from mcpy.commands.sandbox_alias import ALIAS, take_alias, warn_of_alias
 from mcpy.commands.sandbox_fault import fault
-from mcpy.errors import ConfigError, NotFoundError
+from mcpy.errors import NotFoundError
 from mcpy.models import check_alias_name
 from mcpy.sandbox.like import NAMES
+from mcpy.sandbox.needs import check_packages
 
 if TYPE_CHECKING:
     from mcpy.cli.app import App
     from mcpy.sandbox.home import Home, State
 
-_NEEDED = {"cheroot": "cheroot", "OpenSSL": "pyOpenSSL", "yaml": "PyYAML"}
-"""Modules, and the packages that bring them: the extra `sandbox`."""
 
 _OPTIONS = {"faults": "fault", "seed": "fault-seed"}
 """Options that are not called as what they are passed on as."""
@@ -135,6 +134,11 @@ def sandbox() -> None:
     help="A KES configuration to serve instead of its own, with any keystore it names.",
 )
 @click.option(
+    "--kms-key",
+    metavar="KEY",
+    help="Let the S3 server encrypt at once: KES is its KMS, with this default key.",
+)
+@click.option(
     "--like",
     type=click.Choice(NAMES),
     help="The server to be like, its dangers included; by default the last one, or minio.",
@@ -172,10 +176,10 @@ def start(
 
     An alias of anything but a sandbox is never replaced.
 
-    The S3 server has no KMS at first, as a new MinIO has none: make a key, write the
-    MINIO_KMS_KES_* settings into DIR/minio.env with `mcpy admin kms env`, restart the service.
+    Without --kms-key the S3 server has no KMS at first, as a new MinIO has none: make a key, write
+    the MINIO_KMS_KES_* settings into DIR/minio.env with `mcpy admin kms env`, restart the service.
     """
-    _check_packages()
+    check_packages()
     name = check_alias_name(alias) if alias is not None else None
     home = _home(folder)
     if detach:
@@ -284,14 +288,3 @@ def _arguments(options: dict[str, Any]) -> list[str]:
         elif value:
             words += [option, str(value.absolute() if isinstance(value, Path) else value)]
     return words
-
-
-def _check_packages() -> None:
-    from importlib.util import find_spec
-
-    missing = [package for name, package in _NEEDED.items() if find_spec(name) is None]
-    if missing:
-        raise ConfigError(
-            f"the sandbox needs {' and '.join(missing)}, which the extra `sandbox` brings",
-            hint=f"pip install {' '.join(missing)}",
-        )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mcpy.sandbox import certs
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from mcpy.models import Alias
     from mcpy.sandbox.home import Home
     from mcpy.sandbox.kes.service import KesService
     from mcpy.sandbox.s3_service import S3Service
@@ -19,6 +20,7 @@ class Access:
 
     home: Home
     _like: str | None
+    _tls: bool
     _s3: S3Service | None
     _kes: KesService | None
 
@@ -90,3 +92,42 @@ class Access:
             "KES_CLIENT_CERT": str(self.client_cert),
             "MCPY_KES_CA": str(self.ca),
         }
+
+    def s3_env(self) -> dict[str, str]:
+        """Return the variables that make the AWS CLI and SDKs talk to this S3 server."""
+        variables = {
+            "AWS_ENDPOINT_URL_S3": self.s3_url,
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+            "AWS_REGION": self.region or "us-east-1",
+        }
+        return variables | ({"AWS_CA_BUNDLE": str(self.ca)} if self._tls else {})
+
+    def client_kwargs(self) -> dict[str, Any]:
+        """Return the arguments of ``boto3.client("s3", ...)`` for this S3 server."""
+        arguments: dict[str, Any] = {
+            "endpoint_url": self.s3_url,
+            "aws_access_key_id": self.access_key,
+            "aws_secret_access_key": self.secret_key,
+            "region_name": self.region or "us-east-1",
+        }
+        return arguments | ({"verify": str(self.ca)} if self._tls else {})
+
+    def alias(self, name: str = "play") -> Alias:
+        """Return this sandbox as an alias for ``mcpy.api`` and the alias store."""
+        from mcpy.models import Alias, KesProfile
+
+        return Alias(
+            name,
+            self.s3_url,
+            self.access_key,
+            self.secret_key,
+            region=self.region,
+            ca=str(self.ca) if self._tls else "",
+            kes=KesProfile(
+                server=self.kes_url,
+                client_cert=str(self.client_cert),
+                client_key=str(self.client_key),
+                ca=str(self.ca),
+            ),
+        )

@@ -25,6 +25,7 @@ from mcpy.sandbox import certs
 from mcpy.sandbox.certs import write_private
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 _ERROR = "mcpy: error: "
@@ -199,6 +200,16 @@ class Home:
             return found | {"MINIO_CONFIG_ENV_FILE": str(self.env_file)}
         except OSError as e:
             raise ConfigError(f"cannot read {self.env_file}: {e.strerror}") from e
+
+    def connect_kms(self, variables: Mapping[str, str]) -> None:
+        """Put ``variables`` in place of what the environment file says of a KMS."""
+        kept = [
+            line
+            for line in self.env_file.read_text(encoding="utf-8").splitlines()
+            if not line.strip().removeprefix("export ").strip().startswith("MINIO_KMS_")
+        ]
+        lines = [*kept, *(f"{name}={shlex.quote(value)}" for name, value in variables.items())]
+        write_private(self.env_file, "".join(f"{line}\n" for line in lines).encode())
 
     def write_state(self, state: State) -> None:
         """Replace the state file, whole or not at all."""

@@ -6,9 +6,11 @@ Not for production: keys lie in files, nothing is replicated, and both servers t
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import tempfile
 import threading
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +24,7 @@ from mcpy.sandbox.home import Home, State, running_already
 from mcpy.sandbox.like import NAMES, personality
 from mcpy.sandbox.lock import Lock
 from mcpy.sandbox.logfile import LogFile
+from mcpy.sandbox.needs import check_packages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,6 +36,9 @@ if TYPE_CHECKING:
 ANY_PORT = "127.0.0.1:0"
 _KES_ADDRESS = "127.0.0.1:7373"
 """What the KES's configuration file says; a sandbox itself takes any port."""
+_STARTING = threading.Lock()
+"""Held while one starts: pytest rewrites what is imported first then, and Python before 3.11.9
+cannot parse in two threads at once (python/cpython#106905)."""
 
 
 class Sandbox(Access):
@@ -51,10 +57,13 @@ class Sandbox(Access):
             it was like in this folder last, or MinIO.
         faults: what goes wrong (see ``mcpy.sandbox.faults.spec``), once both servers are up.
         seed: decides which requests meet a fault that has a share.
+        kms_key: a key that is there from the start; for MinIO it is the default key, and the KES
+            the KMS, without which the S3 server starts without one.
 
     Attributes:
         faults: what goes wrong now; ``faults.replace([...])`` changes it.
         home: the folder, and what is where in it.
+        started_in_s: seconds the last start took.
 
     Raises:
         InputError: an address, a fault or ``like`` is none.
@@ -62,7 +71,7 @@ class Sandbox(Access):
 
     def __init__(  # noqa: PLR0913 - the options of the command
         self,
-        dir: Path | None = None,  # noqa: A002 - the name of the option
+        dir: Path | str | None = None,  # noqa: A002 - the name of the option
         *,
         s3: str = ANY_PORT,
         kes: str = ANY_PORT,
@@ -72,6 +81,7 @@ class Sandbox(Access):
         like: str | None = None,
         faults: Iterable[str] = (),
         seed: int = 0,
+        kms_key: str | None = None,
     ) -> None:
         self.faults = Faults(faults, seed=seed)
         self._following = threading.Lock()
@@ -80,7 +90,11 @@ class Sandbox(Access):
         self._like = like
         self._addresses = [address.address(text, allow_remote=allow_remote) for text in (s3, kes)]
         self._temporary = dir is None
-        self.home = Home((dir or Path(tempfile.mkdtemp(prefix="mcpy-sandbox-"))).absolute())
+        # made when it starts: one that never does leaves nothing behind
+        folder = dir or Path(tempfile.gettempdir(), f"mcpy-sandbox-{secrets.token_hex(8)}")
+        self.home = Home(Path(folder).absolute())
+        self.started_in_s = 0.0
+        self._kms_key = kms_key
         self._tls = tls
         self._kes_config = kes_config
         self._claim = claim.Claim(self.home.path)
@@ -97,11 +111,14 @@ class Sandbox(Access):
                 another sandbox's.
             UnreachableError: an address cannot be listened on.
         """
+        began = time.monotonic()
+        check_packages()
         self._claim.take()
         if not self._lock.acquire():
             raise running_already(self.home)
         try:
-            self._start()
+            with _STARTING:
+                self._start()
         except BaseException as e:
             self.stop()
             self._claim.undo()
@@ -109,6 +126,7 @@ class Sandbox(Access):
                 message = f"cannot use {e.filename or self.home.path}: {e.strerror or e}"
                 raise ConfigError(message) from e
             raise
+        self.started_in_s = time.monotonic() - began
         return self
 
     def stop(self) -> None:
@@ -172,6 +190,7 @@ class Sandbox(Access):
             kes[1],
         )
         like = personality(self._like or (last.like if last else "minio"))
+        self._provide_key(minio=like.has_admin_api)
         manner = Manner(like, self._own_kms(), self.faults)
         self._s3 = address.listening(
             lambda port: S3Service(
@@ -195,6 +214,26 @@ class Sandbox(Access):
                 self._kes.resume()
             else:
                 self._kes.pause()
+
+    def _provide_key(self, *, minio: bool) -> None:
+        """Make the key that is to be there, and MinIO use it."""
+        from mcpy.sandbox.kms import KesKms, KmsProblem
+
+        if self._kms_key is None:
+            return
+        variables = {**self._own_kms(), "MINIO_KMS_KES_KEY_NAME": self._kms_key}
+        kms = KesKms.from_env(variables)
+        try:
+            if kms is not None:
+                kms.create(self._kms_key)
+        except KmsProblem as e:
+            if e.message != "key already exists":
+                raise ConfigError(f"cannot make the key `{self._kms_key}`: {e.message}") from e
+        finally:
+            if kms is not None:
+                kms.close()
+        if minio:
+            self.home.connect_kms(variables)
 
     def _own_kms(self) -> dict[str, str]:
         """Return the variables of this sandbox's KES, for servers that bring their KMS along."""
