@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from mcpy.models import Alias
+from mcpy.sandbox.play import Sandbox
 from tests.keystores.real_providers import openbao
 from tests.peers.world import KEY, MISSING, World, do_the_page
+from tests.running import Mcpy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,3 +116,36 @@ def test_a_minio_of_a_static_key_goes_on_with_kes_and_reads_what_it_had(world: W
     assert done.exit_code == 0, done
     world.start_minio()
     assert world.mcpy("cat", "play/bucket/o") == (0, TEXT.decode(), "")
+
+
+def test_the_sandbox_runs_the_page_on_openbao(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mcpy = Mcpy(tmp_path / "mcpy", None, env={"HOME": str(tmp_path)})
+    with openbao(mcpy, tmp_path, "v2") as provider:
+        for name, value in provider.env.items():
+            monkeypatch.setenv(name, value)
+        tls = ("--tls-key", "${SANDBOX_TLS_KEY}", "--tls-cert", "${SANDBOX_TLS_CERT}")
+        file = tmp_path / "kes.yml"
+        written = mcpy("kes", "config", "new", *provider.args, *tls, "--out", str(file))
+        assert written.exit_code == 0, written
+        with Sandbox(tmp_path / "box", kes_config=file, kes="127.0.0.1:0") as box:
+            mcpy.env |= box.env() | provider.env
+            mcpy.store.put(Alias("play", box.s3_url, box.access_key, box.secret_key))
+            (tmp_path / "secret.txt").write_bytes(TEXT)
+            for step in (
+                ("kes", "key", "create", KEY),
+                ("admin", "kms", "env", "play", "--key", KEY, "--write", str(box.home.env_file)),
+                ("admin", "service", "restart", "play"),
+                ("mb", "play/bucket"),
+                ("encrypt", "set", "sse-s3", "play/bucket"),
+                ("cp", str(tmp_path / "secret.txt"), "play/bucket/o"),
+                ("keystore", "check", "--config", str(file)),
+                ("keystore", "lock", KEY, "--config", str(file), "--yes", "--prove"),
+            ):
+                result = mcpy(*step)
+                assert result.exit_code == 0, result
+            assert mcpy("cat", "play/bucket/o").exit_code == 6
+            unlocked = mcpy("keystore", "unlock", KEY, "--config", str(file), "--prove")
+            assert unlocked.exit_code == 0, unlocked
+            assert mcpy("cat", "play/bucket/o") == (0, TEXT.decode(), "")
