@@ -195,7 +195,8 @@ def test_of_another_server_only_what_it_says_is_told(run: Mcpy, s3: S3, world: S
     world.admin = False
     found = explained(run, "play/b-1/k")
     assert found["server"] == "other"
-    assert [stage["name"] for stage in found["stages"]] == ["KMS key", "data key", "object"]
+    assert [stage["name"] for stage in found["stages"]] == ["server key", "object"]
+    assert found["stages"][0]["what"] == "`tenant-a`"
     assert (found["onLock"], found["onDelete"]) == ([], [])
     assert any("not known as MinIO" in note for note in found["notes"])
 

@@ -102,22 +102,30 @@ def _kes_keys(facts: Facts, place: str, context: str) -> tuple[Stage, ...]:
 
 
 def _elsewhere(scheme: Scheme, facts: Facts) -> tuple[Stage, ...]:
-    """Return what any server that keeps to the S3 API does, and no more."""
+    """Return what is known of any server that keeps to the S3 API, and of AWS what it documents.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
+    """
     data = Stage("object", "the content", "on the server, as it says encrypted")
+    untold = "encrypts the object, in a way the server does not tell"
     if scheme == "sse-c":
         (key,) = _client_key()
-        return replace(key, does="encrypts the object, in a way the server does not tell"), data
-    if scheme == "sse-kms":
-        where = (
-            "in AWS KMS, and never outside it" if facts.kind == "aws" else "in the server's KMS"
-        )
-        name = f"`{facts.key}`" if facts.key else "a key that the server does not name"
-        return (Stage("KMS key", name, where, "seals a data key of the object"),
-                Stage("data key", "a key for this object, or for the bucket for a while",
-                      "sealed, beside the object", "encrypts the object"), data)  # fmt: skip
-    where = "with Amazon S3, out of anybody's reach" if facts.kind == "aws" else "with the server"
-    return (Stage("server key", "a key that the server keeps and does not name", where,
-                  "encrypts the object, in a way the server does not tell"), data)  # fmt: skip
+        return replace(key, does=untold), data
+    name = f"`{facts.key}`" if facts.key else "a key that the server keeps and does not name"
+    if facts.kind != "aws":
+        return Stage("server key", name, "with the server, or in its KMS", untold), data
+    if scheme == "sse-s3":
+        return Stage("server key", name, "with Amazon S3, out of anybody's reach", untold), data
+    return (
+        Stage("KMS key", name, "in AWS KMS, and never outside it", "seals the data key"),
+        Stage(
+            "data key",
+            "of this object, or with a bucket key of several",
+            "sealed, beside the object",
+            "encrypts the object",
+        ),
+        data,
+    )
 
 
 def notes(scheme: Scheme, facts: Facts, *, new: bool = False) -> tuple[str, ...]:
