@@ -32,12 +32,14 @@ ACCESS, SECRET = "minioadmin", "throw-away-secret"
 class World(httpx.BaseTransport):
     """A server with several keys.
 
-    ``hook`` may answer before it does; without ``metadata`` its listings are those of others.
+    ``hook`` may answer before it does; without ``metadata`` its listings are those of
+    others, and without ``minio`` it does not say that it is one.
     """
 
     folder: Path
     secure: bool = True
     metadata: bool = True
+    minio: bool = True
     kms: ManyKeys = field(default_factory=ManyKeys)
     hook: Callable[[httpx.Request], httpx.Response | None] | None = None
     calls: list[str] = field(default_factory=list)
@@ -70,6 +72,8 @@ class World(httpx.BaseTransport):
             return given
         if target == "/minio/health/ready":
             return self._ready()
+        if target == "/minio/health/live":
+            return httpx.Response(200) if self.minio else s3_error(404, "NoSuchBucket")
         parts = urlsplit(target)
         headers = {name.lower(): value for name, value in request.headers.items()}
         answer = self.app(

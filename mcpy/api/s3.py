@@ -6,6 +6,7 @@ Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Si
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from mcpy.api import s3listing, s3xml
@@ -22,12 +23,12 @@ from mcpy.api.s3info import (
     version_query,
 )
 from mcpy.api.sigv4 import encode_query
-from mcpy.errors import S3Error
+from mcpy.errors import ProtocolError, S3Error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from mcpy.api.http import Stream
+    from mcpy.api.http import Answer, Stream
 
 __all__ = [
     "DEFAULT_REGION",
@@ -70,13 +71,25 @@ class S3(S3Buckets):
         query |= {"metadata": "true"} if metadata else {}
         return self.pages(bucket, query, s3listing.versions_page)
 
+    @cached_property
+    def is_minio(self) -> bool:
+        """Whether the server answers the health check of MinIO as MinIO does: 200, and nothing."""
+        try:
+            return self._health("live").body == b""
+        except (S3Error, ProtocolError):
+            return False
+
     def kms_ready(self) -> bool:
         """Whether MinIO finds its KMS working; True on a server that has no such question."""
         try:
-            self.call("GET", "/minio/health/ready", repeatable=False)
+            self._health("ready")
         except S3Error as e:
             return not e.api_code.startswith("kms:")
         return True
+
+    def _health(self, kind: str) -> Answer:
+        # below the endpoint itself, wherever buckets have their names
+        return self.http.request(Call("GET", f"/minio/health/{kind}", repeatable=False))
 
     def head_object(
         self,

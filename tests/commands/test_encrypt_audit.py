@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from contextlib import suppress
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,8 @@ import pytest
 
 from mcpy.api.s3info import customer_headers
 from mcpy.errors import Interrupted
-from mcpy.fleet.audit import AuditState, Tally, Watch, Wish, audit_target
+from mcpy.fleet.audit import AuditedTarget, AuditState, Tally, Watch, Wish, audit_target
+from mcpy.fleet.audit.count import Shard
 from mcpy.fleet.inventory import Item
 from mcpy.fleet.parallel import Stop
 from mcpy.models import BucketEncryption, CustomerKey, Target
@@ -23,7 +25,7 @@ from tests.s3_calls import kms_with
 from tests.stub import s3_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from mcpy.api.s3 import S3
@@ -384,7 +386,7 @@ def test_a_terminal_shows_how_far_it_is(run: Mcpy, s3: S3) -> None:
 
 def test_people_get_a_paragraph_with_the_default_beside_the_objects(s3: S3) -> None:
     from mcpy.commands.encrypt_audit_report import AuditSummary, TargetReport
-    from mcpy.fleet.audit import AuditedTarget, Requirement
+    from mcpy.fleet.audit import Requirement
 
     fill(s3)
     s3.put_bucket_encryption("b-1", BucketEncryption("AES256"), current=None)
@@ -415,17 +417,33 @@ QUESTION = {"targets": ["play/b-1"]}
 TARGETS = [Target("play", "b-1")]
 
 
-def straight(s3: S3) -> dict[str, object]:
+def straight(s3: S3) -> AuditedTarget:
     state = AuditState(TARGETS, QUESTION, None)
     audit_target(s3, state.targets[0], Wish(), watch=Watch(), stop=Stop())
-    return state.targets[0].tally.data()
+    return state.targets[0]
 
 
-@pytest.mark.parametrize("stopped_at", range(1, 9))
+def sorted_groups(audited: AuditedTarget) -> tuple[object, ...]:
+    return audited.tally.sorted(), audited.tally.delete_markers
+
+
+def fill_folders(s3: S3) -> None:
+    """Make a versioned bucket of three folders, with something beside them."""
+    s3.make_bucket("b-1")
+    s3.set_versioning("b-1", status="Enabled")
+    for number in range(2):
+        for key in ("a/1", "a/2", "b/1", "c/1/2", "c/3", "loose"):
+            headers = SSE_S3 if number else kms_with("tenant-a")
+            s3.put_object("b-1", key, b"content", headers=headers)
+    s3.delete_object("b-1", "a/2")
+
+
+@pytest.mark.parametrize("made", [fill, fill_folders])
+@pytest.mark.parametrize("stopped_at", range(1, 14))
 def test_an_audit_that_was_stopped_anywhere_goes_on_and_counts_each_version_once(
-    s3: S3, tmp_path: Path, stopped_at: int
+    s3: S3, tmp_path: Path, made: Callable[[S3], None], stopped_at: int
 ) -> None:
-    fill(s3)
+    made(s3)
     path = tmp_path / "state"
     moments = iter(range(10_000))
     state = AuditState(TARGETS, QUESTION, path, clock=lambda: 3.0 * next(moments))
@@ -438,13 +456,54 @@ def test_an_audit_that_was_stopped_anywhere_goes_on_and_counts_each_version_once
             raise Interrupted("interrupted")
 
     watch = Watch(see, lambda: state.keep(state.targets[0]))
-    with pytest.raises(Interrupted):
+    with suppress(Interrupted):
         audit_target(s3, state.targets[0], Wish(), watch=watch, stop=Stop())
     again = AuditState(TARGETS, QUESTION, path)
     audited = again.targets[0]
     audit_target(s3, audited, Wish(), watch=Watch(), stop=Stop())
-    assert audited.tally.data() == straight(s3)
+    assert sorted_groups(audited) == sorted_groups(straight(s3))
     assert audited.complete
+
+
+def test_folders_are_counted_at_the_same_time_and_what_lies_beside_them(s3: S3) -> None:
+    fill_folders(s3)
+    audited = straight(s3)
+    assert [shard.prefix for shard in audited.shards] == ["a/", "b/", "c/"]
+    assert all(shard.done for shard in audited.shards)
+    groups = {group.state: group for group in audited.tally.groups.values()}
+    assert (groups["sse-s3"].latest.number, groups["sse-s3"].older.number) == (5, 1)
+    assert groups["sse-kms"].older.number == 6
+    assert audited.tally.delete_markers == 1
+
+
+def test_another_server_is_not_asked_for_folders(s3: S3, world: World) -> None:
+    fill_folders(s3)
+    world.minio = False
+    world.calls.clear()
+    assert [shard.prefix for shard in straight(s3).shards] == [""]
+    assert not [call for call in world.calls if "delimiter" in call]
+
+
+def test_a_key_with_very_many_versions_is_counted_without_holding_them() -> None:
+    shard = Shard("")
+    many = [Item("k", str(number)) for number in range(10_001)]
+    assert shard.whole_keys([Item("a"), *many]) == [Item("a"), *many]
+    assert (shard.torn, shard.held, shard.after) == (True, [], "")
+    assert shard.whole_keys([Item("l"), Item("m")]) == [Item("l")]
+    assert (shard.torn, shard.after) == (False, "l")
+    assert (shard.rest(), shard.done) == ([Item("m")], True)
+
+
+def test_without_the_right_to_list_versions_the_way_out_is_named(
+    run: Mcpy, s3: S3, world: World
+) -> None:
+    fill(s3)
+    denied = s3_error(403, "AccessDenied")
+    world.hook = lambda request: denied if b"versions" in request.url.query else None
+    result = run("encrypt", "audit", "play/b-1")
+    assert result.exit_code == 4
+    assert "--latest needs s3:ListBucket only" in result.stderr
+    assert run("encrypt", "audit", "--latest", "play/b-1").exit_code == 0
 
 
 def test_the_command_goes_on_from_its_file_and_removes_it_in_the_end(

@@ -117,6 +117,10 @@ def audit_target(
         audited.versions = False
         audited.shards.clear()
         _count(s3, audited, wish, watch, stop, cut)
+    except S3Error as e:
+        if e.status == 403 and wish.versions:
+            e.hint = e.hint or "s3:ListBucketVersions is needed; --latest needs s3:ListBucket only"
+        raise
     _open_sample(s3, audited, wish, watch, stop)
     tally = audited.tally
     if audited.target.key and not (tally.total().number or tally.delete_markers):

@@ -144,7 +144,7 @@ def _facts(s3: S3, admin: MinioAdmin, scheme: Scheme, key_id: str, *, new: bool 
         return Facts("minio", key=bare_key_id(key_id))
     except McpyError as e:
         denied = isinstance(e, S3Error) and e.status == 403
-        return Facts("minio" if denied and _is_minio(s3) else "other", key=bare_key_id(key_id))
+        return Facts("minio" if denied and s3.is_minio else "other", key=bare_key_id(key_id))
     default = bare_key_id(status.default_key)
     named = bare_key_id(key_id)
     if not named and (scheme == "sse-kms" or (new and scheme == "sse-s3")):
@@ -162,14 +162,6 @@ def _tried(admin: MinioAdmin, facts: Facts, key: str) -> Facts:
     except McpyError:
         return facts
     return replace(facts, key_problem=problem, key_tried=True)
-
-
-def _is_minio(s3: S3) -> bool:
-    """Whether the live check of MinIO answers as MinIO's does: 200, and nothing in it."""
-    try:
-        return s3.call("GET", "/minio/health/live").body == b""
-    except S3Error:
-        return False
 
 
 def _decoded(context: str) -> str:

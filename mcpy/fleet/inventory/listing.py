@@ -131,10 +131,9 @@ class Listing:
     def _advance(self, page: Page) -> None:
         last = page.entries[-1] if page.entries else Entry(self._place.key)
         place = Place(last.key, last.version_id if self._versions else "", page.markers)
-        if page.entries and (place.key, place.version_id) == (
-            self._place.key,
-            self._place.version_id,
-        ):
+        before = self._place
+        same = (place.key, place.version_id) == (before.key, before.version_id)
+        if page.markers == before.markers or (page.entries and same):
             raise McpyError(f"{self._s3.http.where} gave the same page of a listing twice")
         self._place = place
 

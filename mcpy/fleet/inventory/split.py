@@ -33,9 +33,12 @@ class Split:
 def split(s3: S3, bucket: str, prefix: str, *, versions: bool) -> Split | None:
     """Return how to cut what lies below ``prefix``; None where it is better listed in one.
 
-    That is where there is one folder or none, where there are so many that each is small, and
-    where something on the way cannot be listed.
+    That is where there is one folder or none, where there are so many that each is small, where
+    something on the way cannot be listed, and on servers other than MinIO: they gain nothing, and
+    not all of them group as they should.
     """
+    if not s3.is_minio:
+        return None
     for _ in range(_DEEPEST):
         found = _level(s3, bucket, prefix, versions=versions)
         if found is None or len(found.folders) > MOST_FOLDERS:
