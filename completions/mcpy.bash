@@ -121,8 +121,10 @@ _mcpy_table() {
         options="-h --help"
         ;;
     "mcpy admin info")
-        options="--offline -h --help"
+        options="--offline --jobs --max-workers -h --help"
+        takes="--jobs=- --max-workers=-"
         arguments=("alias")
+        repeats=1
         ;;
     "mcpy admin service")
         commands="freeze restart stop unfreeze"
@@ -456,8 +458,10 @@ _mcpy_table() {
         arguments=("alias,target")
         ;;
     "mcpy ready")
-        options="--cluster-read --maintenance -h --help"
+        options="--cluster-read --maintenance --jobs --max-workers -h --help"
+        takes="--jobs=- --max-workers=-"
         arguments=("alias")
+        repeats=1
         ;;
     "mcpy sandbox")
         commands="env fault start status stop"

@@ -154,6 +154,8 @@ set -g __mcpy_takes \
     'mcpy encrypt info --max-workers' \
     'mcpy encrypt set --jobs' \
     'mcpy encrypt set --max-workers' \
+    'mcpy admin info --jobs' \
+    'mcpy admin info --max-workers' \
     'mcpy admin kms env --key' \
     'mcpy admin kms env --write' \
     'mcpy admin kms env --server' \
@@ -408,6 +410,8 @@ set -g __mcpy_takes \
     'mcpy rm --newer-than' \
     'mcpy doctor --version-id' \
     'mcpy doctor --vid' \
+    'mcpy ready --jobs' \
+    'mcpy ready --max-workers' \
     'mcpy sandbox env --dir' \
     'mcpy sandbox fault --dir' \
     'mcpy sandbox start --dir' \
@@ -546,7 +550,7 @@ complete -c mcpy -n '__mcpy_at "mcpy" 0' -a cp -d 'Copy files and objects, in ev
 complete -c mcpy -n '__mcpy_at "mcpy" 0' -a cat -d 'Write objects to stdout'
 complete -c mcpy -n '__mcpy_at "mcpy" 0' -a rm -d 'Remove objects'
 complete -c mcpy -n '__mcpy_at "mcpy" 0' -a doctor -d 'Find the broken link between an alias and its keys, and what to do about it'
-complete -c mcpy -n '__mcpy_at "mcpy" 0' -a ready -d 'Wait until a server is healthy and S3 answers'
+complete -c mcpy -n '__mcpy_at "mcpy" 0' -a ready -d 'Wait until servers are healthy and S3 answers'
 complete -c mcpy -n '__mcpy_at "mcpy" 0' -a sandbox -d 'Run the embedded KES and S3 server'
 complete -c mcpy -n '__mcpy_at "mcpy" 0' -a quickstart -d 'Run MinIO\'s SSE-S3 page on a sandbox'
 complete -c mcpy -n '__mcpy_at "mcpy"' -s v -l version -d 'Show the version and exit'
@@ -672,8 +676,9 @@ complete -c mcpy -n '__mcpy_at "mcpy admin" 0' -a kms -d 'Keys and settings of t
 complete -c mcpy -n '__mcpy_at "mcpy admin" 0' -a config -d 'Show and change the settings a server keeps'
 complete -c mcpy -n '__mcpy_at "mcpy admin"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy admin info"' -l offline -d 'Of the nodes, only those that are not online'
+complete -c mcpy -n '__mcpy_at "mcpy admin info"' -l jobs -l max-workers -r -f -d 'Targets at a time. [4] [1<=x<=64]'
 complete -c mcpy -n '__mcpy_at "mcpy admin info"' -s h -l help -d 'Show this message and exit'
-complete -c mcpy -n '__mcpy_at "mcpy admin info" 0' -f -a '(__mcpy_aliases)'
+complete -c mcpy -n '__mcpy_at "mcpy admin info" 0+' -f -a '(__mcpy_aliases)'
 complete -c mcpy -n '__mcpy_at "mcpy admin service" 0' -a freeze -d 'Let every S3 call hang until `unfreeze`; each freeze needs one of its own'
 complete -c mcpy -n '__mcpy_at "mcpy admin service" 0' -a restart -d 'Restart every node, and return when each is proven to have started anew and S3 answers'
 complete -c mcpy -n '__mcpy_at "mcpy admin service" 0' -a stop -d 'Stop every node; only the host\'s service manager can start it again'
@@ -1157,8 +1162,9 @@ complete -c mcpy -n '__mcpy_at "mcpy doctor"' -s h -l help -d 'Show this message
 complete -c mcpy -n '__mcpy_at "mcpy doctor" 0' -f -a '(__mcpy_aliases) (__mcpy_targets)'
 complete -c mcpy -n '__mcpy_at "mcpy ready"' -l cluster-read -d 'Ready to read is enough'
 complete -c mcpy -n '__mcpy_at "mcpy ready"' -l maintenance -d 'Ready without the node that is asked, too'
+complete -c mcpy -n '__mcpy_at "mcpy ready"' -l jobs -l max-workers -r -f -d 'Targets at a time. [4] [1<=x<=64]'
 complete -c mcpy -n '__mcpy_at "mcpy ready"' -s h -l help -d 'Show this message and exit'
-complete -c mcpy -n '__mcpy_at "mcpy ready" 0' -f -a '(__mcpy_aliases)'
+complete -c mcpy -n '__mcpy_at "mcpy ready" 0+' -f -a '(__mcpy_aliases)'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox" 0' -a env -d 'Print the environment that makes `mcpy kes` and `kes` talk to it, as shell exports'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox" 0' -a fault -d 'Put FAULTs in place of those a running sandbox has; without any, show them'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox" 0' -a start -d 'Start a sandbox; port 0 takes the port it had last, or any'

@@ -58,7 +58,7 @@ GROUPS: dict[str, tuple[str, str, str]] = {
         "doctor",
         "Find the broken link between an alias and its keys, and what to do about it.",
     ),
-    "ready": ("mcpy.commands.ready", "ready", "Wait until a server is healthy and S3 answers."),
+    "ready": ("mcpy.commands.ready", "ready", "Wait until servers are healthy and S3 answers."),
     "sandbox": ("mcpy.commands.sandbox", "sandbox", "Run the embedded KES and S3 server."),
     "quickstart": (
         "mcpy.commands.quickstart",
@@ -68,10 +68,29 @@ GROUPS: dict[str, tuple[str, str, str]] = {
 }
 
 
+_NOT_OURS = "mcpy administers encryption"
+# what else mc can do, for scripts that call mcpy in its place
+OF_MC = dict.fromkeys(
+    (
+        *("anonymous", "cors", "diff", "du", "event", "find", "idp", "ilm", "legalhold"),
+        *("license", "mirror", "od", "ping", "quota", "replicate", "retention", "share", "sql"),
+        *("support", "tag", "tree", "undo", "update", "version", "watch"),
+    ),
+    _NOT_OURS,
+) | {
+    "get": "use `mcpy cp`",
+    "put": "use `mcpy cp`",
+    "mv": "use `mcpy cp` and `mcpy rm`",
+    "head": "use `mcpy cat`",
+    "pipe": "use `mcpy cp - TARGET`",
+}
+
+
 @click.group(
     "mcpy",
     cls=Group,
     lazy=GROUPS,
+    elsewhere=OF_MC,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 99},
 )
 @click.version_option(__version__, "-v", "--version", message="mcpy %(version)s")

@@ -48,7 +48,7 @@ class Group(_WithGlobalOptions, click.Group):
     """A group of commands.
 
     ``lazy`` maps names to ``(module, attribute, one-line help)``, ``short`` mc's short names to
-    the names that are listed.
+    the names that are listed, ``elsewhere`` names of mc that are not here to what to say of them.
     """
 
     command_class = Command
@@ -58,11 +58,13 @@ class Group(_WithGlobalOptions, click.Group):
         *args: Any,  # noqa: ANN401 - passed on to click
         lazy: Mapping[str, tuple[str, str, str]] | None = None,
         short: Mapping[str, str] | None = None,
+        elsewhere: Mapping[str, str] | None = None,
         **kwargs: Any,  # noqa: ANN401 - passed on to click
     ) -> None:
         super().__init__(*args, **kwargs)
         self.lazy = dict(lazy or {})
         self.short = dict(short or {})
+        self.elsewhere = dict(elsewhere or {})
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return every name in the order given, imported or not."""
@@ -85,6 +87,8 @@ class Group(_WithGlobalOptions, click.Group):
         if not name.startswith("-") and not self.get_command(ctx, name):
             from difflib import get_close_matches
 
+            if name in self.elsewhere:
+                ctx.fail(f"mc's command {name!r} is not here: {self.elsewhere[name]}.")
             near = get_close_matches(name, self.list_commands(ctx), n=1)
             ctx.fail(
                 f"No such command {name!r}." + (f" Did you mean {near[0]!r}?" if near else "")

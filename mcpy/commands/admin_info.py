@@ -9,6 +9,7 @@ import click
 
 from mcpy.cli.app import pass_app
 from mcpy.cli.base import Command
+from mcpy.cli.many import for_each, jobs_option
 from mcpy.cli.output import printable
 from mcpy.cli.params import ALIAS
 from mcpy.errors import UnreachableError
@@ -86,24 +87,36 @@ def _duration(seconds: int) -> str:
 
 
 @click.command("info", cls=Command)
-@click.argument("alias", type=ALIAS)
+@click.argument("aliases", type=ALIAS, nargs=-1, required=True, metavar="ALIAS...")
 @click.option("--offline", is_flag=True, help="Of the nodes, only those that are not online.")
+@jobs_option
 @pass_app
-def info(app: App, alias: str, *, offline: bool) -> None:
-    """Show the state of every node. Fails when the deployment is not online.
+def info(app: App, aliases: tuple[str, ...], *, offline: bool, jobs: int) -> None:
+    """Show the state of every node. Fails when a deployment is not online.
 
     What is wrong with a deployment that is online is a warning: a node that is away, a KMS that
     does not answer. `mcpy admin kms status` fails for the latter.
     """
-    found = app.admin(alias).info()
-    app.out.emit(Info(found, offline))
-    if found["mode"] != "online":
-        raise UnreachableError(f"`{alias}` is {found['mode']}", hint=f"mcpy ready {alias}")
-    for problem in _problems(found, alias):
-        app.out.warn(problem)
+    found: dict[str, Info] = {}
+
+    def look(alias: str) -> Info:
+        found[alias] = Info(app.admin(alias).info(), offline)
+        return found[alias]
+
+    try:
+        for_each(app, aliases, look, data=True, jobs=jobs)
+    finally:
+        for alias in [alias for alias in aliases if alias in found]:
+            for problem in _problems(found[alias].info, alias):
+                app.out.warn(problem)
+    for alias in aliases:
+        if (mode := found[alias].info["mode"]) != "online":
+            raise UnreachableError(f"`{alias}` is {mode}", hint=f"mcpy ready {alias}")
 
 
 def _problems(info: dict[str, Any], alias: str) -> Iterator[str]:
+    if info["mode"] != "online":
+        return  # that is the error, and what follows from it is none of its own
     for server in info.get("servers") or []:
         if server.get("state") != "online":
             yield f"node {server.get('endpoint', '?')} is {server.get('state', 'not known')}"

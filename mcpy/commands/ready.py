@@ -10,6 +10,7 @@ import click
 
 from mcpy.cli.app import pass_app
 from mcpy.cli.base import Command
+from mcpy.cli.many import for_each, jobs_option
 from mcpy.cli.params import ALIAS
 from mcpy.errors import DeadlineError, UnreachableError
 
@@ -47,24 +48,34 @@ class Ready:
 
 
 @click.command("ready", cls=Command)
-@click.argument("alias", type=ALIAS)
+@click.argument("aliases", type=ALIAS, nargs=-1, required=True, metavar="ALIAS...")
 @click.option("--cluster-read", is_flag=True, help="Ready to read is enough.")
 @click.option("--maintenance", is_flag=True, help="Ready without the node that is asked, too.")
+@jobs_option
 @pass_app
-def ready(app: App, alias: str, *, cluster_read: bool, maintenance: bool) -> None:
-    """Wait until a server is healthy and S3 answers. Exit 6 when --timeout passes first."""
+def ready(
+    app: App, aliases: tuple[str, ...], *, cluster_read: bool, maintenance: bool, jobs: int
+) -> None:
+    """Wait until servers are healthy and S3 answers. Exit 6 when --timeout passes first."""
+    kind = "cluster/read" if cluster_read else "cluster"
+
+    def wait(alias: str) -> Ready:
+        return _wait(app, alias, kind, maintenance=maintenance)
+
+    for_each(app, aliases, wait, jobs=jobs)
+
+
+def _wait(app: App, alias: str, kind: str, *, maintenance: bool) -> Ready:
     from mcpy.fleet.restart import answers_s3
 
     admin, s3 = app.admin(alias), app.s3(alias)
-    kind = "cluster/read" if cluster_read else "cluster"
     cause = ""
     with app.out.spinner(f"wait for {alias}") as say:
         while app.deadline.left_s() > 0:
             try:
                 health = admin.health_of(kind, without_this_node=maintenance)
                 if health.healthy and answers_s3(s3):
-                    app.out.done(Ready(alias, health))
-                    return
+                    return Ready(alias, health)
                 cause = _NOT_WITHOUT if health.maintenance else _NOT_READY
             except UnreachableError as error:
                 cause = error.message

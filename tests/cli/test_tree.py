@@ -115,3 +115,16 @@ def test_a_group_without_a_command_shows_its_help(mcpy: Mcpy) -> None:
 def test_the_version_is_told(mcpy: Mcpy, capsys: pytest.CaptureFixture[str]) -> None:
     assert mcpy("--version").exit_code == 0
     assert capsys.readouterr() == (f"mcpy {__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("anonymous", "mcpy administers encryption"), ("pipe", "use `mcpy cp - TARGET`")],
+)
+def test_what_else_mc_can_do_is_said_not_to_be_here(mcpy: Mcpy, name: str, words: str) -> None:
+    assert mcpy(name, "set", "public", "play/b") == (
+        2,
+        "",
+        f"mcpy: error: mc's command '{name}' is not here: {words}\nmcpy: hint: mcpy --help\n",
+    )
+    assert name not in cli.list_commands(click.Context(cli))

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from mcpy.models import Alias
 from tests.recordings import minio
+from tests.running import ACCESS_KEY, SECRET_KEY
 from tests.stub import s3_error
 
 if TYPE_CHECKING:
@@ -203,3 +205,15 @@ def test_information_of_another_form_is_refused(
     server.replies = [httpx.Response(200, json={"mode": "online", "servers": []} | part)]
     message = "mcpy: error: s3.test:9000 answered no server information\n"
     assert mcpy("admin", "info", "play") == (1, "", message)
+
+
+def test_several_servers_are_looked_at_and_waited_for(mcpy: Mcpy, server: Server) -> None:
+    mcpy.store.put(Alias("other", "http://other.test", ACCESS_KEY, SECRET_KEY))
+    online = httpx.Response(200, json={"mode": "online", "servers": []})
+    server.replies = [online, s3_error(403, "AccessDenied")]
+    result = mcpy("--json", "admin", "info", "--jobs", "1", "play", "other")
+    assert result.exit_code == 8
+    assert [answer["status"] for answer in result.objects] == ["success", "error", "error"]
+    server.replies = [minio("health-cluster"), minio("after-unfreeze-list")] * 2
+    result = mcpy("ready", "--jobs", "1", "play", "other")
+    assert result == (0, "`play` is ready.\n`other` is ready.\n", "")

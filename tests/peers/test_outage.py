@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.peers.world import MISSING, World, do_the_page
+from tests.peers.world import KEY, MISSING, World, do_the_page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +40,7 @@ def test_a_restart_is_refused_while_kes_is_gone_and_done_when_it_is_back(world: 
 def test_encryption_is_not_set_while_kes_is_gone(world: World) -> None:
     assert world.mcpy("mb", "play/mybucket").exit_code == 0
     refused = world.mcpy("encrypt", "set", "sse-s3", "play/mybucket")
-    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert (refused.exit_code, refused.stdout) == (6, "")
     assert "does not work, and uploads would fail" in refused.stderr
     assert world.mcpy("encrypt", "info", "play/mybucket").exit_code == 5
 
@@ -49,3 +49,33 @@ def test_a_forced_restart_says_that_the_server_did_not_come_back(world: World) -
     ended = world.mcpy("admin", "service", "restart", "--force", "play", "--timeout", "8s")
     assert (ended.exit_code, ended.stdout) == (6, "")
     assert "nothing listens there any more after 8 s" in ended.stderr
+
+
+def test_whatever_needs_the_kms_says_that_it_is_away(world: World) -> None:
+    world.start_kes()
+    file = world.folder / "file"
+    file.write_text("hello")
+    for line in (
+        ("mb", "play/mybucket"),
+        ("cp", "--enc-s3", "play/mybucket", str(file), "play/mybucket/s3"),
+        ("cp", "--enc-kms", f"play/mybucket={KEY}", str(file), "play/mybucket/kms"),
+    ):
+        assert world.mcpy(*line).exit_code == 0
+    world.kill_kes()
+    for words in (
+        ("cat", "play/mybucket/s3"),
+        ("cat", "play/mybucket/kms"),
+        ("cp", "play/mybucket/kms", str(world.folder / "back")),
+        ("cp", "--enc-s3", "play/mybucket", str(file), "play/mybucket/new"),
+        ("cp", "play/mybucket/s3", "play/mybucket/copy"),
+        ("ls", "play/mybucket"),
+        ("admin", "kms", "status", "play"),
+        ("admin", "kms", "key", "status", "play"),
+        ("admin", "kms", "key", "list", "play"),
+        ("admin", "kms", "key", "create", "play", "another"),
+    ):
+        refused = world.mcpy("--retries", "0", *words)
+        assert refused.exit_code == 6, (words, refused)
+    shown = world.mcpy("admin", "info", "play")
+    assert shown.exit_code == 0
+    assert "is offline: what is encrypted cannot be read or written" in shown.stderr
