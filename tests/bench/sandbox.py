@@ -1,9 +1,10 @@
-"""Small objects a second, and the rate of large ones, of the sandbox; moto beside it if installed.
+"""Small objects a second, the rate of large ones, and the time to start, of the sandbox.
 
     python -m tests.bench.sandbox [ROUNDS]
 
-The client is the same for both: one connection, signed requests, bodies unsigned. The sandbox
-encrypts every object by SSE-S3, moto none.
+Moto's server runs beside it if it is installed, a real MinIO if MCPY_PEERS_BIN names its folder.
+The client is the same for all: one connection, signed requests, bodies unsigned. The sandbox asks
+its KES for a key for every object, MinIO has a key of its own, moto encrypts nothing.
 """
 
 from __future__ import annotations
@@ -11,18 +12,21 @@ from __future__ import annotations
 import hashlib
 import hmac
 import http.client
+import statistics
+import subprocess
 import sys
+import tempfile
 import time
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from tests.bench.servers import moto, sandbox
+from tests.bench.servers import MCPY, minio, moto, sandbox
 from tests.bench.timing import paired
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from tests.bench.servers import Server
 
@@ -117,22 +121,54 @@ ACTS: dict[str, tuple[Callable[[Client], None], float, str]] = {
 
 
 def main(rounds: int) -> None:
-    """Print one line for each act: the rate of each server, and the ratio."""
+    """Print one line for each act: the rate of each server, and the ratio to the sandbox's."""
     with ExitStack() as stack:
-        clients = {"sandbox": Client(stack.enter_context(sandbox()))}
-        other = stack.enter_context(moto())
-        if other:
-            clients["moto"] = Client(other)
-            clients["moto"].call("PUT", "/bench")
+        servers = {"sandbox": stack.enter_context(sandbox())}
+        for name, start in (("moto", moto), ("minio", minio)):
+            server = stack.enter_context(start())
+            if server:
+                servers[name] = server
+        clients = {name: Client(server) for name, server in servers.items()}
+        for name in clients.keys() - {"sandbox"}:
+            clients[name].call("PUT", "/bench")
         for title, (act, amount, unit) in ACTS.items():
-            calls = {name: partial(act, client) for name, client in clients.items()}
-            taken_s = {name: sorted(times) for name, times in paired(calls, rounds=rounds).items()}
-            rates = {name: amount / times[len(times) // 2] for name, times in taken_s.items()}
-            cells = [f"{name} {rate:.0f} {unit}" for name, rate in rates.items()]
-            if other:
-                cells.append(f"sandbox/moto {rates['sandbox'] / rates['moto']:.2f}")
-            sys.stdout.write(f"{title:<12}{'   '.join(cells)}\n")
-            sys.stdout.flush()
+            _show(title, measured(clients, act, amount, rounds), unit)
+    _show("start", {"sandbox": start_s(rounds)}, "s to the first answer")
+
+
+def measured(
+    clients: Mapping[str, Client], act: Callable[[Client], None], amount: float, rounds: int
+) -> dict[str, float]:
+    """Return the median rate of each server."""
+    calls = {name: partial(act, client) for name, client in clients.items()}
+    taken_s = paired(calls, rounds=rounds)
+    return {name: amount / statistics.median(times) for name, times in taken_s.items()}
+
+
+def start_s(rounds: int) -> float:
+    """Return how long `sandbox start --detach` takes until it is ready, in the median."""
+    taken_s = []
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory(prefix="mcpy-bench-") as name:
+            command = [*MCPY, "-q", "--config-dir", f"{name}/config", "sandbox"]
+            folder = ("--dir", f"{name}/play")
+            begin = time.perf_counter()
+            start = [*command, "start", "--detach", *folder]
+            subprocess.run(start, check=True, stdout=subprocess.DEVNULL)
+            taken_s.append(time.perf_counter() - begin)
+            subprocess.run([*command, "stop", *folder], check=True, stdout=subprocess.DEVNULL)
+    return statistics.median(taken_s)
+
+
+def _show(title: str, figures: Mapping[str, float], unit: str) -> None:
+    cells = [f"{name} {figure:.4g} {unit}" for name, figure in figures.items()]
+    cells += [
+        f"sandbox/{name} {figures['sandbox'] / figure:.2f}"
+        for name, figure in figures.items()
+        if name != "sandbox"
+    ]
+    sys.stdout.write(f"{title:<12}{'   '.join(cells)}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import socket
@@ -82,6 +83,37 @@ def moto() -> Iterator[Server | None]:
     finally:
         process.terminate()
         process.wait(START_TIMEOUT_S)
+
+
+@contextmanager
+def minio() -> Iterator[Server | None]:
+    """Run a real MinIO with a key of its own, if MCPY_PEERS_BIN names a folder that holds it."""
+    program = Path(os.environ.get("MCPY_PEERS_BIN", "/nowhere"), "minio")
+    if not program.exists():
+        yield None
+        return
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    with tempfile.TemporaryDirectory(prefix="mcpy-bench-") as folder:
+        user, password = "bench", "bench-secret"
+        env = {
+            "PATH": os.environ["PATH"],
+            "HOME": folder,
+            "MINIO_CI_CD": "1",
+            "MINIO_ROOT_USER": user,
+            "MINIO_ROOT_PASSWORD": password,
+            "MINIO_KMS_SECRET_KEY": f"bench-key:{base64.b64encode(os.urandom(32)).decode()}",
+            "MINIO_KMS_AUTO_ENCRYPTION": "on",
+        }
+        argv = [str(program), "server", "--address", f"127.0.0.1:{port}", f"{folder}/data"]
+        nowhere = subprocess.DEVNULL
+        process = subprocess.Popen(argv, env=env, stdout=nowhere, stderr=nowhere)
+        try:
+            _wait_for(port)
+            yield Server(f"http://127.0.0.1:{port}", user, password, {})
+        finally:
+            process.terminate()
+            process.wait(START_TIMEOUT_S)
 
 
 def _wait_for(port: int) -> None:

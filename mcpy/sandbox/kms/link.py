@@ -142,11 +142,16 @@ class Link:
 def _exchange(
     connection: http.client.HTTPSConnection, method: str, path: str, body: object
 ) -> Answer:
-    content = None if body is None else json.dumps(body).encode()
-    headers = {} if content is None else {"Content-Type": "application/json"}
-    connection.request(method, path, body=content, headers=headers)
-    with connection.getresponse() as response:
+    if connection.sock is None:
+        connection.connect()
+    # head and body in one write: a record of TLS for each would wake the server twice
+    connection.sock.sendall(_request(connection, method, path, body))
+    response = http.client.HTTPResponse(connection.sock, method=method)
+    with response:
+        response.begin()
         raw = response.read(MAX_ANSWER_BYTES + 1)
+    if response.will_close:
+        connection.close()
     if len(raw) > MAX_ANSWER_BYTES:
         raise http.client.HTTPException("answer too large")
     text = raw.decode("utf-8", "replace")
@@ -154,6 +159,19 @@ def _exchange(
         return Answer(response.status, json.loads(text), text)
     except ValueError:
         return Answer(response.status, None, text)
+
+
+def _request(
+    connection: http.client.HTTPSConnection, method: str, path: str, body: object
+) -> bytes:
+    name = f"[{connection.host}]" if ":" in connection.host else connection.host
+    content = b"" if body is None else json.dumps(body).encode()
+    kind = "" if body is None else "Content-Type: application/json\r\n"
+    head = (
+        f"{method} {path} HTTP/1.1\r\nHost: {name}:{connection.port}\r\n{kind}"
+        f"Accept-Encoding: identity\r\nContent-Length: {len(content)}\r\n\r\n"
+    )
+    return head.encode("ascii") + content
 
 
 def _refusal(answer: Answer) -> str:
