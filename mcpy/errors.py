@@ -54,7 +54,7 @@ EXIT_CODE_MEANINGS: dict[ExitCode, str] = {
     ExitCode.NOT_FOUND: "not found: alias, bucket, object, key, encryption configuration",
     ExitCode.UNREACHABLE: "unreachable or timed out",
     ExitCode.UNSUPPORTED: "unsupported by this server",
-    ExitCode.PARTIAL: "partly done: some of several targets failed",
+    ExitCode.PARTIAL: "partly done: some of several targets failed, or an answer is not complete",
     ExitCode.INTERRUPTED: "interrupted (Ctrl-C)",
     ExitCode.TERMINATED: "terminated (SIGTERM)",
 }

@@ -152,8 +152,9 @@ def check_key_name(name: str) -> KeyName:
 
 
 def bare_key_id(key_id: str) -> KeyName:
-    """Strip the ``arn:aws:kms:`` that MinIO puts before key names in answers."""
-    return KeyName(key_id.removeprefix(KMS_ARN_PREFIX))
+    """Strip what MinIO (``arn:aws:kms:``) and AWS (``...:REGION:ACCOUNT:key/``) put before it."""
+    bare = key_id.removeprefix(KMS_ARN_PREFIX)
+    return KeyName(bare.rpartition(":key/")[2] if ":key/" in bare else bare)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mcpy.errors import McpyError, S3Error, UnreachableError, UnsupportedError
 from mcpy.fleet.explain.chain import Facts, Scheme, Stage, notes, on_delete, on_lock, stages
-from mcpy.fleet.inventory.head import unreadable
+from mcpy.fleet.inventory.head import is_customers, unreadable
 from mcpy.models import bare_key_id
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _customers(
 ) -> Explanation:
     """Explain an object whose HEAD wants a client's key; raise ``error`` when it does not."""
     reason = f"{error.message} {unreadable(s3, target.bucket, target.key, version_id=version_id)}"
-    if "stored using a form of server side encryption" not in reason.lower():
+    if not is_customers(reason):
         raise error
     facts = _facts(s3, admin, "sse-c", "")
     return Explanation(

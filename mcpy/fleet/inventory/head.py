@@ -12,7 +12,13 @@ if TYPE_CHECKING:
     from mcpy.api.s3 import S3
     from mcpy.api.s3listing import Entry
 
-_CUSTOMER = "stored using a form of server side encryption"
+# how servers say that an object is under a key of the client's: MinIO and AWS, Ceph and SeaweedFS,
+# Garage
+_CUSTOMER = (
+    "stored using a form of server side encryption",
+    "encryption with customer provided keys",
+    "object is encrypted",
+)
 
 
 def headed(s3: S3, bucket: str, entry: Entry) -> Item:
@@ -61,13 +67,18 @@ def _first_byte(s3: S3, bucket: str, key: str, version_id: str, headers: dict[st
     return "" if content or not info.size else "the server answered without content"
 
 
+def is_customers(reason: str) -> bool:
+    """Whether a server refuses an object because it is encrypted under a client's key (SSE-C)."""
+    return any(words in reason.lower() for words in _CUSTOMER)
+
+
 def _refused(s3: S3, bucket: str, entry: Entry, error: S3Error) -> Item:
     """Tell an SSE-C object, whose HEAD needs its key, from one that may not be asked for."""
     if error.status == 400:
         reason = error.server_message
         if not error.api_code:  # not every server gives reasons in headers, and HEAD has no body
             reason = unreadable(s3, bucket, entry.key, version_id=entry.version_id)
-        if _CUSTOMER in reason.lower():
+        if is_customers(reason):
             return _customer(entry)
         return unknown(entry, f"HEAD was refused: {reason or error.message}")
     if error.status == 403:
