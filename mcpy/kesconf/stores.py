@@ -144,8 +144,7 @@ def load_keystore(path: Path, env: Mapping[str, str]) -> KeystoreFile:
 
 def read_keystore(root: Node, path: Path, env: Mapping[str, str]) -> KeystoreFile:
     """Read the same of a document; ``path`` stands in messages. Raises as ``load_keystore``."""
-    read = _Reader(str(path), env)
-    provider = read.provider(root)
+    provider = (read := _Reader(str(path), env)).provider(root)
     if provider not in _STORES:
         raise UnsupportedError(f"{path}: the keystore `{provider}` is not supported by mcpy")
     section = root.at(f"keystore.{SECTIONS[provider]}")

@@ -120,7 +120,7 @@ class SecretManager:
             {"replication": {"automatic": {}}},
         )
         taken = _is(made, "ALREADY_EXISTS")
-        if not made.succeeded and not (taken and self.state(name) == "empty"):
+        if not made.succeeded and not (taken and self._has_no_version(name)):
             raise self._failure(made, name)
         body = {"payload": {"data": base64.b64encode(value).decode()}}
         added = self._call("POST", f"{_secret(name)}:addVersion", body)
@@ -137,8 +137,12 @@ class SecretManager:
     def _drop_empty(self, name: str) -> None:
         """Take away a secret that got no version: KES would neither find nor create it."""
         with suppress(McpyError):
-            if self.state(name) == "empty":
+            if self._has_no_version(name):
                 self._call("DELETE", _secret(name))
+
+    def _has_no_version(self, name: str) -> bool:
+        """Whether a secret that is there lacks version 1; asked as KES itself may ask."""
+        return self._call("GET", f"{_secret(name)}/{_FIRST}:access").status == 404
 
     def delete(self, name: str) -> None:
         """Delete the secret."""

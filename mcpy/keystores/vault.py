@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import binascii
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -26,12 +25,13 @@ from mcpy.keystores.base import (
     State,
     Step,
 )
+from mcpy.keystores.vault_login import login_body
 from mcpy.keystores.web import Web
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from mcpy.kesconf.stores import VaultLogin, VaultStore
+    from mcpy.kesconf.stores import VaultStore
     from mcpy.keystores.web import Reply, WebOptions
 
 # whoever locks keys is not who KES is: a token in the first goes before the file's sign-in
@@ -263,7 +263,7 @@ class VaultKv:
         if namespace.strip("/"):  # `/` is the root namespace
             headers["X-Vault-Namespace"] = namespace
         path = f"/v1/auth/{quote(login.engine)}/login"
-        reply = self._web.send("PUT", path, json=_login_body(login), headers=headers)
+        reply = self._web.send("PUT", path, json=login_body(login), headers=headers)
         token = (reply.body.get("auth") or {}).get("client_token")
         if reply.status != 200 or not token:
             raise KeystoreDeniedError(
@@ -281,18 +281,6 @@ class VaultKv:
 
 class _DestroyedError(KeystoreError):
     """Version 1 is gone for ever, its metadata is there."""
-
-
-def _login_body(login: VaultLogin) -> dict[str, str]:
-    if login.method == "approle":
-        return {"role_id": login.name, "secret_id": login.secret}
-    jwt = login.secret
-    if "/" in jwt:
-        try:
-            jwt = Path(jwt).read_text("utf-8").strip()
-        except (OSError, UnicodeDecodeError) as e:
-            raise ConfigError(f"cannot read the JWT of Kubernetes in {login.secret}") from e
-    return {"role": login.name, "jwt": jwt}
 
 
 def _data(reply: Reply) -> Mapping[str, Any]:

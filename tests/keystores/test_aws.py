@@ -145,6 +145,18 @@ def test_erasing_leaves_no_recovery_window(
     assert list(store.list()) == []
 
 
+def test_with_what_is_granted_to_kes_alone_keys_are_made_read_and_erased(
+    store: SecretsManager, server: SecretsManagerServer
+) -> None:
+    server.denied |= {"DescribeSecret", "PutSecretValue", "UpdateSecretVersionStage"}
+    store.create("k2", VALUE)
+    assert store.read("k2") == VALUE
+    store.delete("k2")
+    with pytest.raises(KeyMissingError):
+        store.delete("k2")
+    assert list(store.list()) == ["k"]
+
+
 def test_a_secret_to_be_deleted_is_a_failure_that_says_how_to_get_it_back(
     store: SecretsManager, server: SecretsManagerServer
 ) -> None:

@@ -96,6 +96,20 @@ def test_a_lock_disables_version_1_and_nothing_else(store: SecretManager, google
     assert (store.read("k"), store.state("k")) == (VALUE, "enabled")
 
 
+def test_with_what_is_granted_to_kes_alone_keys_are_made_read_and_erased(
+    store: SecretManager, google: Google
+) -> None:
+    google.denied |= {"versions.get", "versions.list", "versions.enable", "versions.disable"}
+    google.secrets["ghost"] = []
+    store.create("ghost", VALUE)
+    with pytest.raises(KeyExistsError):
+        store.create("ghost", VALUE)
+    assert store.read("ghost") == VALUE
+    store.delete("ghost")
+    with pytest.raises(KeyMissingError):
+        store.read("ghost")
+
+
 def test_a_lock_is_known_without_the_permission_to_ask_for_states(
     store: SecretManager, google: Google
 ) -> None:
@@ -143,14 +157,14 @@ def test_whoever_finishes_a_secret_second_leaves_the_first_one_alone(
     store: SecretManager, google: Google
 ) -> None:
     google.secrets["ghost"] = []
-    state = store.state
+    has_no_version = store._has_no_version
 
-    def overtaken(name: str) -> str:
-        found = state(name)
+    def overtaken(name: str) -> bool:
+        found = has_no_version(name)
         google.secrets["ghost"].append(["ENABLED", base64.b64encode(b"theirs").decode()])
         return found
 
-    store.state = overtaken  # type: ignore[method-assign,assignment]
+    store._has_no_version = overtaken  # type: ignore[method-assign]
     with pytest.raises(KeyExistsError):
         store.create("ghost", VALUE)
     assert store.read("ghost") == b"theirs"
