@@ -105,7 +105,11 @@ class Session:
     def rehearse(self) -> Tally:
         """Count what would be rewritten; nothing is tried and nothing changed."""
         bucket, lock = look_at(self.s3, self.target)
-        how = How(self.goal, assumed(self.s3), lock)
+        abilities = assumed(self.s3)
+        limits = Limits(single=MINIO_LIMIT if abilities.keeps_time else 5 * GIB)
+        how = How(self.goal, abilities, lock, limits, nobody_writes=self.wish.nobody_writes)
+        if bucket.versioning == "Suspended" and not self.wish.nobody_writes:
+            self.told.warn(f"a run needs {_HOW_TO_GUARD['Suspended']}")
         tally = Tally()
         with closing(self._scan(bucket)) as items:
             for _, group in groupby(items, key=lambda item: item.key):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mcpy.errors import IntegrityError
 from mcpy.fleet.transfer.copy import CARRIED
-from mcpy.fleet.transfer.fetch import Span, fetch, reopened
+from mcpy.fleet.transfer.fetch import Span, fetch, reopened, see_end
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -177,8 +177,8 @@ def _update(digest: hashlib._Hash, stream: Stream, count: int, info: ObjectInfo)
 
 
 def _pieces(stream: Stream, count: int) -> Iterator[bytes]:
-    for chunk in stream.chunks():
+    chunks = stream.chunks()
+    while count > 0 and (chunk := next(chunks, b"")):
         yield chunk[:count]
         count -= len(chunk)
-        if count <= 0:
-            return
+    see_end(chunks)

@@ -58,7 +58,7 @@ def assumed(s3: S3) -> Abilities:
     except ApiError:
         return Abilities()
     minio = not answer.body
-    return Abilities(in_place=minio, keeps_time=minio, tells_context=minio)
+    return Abilities(in_place=minio, keeps_time=minio, tells_context=minio, put_guarded=minio)
 
 
 def would_be(bucket: Bucket, items: Sequence[Item], how: How) -> Iterator[Outcome]:
@@ -86,9 +86,13 @@ def _would_be(job: Job, item: Item, how: How) -> Outcome:
         Class.REWRITTEN,
         item.size,
         before=scheme,
-        etag_changed=_changes_etag(item, how),
+        etag_changed=_changes_etag(item, how) or _would_be_in_parts(job, how),
         new_version=job.makes_version,
     )
+
+
+def _would_be_in_parts(job: Job, how: How) -> bool:
+    return job.size > (how.limits.put if how.uploads(job) else how.limits.single)
 
 
 def _changes_etag(item: Item, how: How) -> bool:

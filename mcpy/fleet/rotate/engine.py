@@ -66,7 +66,7 @@ def traps(found: Survey, ways: Ways, new: str, old: str) -> list[str]:
         "there are SSE-C objects": bool(found.states["sse-c"]),
         "not all objects can be seen": bool(found.unseen or found.incomplete),
         "the bucket has an object lock": ways.locked,
-        "rules of the bucket go by the age of objects, which a job makes new": ways.ages,
+        "rules of the bucket may go by the age of objects, which a job makes new": ways.ages,
         f"there are objects under other keys ({', '.join(others[:3])}), which a job rotates too":
             bool(old and others),
     }  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -87,7 +87,14 @@ def _read(stream: Stream, at: int, stop: int, write: Callable[[bytes], object]) 
         piece = chunk[: stop - at]
         write(piece)
         at += len(piece)
+    see_end(chunks)
     return at
+
+
+def see_end(chunks: Iterator[bytes]) -> None:
+    """Look for the end of a body that was read whole: its connection can then be used again."""
+    with suppress(UnreachableError):
+        next(chunks, b"")
 
 
 @contextmanager
