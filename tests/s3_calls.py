@@ -176,6 +176,7 @@ class Server:
     secret: str = SECRET
     like: Like | None = None
     region: str = "us-east-1"
+    host: str = "s3.test"
 
     def __post_init__(self) -> None:
         self.store = Store(self.folder)
@@ -211,11 +212,15 @@ class Server:
         )
         if not signed:
             request.headers = {k: v for k, v in request.headers.items() if k != "authorization"}
+        return self._sent(request)
+
+    def _sent(self, request: Request) -> Answer:
+        """Hand ``request`` over and return the whole answer."""
         response = self.app(request)
         content = response.body
         if not isinstance(content, bytes):
             content = b"".join(content)
-        return Answer(response.status, _joined(response.headers), content)
+        return Answer(response.status, joined(response.headers), content)
 
     def signed_request(self, method: str, path: str, query: str) -> Request:
         """Return a signed request without a body, to be handed to the application."""
@@ -234,7 +239,7 @@ class Server:
     ) -> Request:
         stamp = f"{self.time:%Y%m%dT%H%M%SZ}"
         digest = hashlib.sha256(body).hexdigest()
-        headers |= {"host": "s3.test", "x-amz-date": stamp, "x-amz-content-sha256": digest}
+        headers |= {"host": self.host, "x-amz-date": stamp, "x-amz-content-sha256": digest}
         raw_path = quote(path, safe="/%~")
         request = Request(
             method, raw_path, query, headers, io.BytesIO(body), len(body), secure=self.secure
@@ -276,7 +281,7 @@ class Server:
         return self("POST", bucket, "delete=", body=body, headers=md5_header(body))
 
 
-def _joined(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+def joined(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     joined: dict[str, str] = {}
     for name, value in headers:
         low = name.lower()

@@ -37,7 +37,7 @@ ANY_PORT = "127.0.0.1:0"
 _KES_ADDRESS = "127.0.0.1:7373"
 """What the KES's configuration file says; a sandbox itself takes any port."""
 _STARTING = threading.Lock()
-"""Held while one starts: pytest rewrites what is imported first then, and Python before 3.11.9
+"""Held while one starts: much is imported then, which pytest parses, and some releases of Python
 cannot parse in two threads at once (python/cpython#106905)."""
 
 

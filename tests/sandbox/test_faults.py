@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import socket
 import ssl
 import threading
@@ -13,6 +14,8 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from mcpy.api.http import HttpOptions
+from mcpy.api.s3 import S3
 from mcpy.errors import InputError
 from mcpy.sandbox.faults import KINDS, Faults, parse
 from mcpy.sandbox.play import Sandbox
@@ -233,6 +236,60 @@ def test_half_an_answer_says_that_it_is_whole(play: Play) -> None:
     play.sandbox.faults.replace(["badbody"])
     told, came = length_of(raw(play.sandbox)[0])
     assert told == came == length_of(whole)[0] // 2
+
+
+def test_a_large_object_breaks_off_where_it_is_said(play: Play) -> None:
+    mcpy = play.mcpy
+    assert mcpy("mb", "--ignore-existing", "play/open").exit_code == 0
+    large = CONTENT * 4  # streamed, in parts of 1 MiB
+    assert mcpy("cp", str(play.file("large", large)), "play/open/large").exit_code == 0
+    policy = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": "*",
+                "Action": ["s3:GetObject"],
+                "Resource": ["arn:aws:s3:::open/*"],
+            }
+        ],
+    }
+    s3 = S3(play.sandbox.alias(), HttpOptions())
+    s3.call("PUT", "/open", query=[("policy", "")], content=json.dumps(policy).encode())
+    s3.http.close()
+    request = b"GET /open/large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    play.sandbox.faults.replace(["truncate=2MiB"])
+    told, came = length_of(raw(play.sandbox, request)[0])
+    assert (told, came) == (len(large), 2 << 20)
+    play.sandbox.faults.replace(["slow=100MiB", "busy"])
+    assert raw(play.sandbox, request)[0].endswith(large[-100:])
+    for fault, end in (("lost", "reset"), ("badbody", "end")):
+        play.sandbox.faults.replace([fault])
+        answer, ended = raw(play.sandbox, request)
+        assert ended == end
+        assert len(answer) < len(large) * 0.6
+    play.sandbox.faults.replace(["truncate"])
+    head = request.replace(b"GET", b"HEAD")
+    assert raw(play.sandbox, head) == (b"", "end")
+
+
+@pytest.mark.parametrize(
+    ("like", "fault", "expected"),
+    [
+        ("aws", "busy", (503, "SlowDown")),
+        ("aws", "limited", (429, "TooManyRequests")),
+        ("seaweedfs", "full", (500, "InternalError")),
+        ("minio", "full", (507, "XMinioStorageFull")),
+    ],
+)
+def test_refusals_are_in_the_words_of_the_server(
+    like: str, fault: str, expected: tuple[int, str]
+) -> None:
+    with Sandbox(like=like, faults=[fault]) as box:
+        answer = httpx.put(f"{box.s3_url}/data/o", content=b"x")
+        found = re.search("<Code>([^<]*)", answer.text)
+        assert (answer.status_code, found and found[1]) == expected
+        assert ("retry-after" in answer.headers) == (fault != "full")
 
 
 def test_a_listing_does_not_end(play: Play) -> None:

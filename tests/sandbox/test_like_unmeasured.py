@@ -189,6 +189,103 @@ def test_aws_looks_like_it(like: Callable[[str], Server]) -> None:
     assert aws("GET", "/minio/admin/v3/info").code == "NoSuchBucket"
 
 
+def put_rule(server: Server, *rules: str) -> Answer:
+    """Set rules as the default encryption."""
+    inner = "".join(f"<Rule>{rule}</Rule>" for rule in rules)
+    root = "ServerSideEncryptionConfiguration"
+    return server("PUT", "bkt", "encryption=", body=f"<{root}>{inner}</{root}>")
+
+
+def rule(algorithm: str, key: str = "") -> str:
+    """Return what a rule applies."""
+    key = f"<KMSMasterKeyID>{key}</KMSMasterKeyID>" if key else ""
+    tag = "ApplyServerSideEncryptionByDefault"
+    return f"<{tag}><SSEAlgorithm>{algorithm}</SSEAlgorithm>{key}</{tag}>"
+
+
+def test_aws_refuses_defaults_that_make_no_sense(like: Callable[[str], Server]) -> None:
+    aws = like("aws")
+    assert put_rule(aws, rule("ROT13")).code == "MalformedXML"
+    assert put_rule(aws, rule("AES256"), rule("AES256")).code == "MalformedXML"
+    assert put_rule(aws).code == "MalformedXML"
+    assert put_rule(aws, rule("AES256", "key-one")).code == "InvalidArgument"
+    assert aws("PUT", "bkt", "encryption=", body="nonsense").code == "MalformedXML"
+    assert aws("GET", "ghost", "encryption=").code == "NoSuchBucket"
+    assert SSE_C_BLOCKED in aws("GET", "bkt", "encryption=").text
+
+
+def test_aws_blocks_again_without_touching_the_rest(like: Callable[[str], Server]) -> None:
+    aws = like("aws")
+    assert put_rule(aws, rule("aws:kms:dsse", ARN + "key-two")).status == 200
+    assert put_rule(aws, f"{SSE_C_BLOCKED}</BlockedEncryptionTypes>").status == 200
+    text = aws("GET", "bkt", "encryption=").text
+    assert "<SSEAlgorithm>aws:kms:dsse</SSEAlgorithm>" in text
+    assert SSE_C_BLOCKED in text
+    aws("PUT", "bkt/k", body=BODY)
+    assert shown(aws("HEAD", "bkt/k")) == ("aws:kms:dsse", ARN + "key-two")
+    # in place to one layer: the mark of two goes with the metadata
+    assert copy(aws, S3).status == 200
+    assert shown(aws("HEAD", "bkt/k")) == ("AES256", "")
+    assert aws("PUT", "bkt").status == 200  # one's own bucket, made again
+
+
+def test_aws_refuses_headers_that_contradict_each_other(like: Callable[[str], Server]) -> None:
+    aws = like("aws")
+    both = client_key() | S3
+    assert aws("PUT", "bkt/k", headers=both, body=BODY).code == "InvalidArgument"
+    keyed = kms("key-one") | S3
+    assert aws("PUT", "bkt/k", headers=keyed, body=BODY).code == "InvalidArgument"
+    assert aws("GET", "bkt/k").code == "NoSuchKey"
+
+
+def test_aws_encrypts_uploads_in_parts(like: Callable[[str], Server]) -> None:
+    aws = like("aws")
+    context = kms(ARN + "key-two", '{"a":"b"}')
+    context["x-amz-server-side-encryption-bucket-key-enabled"] = "true"
+    created = aws("POST", "bkt/m", "uploads=", headers=context)
+    assert shown(created) == ("aws:kms", ARN + "key-two")
+    query = f"partNumber=1&uploadId={created.all('UploadId')[0]}"
+    part = aws("PUT", "bkt/m", query, body=BODY)
+    assert shown(part) == ("aws:kms", ARN + "key-two")
+    listed = f"<Part><PartNumber>1</PartNumber><ETag>{part.headers['etag']}</ETag></Part>"
+    body = f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>"
+    done = aws("POST", "bkt/m", f"uploadId={created.all('UploadId')[0]}", body=body)
+    assert done.status == 200
+    assert update(aws, ARN + "key-one", key="m").status == 200
+    head = aws("HEAD", "bkt/m")
+    assert shown(head) == ("aws:kms", ARN + "key-one")
+    assert head.etag.endswith("-1")
+    assert aws("GET", "bkt/m").body == BODY
+
+
+def test_aws_says_when_its_kms_does_not_answer(like: Callable[[str], Server]) -> None:
+    aws = like("aws")
+    aws("PUT", "bkt/k", body=BODY)
+    assert isinstance(aws.kms, Keys)
+    aws.kms.down = True
+    assert aws("PUT", "bkt/l", headers=kms("key-one"), body=BODY).code == "KMSInternalException"
+    assert update(aws, ARN + "key-one").code == "KMSInternalException"
+    aws.kms.down = False
+    assert aws("GET", "bkt/k").body == BODY
+
+
+def test_aws_keeps_a_default_retention_beside_a_lone_legal_hold(
+    like: Callable[[str], Server],
+) -> None:
+    aws = like("aws")
+    aws("PUT", "locked", headers={"x-amz-bucket-object-lock-enabled": "true"})
+    retention = (
+        "<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule>"
+        "<DefaultRetention><Mode>GOVERNANCE</Mode><Days>1</Days></DefaultRetention></Rule>"
+        "</ObjectLockConfiguration>"
+    )
+    aws("PUT", "locked", "object-lock=", body=retention)
+    aws("PUT", "locked/k", body=BODY)
+    hold = {"x-amz-object-lock-legal-hold": "OFF", "x-amz-copy-source": "/locked/k"}
+    assert aws("PUT", "locked/k", headers=hold | REPLACE).status == 200
+    assert aws("HEAD", "locked/k").headers["x-amz-object-lock-mode"] == "GOVERNANCE"
+
+
 # RustFS
 
 
