@@ -6,7 +6,6 @@ Source: https://docs.aws.amazon.com/snowball/latest/developer-guide/batching-sma
 from __future__ import annotations
 
 import posixpath
-import tarfile
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
@@ -16,6 +15,7 @@ from mcpy.sandbox.s3.errors import S3Problem
 from mcpy.sandbox.wsgi import Response
 
 if TYPE_CHECKING:
+    import tarfile
     from collections.abc import Iterator
     from typing import IO
 
@@ -34,6 +34,8 @@ def put_archive(call: Call) -> Response:
     """Unpack the body, a tar archive that may be packed by gzip, bzip2 or xz."""
     if call.header(EXTRACT).lower() != "true":
         return objects.put_object(call)
+    import tarfile
+
     entity.check_storage_class(call.headers)
     transfer.content_md5(call.headers)
     call.store.bucket(call.bucket)
@@ -48,6 +50,8 @@ def put_archive(call: Call) -> Response:
 
 
 def _unpack(call: Call, payload: Payload) -> None:
+    import tarfile
+
     # read from front to end, as it comes
     with tarfile.open(fileobj=cast("IO[bytes]", _Source(payload)), mode="r|*") as archive:
         for member in archive:

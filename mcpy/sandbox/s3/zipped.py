@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import mimetypes
-import zipfile
 from typing import TYPE_CHECKING
 
 from mcpy.sandbox.s3 import conditions, entity, reading
@@ -15,6 +14,7 @@ from mcpy.sandbox.store import ObjectVersion
 from mcpy.sandbox.wsgi import Response
 
 if TYPE_CHECKING:
+    import zipfile
     from collections.abc import Iterator
     from typing import IO
 
@@ -115,6 +115,8 @@ def _headers(view: reading.View, info: zipfile.ZipInfo) -> list[tuple[str, str]]
 
 
 def _open(view: reading.View) -> zipfile.ZipFile:
+    import zipfile
+
     try:
         return zipfile.ZipFile(io.BufferedReader(_Seekable(view), _READ_BYTES))
     except zipfile.BadZipFile as e:

@@ -42,13 +42,13 @@ class Selection:
     progress: bool
 
 
-def select_object(call: Call) -> Response:
+def answer(call: Call) -> Response:
     """Answer the records of an object that a query finds."""
     view = reading.whole(call)
     selection = _selection(call.document())
     content = view.content()
     counted = Counted(content, selection.compression)
-    return Response(200, [], _Stream(_answer(selection, counted), content))
+    return Response(200, [], _Stream(_messages(selection, counted), content))
 
 
 class _Stream:
@@ -118,7 +118,7 @@ def _writer(target: Node) -> CsvOutput | JsonOutput:
     raise S3Problem("ObjectSerializationConflict", 400, text)
 
 
-def _answer(selection: Selection, counted: Counted) -> Iterator[bytes]:
+def _messages(selection: Selection, counted: Counted) -> Iterator[bytes]:
     returned, waiting = 0, b""
     try:
         for record in _found(selection.query, selection.read(counted)):
