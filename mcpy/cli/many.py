@@ -27,19 +27,25 @@ if TYPE_CHECKING:
     from mcpy.cli.output import Result
 
 T = TypeVar("T")
+F = TypeVar("F", bound="Callable[..., Any]")
 JOBS = 4
 
 
 def jobs_option(command: Any) -> Any:  # noqa: ANN401 - click's decorators take and give anything
     """Add ``--jobs``, and mc's name for it."""
+    return jobs_of("Targets")(command)
+
+
+def jobs_of(what: str) -> Callable[[F], F]:
+    """Return what adds ``--jobs``, where it counts something else than targets."""
     return click.option(
         "--jobs",
         "--max-workers",
         type=click.IntRange(1, 64),
         default=JOBS,
         metavar="N",
-        help=f"Targets at a time. [{JOBS}]",
-    )(command)
+        help=f"{what} at a time. [{JOBS}]",
+    )
 
 
 def buckets_of(app: App, targets: Iterable[Target]) -> list[Target]:

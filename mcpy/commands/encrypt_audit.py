@@ -10,7 +10,7 @@ import click
 
 from mcpy.cli.app import pass_app
 from mcpy.cli.base import Command
-from mcpy.cli.many import Failures, buckets_of, jobs_option
+from mcpy.cli.many import Failures, buckets_of, jobs_of
 from mcpy.cli.params import TARGETS, Parsed
 from mcpy.commands.encrypt_audit_report import AuditSummary, TargetReport, VersionLine
 from mcpy.errors import FindingError, InputError, Interrupted, McpyError, UnreachableError
@@ -50,12 +50,14 @@ MOST_OPENED = 10_000
 @click.option(
     "--require",
     type=Parsed("SCHEME", _requirement),
+    metavar="SCHEME[:KEY]",
     help="Exit 3 unless all are sse-s3, sse-kms, sse-kms:KEY, or any encryption.",
 )
 @click.option(
     "--decrypt-check",
     "open_",
     type=Parsed("N|all", _open),
+    metavar="N|all",
     help="Read one byte of N versions of each scheme and key, or of all.",
 )
 @click.option(
@@ -74,7 +76,7 @@ MOST_OPENED = 10_000
     type=click.Path(dir_okay=False),
     help="Keep in this file how far it is, and go on from there.",
 )
-@jobs_option
+@jobs_of("Requests")
 @pass_app
 def audit(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  # noqa: ANN401 - click's
     """Count every object and version by scheme and key.

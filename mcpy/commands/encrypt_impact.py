@@ -11,7 +11,7 @@ from mcpy.cli import page as html
 from mcpy.cli.app import pass_app
 from mcpy.cli.base import Command
 from mcpy.cli.impact import ImpactReport, measured, verdict_of
-from mcpy.cli.many import jobs_option
+from mcpy.cli.many import jobs_of
 from mcpy.cli.output import printable
 from mcpy.cli.page import Cell, Part
 from mcpy.cli.params import ALIAS, KEY
@@ -42,7 +42,7 @@ _HONEST = (
 )
 @click.option("--save", metavar="FILE", help="Keep the report, for `kes key rm --impact-report`.")
 @click.option("--html", "html_file", metavar="FILE", help="Write it as a page there.")
-@jobs_option
+@jobs_of("Requests")
 @pass_app
 def impact(  # noqa: PLR0913 - options
     app: App,
