@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mcpy.cli.documents import read_text
 from mcpy.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def from_file(app: App, file: Path | None) -> str:
         return ""
     if str(file) == "-":
         return app.stdin.readline().rstrip("\r\n")
-    return read_text(file).rstrip("\r\n")
+    return read_text(app, str(file)).rstrip("\r\n")
 
 
 def from_command(command: str | None) -> str:
@@ -64,17 +65,3 @@ def from_command(command: str | None) -> str:
     except (subprocess.SubprocessError, OSError, UnicodeDecodeError) as e:
         raise ConfigError("the command for the secret key failed") from e
     return done.stdout.rstrip("\r\n")
-
-
-def read_text(file: Path) -> str:
-    """Return a file's text.
-
-    Raises:
-        ConfigError: it cannot be read, or is not UTF-8.
-    """
-    try:
-        return file.read_text("utf-8")
-    except OSError as e:
-        raise ConfigError(f"cannot read {file}: {e.strerror}") from e
-    except UnicodeDecodeError as e:
-        raise ConfigError(f"{file} is not UTF-8 text") from e

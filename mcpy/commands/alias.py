@@ -11,10 +11,11 @@ import click
 
 from mcpy.cli.app import pass_app
 from mcpy.cli.base import Group
+from mcpy.cli.documents import read_text
 from mcpy.cli.many import for_each
 from mcpy.cli.output import MASK
 from mcpy.cli.params import ALIAS
-from mcpy.cli.secrets import ask, from_command, from_file, from_variable, read_text
+from mcpy.cli.secrets import ask, from_command, from_file, from_variable
 from mcpy.config import check_url
 from mcpy.errors import ConfigError, InputError, NoAliasError
 from mcpy.mcconfig import read_mc_alias, read_mc_config, why_of_no_use
@@ -304,5 +305,4 @@ def _check(access_key: str, secret_key: str) -> None:
 
 def _read_alias(app: App, name: str, file: Path | None) -> Alias:
     source = str(file) if file and str(file) != "-" else "stdin"
-    text = app.stdin.read() if source == "stdin" else read_text(Path(source))
-    return read_mc_alias(name, text, source=source)
+    return read_mc_alias(name, read_text(app, str(file or "-")), source=source)

@@ -122,9 +122,9 @@ def _source(app: App, file: Path | None, *, static: bool) -> Source:
         return open_keystore(app, file)[0]
     text = app.environ.get(_STATIC, "")
     if not text and (path := app.environ.get(f"{_STATIC}_FILE")):
-        from mcpy.cli.secrets import read_text
+        from mcpy.cli.documents import read_text
 
-        text = read_text(Path(path))
+        text = read_text(app, path)
     if not text:
         raise ConfigError(f"{_STATIC} is not set", hint=f"export {_STATIC}=NAME:BASE64")
     app.out.hide(text.strip(), text.strip().partition(":")[2])
