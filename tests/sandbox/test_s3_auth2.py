@@ -164,3 +164,22 @@ def test_a_bucket_may_be_named_by_the_host(s3: Server) -> None:
     response = s3.app(request("GET", "/name", query, {"host": "bucket.s3.test:9000"}))
     assert response.status == 200
     assert s3("GET", "/bucket/name").body == b"content"
+
+
+def test_a_form_may_be_signed_so(s3: Server) -> None:
+    policy = base64.b64encode(
+        b'{"expiration": "2030-01-01T00:00:00Z", "conditions": [{"bucket": "bucket"},'
+        b' ["starts-with", "$key", "up/"]]}'
+    ).decode()
+    signature = base64.b64encode(auth2.signature_of(policy, SECRET)).decode()
+    for given, status in ((signature, 204), (base64.b64encode(b"x" * 20).decode(), 403)):
+        fields = {"key": "up/k", "AWSAccessKeyId": ACCESS, "policy": policy, "signature": given}
+        parts = [
+            f'--B\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+            for name, value in (*fields.items(), ("file", "content"))
+        ]
+        body = ("".join(parts) + "--B--\r\n").encode()
+        headers = {"content-type": "multipart/form-data; boundary=B", "host": "s3.test"}
+        form = Request("POST", "/bucket", "", headers, io.BytesIO(body), len(body))
+        assert s3.app(form).status == status
+    assert s3("GET", "/bucket/up/k").body == b"content"

@@ -18,6 +18,7 @@ from mcpy.sandbox.s3.canonical import (
     string_to_sign,
 )
 from mcpy.sandbox.s3.identities import Identities, UnknownPolicyError, UnknownUserError, names_of
+from mcpy.sandbox.s3.policy import action_of
 from mcpy.sandbox.s3.statements import allowed
 from mcpy.sandbox.wsgi import Request
 from tests.s3_calls import ACCESS, SECRET, Answer, Server, md5_header
@@ -247,6 +248,40 @@ def test_a_session_needs_a_signature(s3: Server) -> None:
 
 
 # statements
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "query", "action"),
+    [
+        ("GET", "", "", "ListAllMyBuckets"),
+        ("GET", "b", "list-type=2", "ListBucket"),
+        ("HEAD", "b", "", "ListBucket"),
+        ("GET", "b", "versions", "ListBucketVersions"),
+        ("PUT", "b", "", "CreateBucket"),
+        ("DELETE", "b", "", "DeleteBucket"),
+        ("PUT", "b", "encryption", "PutEncryptionConfiguration"),
+        ("DELETE", "b", "encryption", "PutEncryptionConfiguration"),
+        ("DELETE", "b", "policy", "DeleteBucketPolicy"),
+        ("GET", "b", "acl", "GetBucketPolicy"),
+        ("GET", "b/k", "", "GetObject"),
+        ("HEAD", "b/k", "versionId=x", "GetObject"),
+        ("POST", "b/k", "select&select-type=2", "GetObject"),
+        ("POST", "b/k", "uploads", "PutObject"),
+        ("GET", "b/k", "uploadId=x", "ListMultipartUploadParts"),
+        ("DELETE", "b/k", "uploadId=x", "AbortMultipartUpload"),
+        ("DELETE", "b/k", "", "DeleteObject"),
+        ("DELETE", "b/k", "versionId=x", "DeleteObjectVersion"),
+        ("PUT", "b/k", "tagging", "PutObjectTagging"),
+        ("DELETE", "b/k", "tagging", "DeleteObjectTagging"),
+        ("GET", "b/k", "retention", "GetObjectRetention"),
+        ("GET", "b/k", "attributes", "GetObjectAttributes"),
+        ("PUT", "b/k", "acl", "PutBucketPolicy"),
+    ],
+)
+def test_policies_call_it(method: str, path: str, query: str, action: str) -> None:
+    request = Request(method, f"/{path}", query, {}, io.BytesIO(), 0)
+    bucket, _, key = path.partition("/")
+    assert action_of(request, bucket, key) == f"s3:{action}"
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,56 @@ def test_a_malformed_head_is_refused(head: bytes) -> None:
         assert raw(server, head).startswith(b"HTTP/1.1 400 ")
 
 
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"GET / HTTP/2.0\r\nHost: x\r\n\r\n", b"505"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", b"501"),
+        (b"GET / HTTP/1.1\r\nX: " + b"x" * (1 << 20) + b"\r\n\r\n", b"431"),
+    ],
+)
+def test_what_cannot_be_read_is_refused(head: bytes, status: bytes) -> None:
+    with serving(echo) as server:
+        assert raw(server, head).startswith(b"HTTP/1.1 " + status)
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (b"GET /a HTTP/1.1\r\nHo", b"st: x\r\nConnection: close\r\n\r\n"),
+        (b"\r\nGET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",),
+        (b"GET /a HTTP/1.1\nHost: x\nConnection: close\n\n",),
+    ],
+)
+def test_a_head_may_come_in_pieces_or_with_bare_line_ends(pieces: tuple[bytes, ...]) -> None:
+    with serving(echo) as server, connect(server) as client:
+        for piece in pieces:
+            client.sendall(piece)
+            time.sleep(0.01)
+        assert receive(client, b"GET /a? 0")
+
+
+def test_a_head_that_is_cut_off_is_refused() -> None:
+    with serving(echo) as server, connect(server) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n")
+        client.shutdown(socket.SHUT_WR)
+        assert client.recv(100).startswith(b"HTTP/1.1 400 ")
+
+
+def test_an_old_client_keeps_its_connection_if_it_says_so() -> None:
+    def stream(_: Request) -> Response:
+        return Response(200, body=iter((b"a", b"b")))
+
+    with serving(echo) as server, connect(server) as client:
+        for _ in range(2):
+            client.sendall(b"GET /a HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n")
+            assert receive(client, b"GET /a? 0")
+    with serving(stream) as server:
+        answer = raw(server, b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+        assert answer.endswith(b"\r\n\r\nab")
+        assert b"Connection: close" in answer
+
+
 def test_the_body_is_invited_when_it_is_read_and_only_then() -> None:
     head = b"PUT / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
     with (
