@@ -250,6 +250,8 @@ def exit_code(error: BaseException) -> ExitCode:
 
 
 def _api_exit_code(error: ApiError) -> ExitCode:
+    if error.code is not ExitCode.FAILED:
+        return error.code  # the kind of error says it, whatever the status
     if error.status in {501, 426} or error.api_code in _UNSUPPORTED:
         return ExitCode.UNSUPPORTED
     if error.api_code in _DENIED or error.status in {401, 403}:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from mcpy.api.http import Call, HttpClient, json_object, json_value
-from mcpy.api.refusals import s3_refusal_of
+from mcpy.api.refusals import admin_refusal_of
 from mcpy.api.sigv4 import SigV4Auth, encode_query
 from mcpy.errors import (
     ApiError,
@@ -109,7 +109,7 @@ class MinioAdmin:
         )
         self.alias = alias.name
         self._secret = alias.secret_key
-        self.http = HttpClient(alias.url, options, refusal=s3_refusal_of(alias), auth=auth)
+        self.http = HttpClient(alias.url, options, refusal=admin_refusal_of(alias), auth=auth)
 
     def info(self) -> dict[str, Any]:
         """Return the state of the deployment: mode, servers, KMS, buckets, objects, usage.

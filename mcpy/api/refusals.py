@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from mcpy.errors import ApiError, KesError, S3Error
+from mcpy.errors import ApiError, ExitCode, KesError, S3Error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +38,33 @@ def s3_refusal_of(alias: Alias) -> Callable[[Answer], ApiError]:
         return WrongSecretError(error, alias) if wrong else error
 
     return refusal
+
+
+def admin_refusal_of(alias: Alias) -> Callable[[Answer], ApiError]:
+    """Return ``s3_refusal_of`` for MinIO's own endpoints: others take them for a bucket."""
+    refuse = s3_refusal_of(alias)
+
+    def refusal(answer: Answer) -> ApiError:
+        error = refuse(answer)
+        is_xml = answer.body.lstrip().startswith(b"<")  # MinIO's handlers answer JSON
+        if is_xml and error.status == 404 and error.api_code in {"NoSuchBucket", "NoSuchKey"}:
+            return NotMinioError(error, alias)
+        return error
+
+    return refusal
+
+
+class NotMinioError(S3Error):
+    """An S3 server without MinIO's admin and KMS API."""
+
+    code = ExitCode.UNSUPPORTED
+
+    def __init__(self, error: ApiError, alias: Alias) -> None:
+        self._alias = alias.name
+        super().__init__(error.status, error.api_code, error.server_message, fields=error.fields)
+
+    def _line(self) -> str:
+        return f"`{self._alias}` is no MinIO: it has no admin API"
 
 
 class WrongSecretError(S3Error):

@@ -148,7 +148,7 @@ class S3(S3Buckets):
         # any content encoding is the object's own: the bytes are wanted as stored
         sent = {"accept-encoding": "identity", **(headers or {})}
         call = Call("GET", target, headers=sent, transfer=True, replies=(200, 206))
-        with self.http.stream(call) as stream:
+        with self.stream(call) as stream:
             yield info_of(key, stream.headers), stream
 
     def copy_object(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from xml.etree import ElementTree as ET
 
-    from mcpy.api.http import Answer, HttpOptions
+    from mcpy.api.http import Answer, HttpOptions, Stream
     from mcpy.api.s3listing import Entry, Page
     from mcpy.api.sigv2 import SigV2Auth
     from mcpy.models import Alias
@@ -32,6 +33,7 @@ class S3Calls:
 
     def __init__(self, alias: Alias, options: HttpOptions) -> None:
         self._auth = _auth(alias)
+        self._region_known = False
         self.http = HttpClient(
             alias.url,
             options,
@@ -71,20 +73,49 @@ class S3Calls:
         An iterator that was sent is gone: then the next call has the region right.
         """
         try:
-            return self.http.request(call)
+            answer = self.http.request(call)
         except S3Error as e:
-            region = e.fields.get("Region", "")
-            wrong = e.api_code in {
-                "AuthorizationHeaderMalformed",
-                "AuthorizationQueryParametersError",
-            }
-            auth = self._auth
-            if not (wrong and region and isinstance(auth, SigV4Auth) and auth.region != region):
+            if not self._corrected(e, call):
                 raise
-            auth.region = region
-            if not call.resendable:
-                raise
-            return self.http.request(call)
+            answer = self.http.request(call)
+        self._region_known = True
+        return answer
+
+    @contextmanager
+    def stream(self, call: Call) -> Iterator[Stream]:
+        """Open the answer to ``call``, its body still to be read; otherwise as ``send``."""
+        with ExitStack() as opened:
+            try:
+                found = opened.enter_context(self.http.stream(call))
+            except S3Error as e:
+                if not self._corrected(e, call):
+                    raise
+                found = opened.enter_context(self.http.stream(call))
+            yield found
+
+    def _corrected(self, error: S3Error, call: Call) -> bool:
+        """Sign for the region ``error`` names from now on; whether ``call`` is to be sent anew."""
+        auth = self._auth
+        if not isinstance(auth, SigV4Auth):
+            return False
+        region = _named_region(error) or self._asked_region(error, call)
+        if not region or region == auth.region:
+            return False
+        auth.region = region
+        return call.resendable
+
+    def _asked_region(self, error: S3Error, call: Call) -> str:
+        """Return what a GET is told where a HEAD is refused, which has no body to say it in."""
+        mute = call.method == "HEAD" and error.status == 400 and not error.api_code
+        if not mute or self._region_known:
+            return ""
+        self._region_known = True
+        bucket = call.target.partition("?")[0].strip("/").partition("/")[0]
+        try:
+            self.http.request(Call("GET", request_target(f"/{bucket}", [("location", "")])))
+        except S3Error as e:
+            return _named_region(e)
+        return ""
 
     def document(self, answer: Answer, root: str) -> ET.Element:
         """Return the document of an answer: S3 may answer 200 and then fail in the body.
@@ -127,6 +158,15 @@ class S3Calls:
             if page.markers == markers:
                 raise ProtocolError(f"{self.http.where} gave the same page of a listing twice")
             markers = page.markers
+
+
+def _named_region(error: S3Error) -> str:
+    """Return the region a server says a signature should have been for, or ``""``."""
+    wrong = error.api_code in {
+        "AuthorizationHeaderMalformed",
+        "AuthorizationQueryParametersError",
+    }
+    return error.fields.get("Region", "") if wrong else ""
 
 
 def _auth(alias: Alias) -> SigV4Auth | SigV2Auth | None:

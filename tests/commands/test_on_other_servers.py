@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 failed, 5 nothing set, 7 unsupported by this server.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -93,3 +94,25 @@ def test_a_default_that_cannot_be_applied_is_seen_by_the_next_upload(
     assert run(mcpy, "cp", str(file), "play/data/after") == 1
     assert run(mcpy, "encrypt", "clear", "play/data") == 0
     assert run(mcpy, "cp", str(file), "play/data/after") == 0
+
+
+@pytest.mark.parametrize("args", [("stat",), ("cat",)])
+def test_the_region_is_learned_by_commands_that_begin_with_head_or_get(
+    args: tuple[str, ...], play_like: Callable[[str], Play]
+) -> None:
+    play = play_like("garage")
+    file = play.file("f", BEFORE)
+    assert run(play.mcpy, "mb", "play/data") == 0
+    assert run(play.mcpy, "cp", str(file), "play/data/f") == 0
+    play.mcpy.store.put(replace(play.sandbox.alias(), region=""))
+    assert run(play.mcpy, *args, "play/data/f") == 0
+
+
+@pytest.mark.parametrize("name", ["moto", "versitygw"])
+def test_admin_commands_say_that_it_is_no_minio(
+    name: str, play_like: Callable[[str], Play]
+) -> None:
+    mcpy = play_like(name).mcpy
+    expected = (7, "", "mcpy: error: `play` is no MinIO: it has no admin API\n")
+    assert mcpy("admin", "info", "play") == expected
+    assert mcpy("admin", "kms", "status", "play") == expected
