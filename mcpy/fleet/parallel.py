@@ -171,6 +171,8 @@ class _Confluence(Generic[T]):
             try:
                 for value in self._sources[number]():
                     self._put(number, value)
+                    if self._stop.wanted:
+                        return
                 self._put(number, None)
             except BaseException as e:  # noqa: BLE001 - carried to the thread that waits
                 self._put(number, e)

@@ -148,10 +148,11 @@ def test_an_error_of_one_source_ends_all() -> None:
         yield 2
         raise NotFoundError("gone")
 
-    stop = Stop()
+    stop, before = Stop(), threading.active_count()
     with pytest.raises(NotFoundError):
         list(merged([endless, broken], jobs=2, stop=stop))
     assert stop.wanted
+    assert threading.active_count() == before  # one that goes on takes the processor for ever
 
 
 def test_a_source_waits_until_what_it_gave_is_taken() -> None:
