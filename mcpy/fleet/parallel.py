@@ -170,18 +170,19 @@ class _Confluence(Generic[T]):
                 return
             try:
                 for value in self._sources[number]():
-                    self._put(number, value)
-                    if self._stop.wanted:
+                    if not self._put(number, value):
                         return
                 self._put(number, None)
             except BaseException as e:  # noqa: BLE001 - carried to the thread that waits
                 self._put(number, e)
 
-    def _put(self, number: int, value: T | BaseException | None) -> None:
+    def _put(self, number: int, value: T | BaseException | None) -> bool:
+        """Hand a value over; False when the work has to end instead."""
         while not self._stop.wanted:
             with suppress(queue.Full):
                 self._found.put((number, value), timeout=_LOOKED_EVERY_S)
-                return
+                return True
+        return False
 
     def take(self) -> tuple[int, T | None]:
         while True:
