@@ -5,6 +5,7 @@ Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
@@ -145,7 +146,7 @@ class MultipartUpload:
 
 def _part(element: ET.Element) -> Part:
     number, size = s3xml.text(element, "PartNumber"), s3xml.text(element, "Size")
-    if not (number.isdigit() and size.isdigit()):
+    if not all(re.fullmatch("[0-9]{1,19}", text) for text in (number, size)):
         raise ProtocolError("a list of parts without numbers or sizes")
     etag = s3xml.text(element, "ETag").strip('"')
     sums = {

@@ -58,6 +58,6 @@ def _named(root: ET.Element, name: str) -> Iterator[ET.Element]:
 
 def _size(part: ET.Element) -> int:
     size = s3xml.text(part, "Size")
-    if not (size.isdecimal() and size.isascii()):
+    if not (size.isdecimal() and size.isascii() and len(size) < 20):
         raise ProtocolError("a list of an object's parts without sizes")
     return int(size)

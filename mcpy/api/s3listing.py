@@ -6,6 +6,7 @@ element of it is looked at once.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from sys import intern
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from xml.etree import ElementTree as ET
 
 _SSE = "X-Amz-Server-Side-Encryption"
+_SIZE = re.compile("[0-9]{1,19}")  # Python refuses to read thousands of digits
 # Python runs one thread at a time anyway: several trees at once would only take more memory
 _ONE_AT_A_TIME = Lock()
 
@@ -148,7 +150,7 @@ def _object(element: ET.Element, name: Callable[[str], str]) -> Entry:
     size = value("Size")
     return Entry(
         key=name(value("Key")),
-        size=int(size) if size.isascii() and size.isdecimal() else 0,
+        size=int(size) if _SIZE.fullmatch(size) else 0,
         etag=value("ETag").strip('"'),
         last_modified=value("LastModified"),
         storage_class=intern(value("StorageClass")),

@@ -37,6 +37,11 @@ def check_writable(*files: str | None) -> None:
         ConfigError: the folder of one is not there, or is not writable.
     """
     for file in filter(None, files):
+        path = Path(file)
+        if path.exists() and not path.is_file():  # a device or a pipe is written as it stands
+            if path.is_dir() or not os.access(path, os.W_OK):
+                raise ConfigError(f"cannot write {file}: it is no file one may write to")
+            continue
         folder = Path(file).resolve().parent
         if not folder.is_dir() or not os.access(folder, os.W_OK):
             raise ConfigError(f"cannot write {file}: {folder} is no folder one may write to")
@@ -73,6 +78,8 @@ def parse(text: str, where: str) -> Any:  # noqa: ANN401 - a parsed document
         return json.loads(text)
     except ValueError:
         pass
+    except RecursionError as e:
+        raise ConfigError(f"{where} is nested too deeply") from e
     try:
         import yaml
     except ImportError as e:
@@ -82,6 +89,8 @@ def parse(text: str, where: str) -> Any:  # noqa: ANN401 - a parsed document
         ) from e
     try:
         return yaml.safe_load(text)
+    except RecursionError as e:
+        raise ConfigError(f"{where} is nested too deeply") from e
     except yaml.YAMLError as e:
         mark = getattr(e, "problem_mark", None)
         line = f" (line {mark.line + 1})" if mark else ""

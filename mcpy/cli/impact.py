@@ -117,10 +117,6 @@ def _bucket_words(one: ServerImpact) -> str:
     return f"{number} of {one.buckets}" + (f", whose uploads fail then: {names}" if number else "")
 
 
-def _latest_words(one: ServerImpact) -> str:
-    return f", {one.objects:,} latest" if one.objects else ""
-
-
 def _words(count: Count) -> str:
     return f"{count.number:,} versions, {human_size(count.size)}" if count.number else "none"
 

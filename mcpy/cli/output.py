@@ -56,7 +56,7 @@ class Output:
         self.stdout = stdout or sys.stdout or _nowhere()
         self.stderr = stderr or sys.stderr or _nowhere()
         self.reader_left = False
-        self._secrets: set[str] = set()
+        self._secrets: list[str] = []
 
     @property
     def json(self) -> bool:
@@ -81,7 +81,9 @@ class Output:
     def hide(self, *secrets: str) -> None:
         """Mask ``secrets`` in everything written from now on."""
         long = [secret for secret in secrets if len(secret) >= _SHORTEST_SECRET]
-        self._secrets.update(long, (json.dumps(secret)[1:-1] for secret in long))
+        written = (json.dumps(secret, ensure_ascii=False)[1:-1] for secret in long)
+        # one may stand inside another, whose rest would stay readable
+        self._secrets = sorted({*self._secrets, *long, *written}, key=len, reverse=True)
 
     def reveal(self) -> None:
         """Print secrets after all: the command's purpose, or the user's wish."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,9 +37,10 @@ def _open(text: str) -> int:
 
     if text == "all":
         return ALL
-    if not (text.isascii() and text.isdecimal() and 0 < int(text) <= MOST_OPENED):
+    number = int(text) if re.fullmatch("[0-9]{1,9}", text) else 0
+    if not 0 < number <= MOST_OPENED:
         raise InputError(f"`{text}` is neither `all` nor a number up to {MOST_OPENED}")
-    return int(text)
+    return number
 
 
 MOST_OPENED = 10_000

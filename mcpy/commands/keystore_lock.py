@@ -74,6 +74,7 @@ def lock(app: App, key: str, config: Path, *, yes: bool, prove: bool, access: Ke
     _can_lock(store)
     kes = connect(app, access, endless=True) if prove else None
     if store.state(key) == "locked":
+        store.lock(key)  # what a lock that was cut off left undone
         app.out.done(KeyActed(key, "locked already", store.provider, 0, proven=False))
         return
     hint = f"mcpy keystore lock {key} --config {config} --yes"

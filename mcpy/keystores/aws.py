@@ -107,9 +107,11 @@ class SecretsManager:
     def lock(self, name: str) -> None:
         """Put a marker in the place of the key's version, and keep that by a stage of its own.
 
-        Between the two steps it is AWSPREVIOUS, which keeps it as well.
+        Between the two steps it is AWSPREVIOUS, which keeps it until the next version comes: a
+        lock that was cut off there is finished.
         """
         if self.state(name) == "locked":
+            self._keep_locked(name)
             return
         key = self._staged(name, self._stages(name), _CURRENT)
         with self._failures(name):
@@ -130,6 +132,16 @@ class SecretsManager:
                 self._opened().put_secret_value(SecretId=name, SecretString=value.decode())
         if LOCKED_STAGE in self._stages(name):
             self._move(name, LOCKED_STAGE, off=self._stages(name)[LOCKED_STAGE])
+
+    def _keep_locked(self, name: str) -> None:
+        """Give the key's version the stage of its own where a lock did not come to it."""
+        stages = self._stages(name)
+        if LOCKED_STAGE in stages:
+            return
+        key = self._staged(name, stages, _PREVIOUS)
+        if self._version(name, VersionId=key).startswith(LOCK_MARK):
+            raise KeystoreError(f"the former version of `{name}` is a mark too, and no key")
+        self._move(name, LOCKED_STAGE, to=key)
 
     def ping(self) -> None:
         """Ask the endpoint for anything, as KES does."""

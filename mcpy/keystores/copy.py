@@ -11,7 +11,7 @@ import binascii
 import json
 import secrets
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal
 
@@ -109,14 +109,15 @@ def copy(
     """Copy keys, several at once, and yield each in the order of ``names``.
 
     One that fails does not stop the rest. The journal is believed only where the target has the
-    name still.
+    name still, and the same key under it.
     """
     done = journal.done & set(target.list()) if journal.done else set()
 
     def one(name: str) -> Copied:
-        if name in done:
-            return Copied(name, "done")
         try:
+            if name in done:
+                _expect_same(source, target.read(name), decode(source.read(name)), name)
+                return Copied(name, "done")
             return Copied(name, _copy(source, target, name, prove))
         except McpyError as e:
             return Copied(name, "failed", e.message)
@@ -159,9 +160,9 @@ def _copy(
     except KeyExistsError:
         outcome = "present"
     found = target.read(name)
-    if outcome == "present" and not _same(found, entry):
-        raise IntegrityError(f"the target has another key of the name `{name}`")
-    if not _same(found, entry):
+    if outcome == "present":
+        _expect_same(source, found, entry, name)
+    elif not _same(found, entry):
         raise IntegrityError(f"`{name}` reads back as other bytes than were written")
     message = secrets.token_bytes(32)
     ciphertext = seal(entry, message, name.encode())
@@ -172,8 +173,18 @@ def _copy(
     return outcome
 
 
+def _expect_same(source: Source, found: bytes, entry: KeyEntry, name: str) -> None:
+    if isinstance(source, StaticKey):  # the HMAC key is made up, another one each time
+        entry = replace(entry, hmac_key=None)
+    if not _same(found, entry):
+        raise IntegrityError(f"the target has another key of the name `{name}`")
+
+
 def _same(value: bytes, entry: KeyEntry) -> bool:
-    return decode(value).key == entry.key and decode(value).cipher == entry.cipher
+    found = decode(value)
+    if found.hmac_key and entry.hmac_key and found.hmac_key != entry.hmac_key:
+        return False
+    return found.key == entry.key and found.cipher == entry.cipher
 
 
 class StaticKey:

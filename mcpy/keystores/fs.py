@@ -119,7 +119,13 @@ class FolderStore:
 
     def _content(self, name: str) -> bytes:
         with self._failures(name), self._path(name).open("rb") as file:
-            return file.read(MAX_ENTRY_BYTES)
+            value = file.read(MAX_ENTRY_BYTES + len(LOCK_MARK) + 1)
+        if len(value.removeprefix(LOCK_MARK)) > MAX_ENTRY_BYTES:
+            # whoever wrote a part of it back would cut off the rest
+            raise KeystoreError(
+                f"the file `{name}` has more than {MAX_ENTRY_BYTES} bytes: no key of KES"
+            )
+        return value
 
     def _path(self, name: str) -> Path:
         if not name or any(char in name for char in "/\\.\0"):

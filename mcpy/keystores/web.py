@@ -162,6 +162,8 @@ class Web:
             if final:
                 raise UnreachableError(f"{self.where}: {str(e) or 'no answer'}") from e
             return None
+        except httpx.HTTPError as e:  # such as a body packed wrongly
+            raise ProtocolError(f"{self.where}: {str(e) or 'an answer that is none'}") from e
         if self._options.trace:
             taken_ms = (time.monotonic() - started) * 1000
             self._options.trace(
@@ -181,7 +183,7 @@ class Web:
             return {}
         try:
             found = json.loads(raw)
-        except ValueError as e:
+        except (ValueError, RecursionError) as e:
             status = response.status_code
             raise ProtocolError(
                 f"{self.where} answered {status} with something else than JSON"
@@ -229,7 +231,7 @@ class Web:
 def _pause_s(attempt: int, reply: Reply | None) -> float:
     """Return how long to wait: what the provider asks for, and some more or less by chance."""
     asked = reply.headers.get("retry-after", "") if reply else ""
-    if asked.isdigit():
+    if asked.isascii() and asked.isdecimal():
         return min(float(asked), _MAX_PAUSE_S)
     # full jitter: clients that failed together do not return together
     return random.uniform(0.05, 0.2 * 2**attempt)  # noqa: S311

@@ -154,3 +154,10 @@ def test_names_are_decoded_where_the_server_says_it_encoded_them(encoding: str, 
     page = s3listing.uploads_page(uploads.encode(), "here")
     assert [found.key for found in page.entries] == [key, key]
     assert page.markers == {"key-marker": key}
+
+
+@pytest.mark.parametrize("size", ["9" * 5_000, "²", "-1", "1_0", ""])
+def test_a_size_that_is_none_is_nothing(size: str) -> None:
+    body = f"<ListBucketResult><Contents><Key>k</Key><Size>{size}</Size></Contents>"
+    page = s3listing.objects_page(f"{body}</ListBucketResult>".encode(), "here")
+    assert [(e.key, e.size) for e in page.entries] == [("k", 0)]

@@ -60,6 +60,24 @@ def test_a_secret_is_masked_wherever_it_stands(json: bool) -> None:
     assert MASK in stdout
 
 
+@pytest.mark.parametrize("json", [False, True])
+def test_a_secret_within_another_leaves_no_rest(json: bool) -> None:
+    out = output(json=json)
+    for end in (6, 8, 7, 9):
+        out.hide("hush-hush"[:end])
+    out.emit(News())
+    assert "".join(written(out)).count("ush") == 0
+
+
+def test_a_secret_is_masked_as_json_writes_it() -> None:
+    out = output(json=True)
+    out.hide('secret-"ü"-secret')
+    out.error(InputError('bad: secret-"ü"-secret'))
+    stdout, stderr = written(out)
+    assert "secret" not in stdout + stderr
+    assert MASK in stdout
+
+
 def test_a_secret_too_short_to_mask_is_let_be() -> None:
     out = output()
     out.hide("us", "")

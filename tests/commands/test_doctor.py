@@ -471,7 +471,7 @@ def test_the_kes_of_the_alias_is_walked_to(mcpy: Mcpy, ward: Answering) -> None:
         ("GET /version", httpx.ConnectError("x"), 6, "kes", "failed", "cannot connect"),
         (
             "GET /version",
-            httpx.Response(200, json={"version": "v0.16.1"}),
+            httpx.Response(200, json={"version": "v0.9.1"}),
             0,
             "kes",
             "warning",

@@ -370,7 +370,7 @@ def test_a_kms_that_goes_away_while_objects_are_opened_ends_it(
     assert "does not answer: kms:DecryptionFailed" in result.stderr
 
 
-@pytest.mark.parametrize("number", ["0", "-1", "x", "10001"])
+@pytest.mark.parametrize("number", ["0", "-1", "x", "10001", "0" * 5_000 + "1"])
 def test_how_many_to_open_is_a_number_or_all(run: Mcpy, number: str) -> None:
     result = run("encrypt", "audit", "--decrypt-check", number, "play/b-1")
     assert (result.exit_code, result.stdout) == (2, "")

@@ -97,3 +97,12 @@ def test_policies_are_compared_by_meaning() -> None:
     assert not same_meaning(one, json.dumps({"Version": "1", "Statement": [OTHER]}))
     assert normal("") == ""
     assert not same_meaning("", other)
+
+
+@pytest.mark.parametrize("depth", [40, 500, 20_000])
+def test_a_policy_nested_without_end_is_left_alone(depth: int) -> None:
+    policy = '{"Statement": ' + "[" * depth + "]" * depth + "}"
+    with pytest.raises(ProtocolError, match="it is left alone"):
+        merged(policy, [])
+    with pytest.raises(ProtocolError, match="it is left alone"):
+        same_meaning(policy, "")

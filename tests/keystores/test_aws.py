@@ -119,6 +119,34 @@ def test_a_lock_that_was_cut_off_is_unlocked_by_the_former_version(
     assert store.read("k") == VALUE
 
 
+def test_a_lock_that_was_cut_off_is_finished_by_locking_again(
+    store: SecretsManager, server: SecretsManagerServer
+) -> None:
+    stages = server.secrets["k"].stages
+    before = stages["AWSCURRENT"]
+    server.denied.add("UpdateSecretVersionStage")
+    with pytest.raises(KeystoreDeniedError):
+        store.lock("k")
+    assert LOCKED_STAGE not in stages
+    server.denied.clear()
+    store.lock("k")
+    assert stages[LOCKED_STAGE] == before
+    store.unlock("k")
+    assert store.read("k") == VALUE
+
+
+def test_a_lock_without_the_keys_version_is_not_called_finished(
+    store: SecretsManager, server: SecretsManagerServer
+) -> None:
+    store.lock("k")
+    stages = server.secrets["k"].stages
+    del stages[LOCKED_STAGE]
+    stages["AWSPREVIOUS"] = stages["AWSCURRENT"]
+    with pytest.raises(KeystoreError, match="is a mark too, and no key"):
+        store.lock("k")
+    assert LOCKED_STAGE not in stages
+
+
 def test_a_binary_secret_is_read_too(store: SecretsManager, server: SecretsManagerServer) -> None:
     import base64
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -139,6 +140,37 @@ def test_a_journal_is_not_believed_about_a_key_that_is_gone(
     target.delete("a")
     outcomes = [r.outcome for r in copy(source, target, ["a", "b"], journal)]
     assert (outcomes, target.read("a")) == (["copied", "done"], source.read("a"))
+
+
+def test_a_journal_is_not_believed_about_another_key_of_the_name(
+    stores: Stores, journal: Journal
+) -> None:
+    source, target = stores
+    list(copy(source, target, ["a", "b"], journal))
+    target.delete("a")
+    target.create("a", entry(9))
+    results = list(copy(source, target, ["a", "b"], journal))
+    assert [r.outcome for r in results] == ["failed", "done"]
+    assert results[0].reason == "the target has another key of the name `a`"
+    assert target.read("a") != source.read("a")
+
+
+def test_a_key_with_another_hmac_key_is_another_key(stores: Stores, journal: Journal) -> None:
+    source, target = stores
+    other = replace(decode(source.read("a")), hmac_key=bytes(32)).encode()
+    target.create("a", other)
+    (result,) = copy(source, target, ["a"], journal)
+    assert (result.outcome, target.read("a")) == ("failed", other)
+    assert result.reason == "the target has another key of the name `a`"
+
+
+def test_a_static_key_copied_twice_is_the_same_key(stores: Stores, journal: Journal) -> None:
+    text = f"k:{base64.b64encode(bytes(32)).decode()}"
+    outcomes = []
+    for left in (set[str](), set[str](), {"k"}):
+        journal.done = left
+        outcomes += [r.outcome for r in copy(StaticKey(text), stores[1], ["k"], journal)]
+    assert outcomes == ["copied", "present", "done"]
 
 
 def test_a_proof_that_fails_is_a_failure_of_that_key(stores: Stores, journal: Journal) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from mcpy.errors import IntegrityError
 from mcpy.keystores.base import (
+    MAX_ENTRY_BYTES,
     KeyExistsError,
     KeyLockedError,
     KeyMissingError,
@@ -117,3 +118,27 @@ def test_a_check_counts_the_strangers(store: FolderStore, tmp_path: Path) -> Non
     (tmp_path / "keys" / ".hidden").write_text("")
     words = [step.words for step in check(store) if step.name == "names"]
     assert words == ["1 entries KES lists and cannot address: .hidden"]
+
+
+def test_a_file_too_large_for_a_key_is_refused_and_never_cut_off(
+    store: FolderStore, tmp_path: Path
+) -> None:
+    path = tmp_path / "keys" / "large"
+    content = b"x" * (MAX_ENTRY_BYTES + 1)
+    path.write_bytes(content)
+    for act in (store.lock, store.unlock, store.read, store.state):
+        with pytest.raises(KeystoreError, match="`large` has more than 1048576 bytes"):
+            act("large")
+    assert path.read_bytes() == content
+
+
+def test_the_largest_entry_there_may_be_is_locked_and_unlocked(
+    store: FolderStore, tmp_path: Path
+) -> None:
+    path = tmp_path / "keys" / "large"
+    content = b"x" * MAX_ENTRY_BYTES
+    path.write_bytes(content)
+    store.lock("large")
+    assert store.state("large") == "locked"
+    store.unlock("large")
+    assert path.read_bytes() == content

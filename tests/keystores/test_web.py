@@ -59,7 +59,24 @@ def test_the_last_failure_is_reported() -> None:
         client.send("GET", "/x")
 
 
-@pytest.mark.parametrize("content", [b"<html>", b"x" * (MAX_BODY_BYTES + 1)])
+def test_what_no_number_of_seconds_is_is_not_waited_for() -> None:
+    waits: list[float] = []
+    answers = [httpx.Response(503, headers={b"Retry-After": "²".encode("latin-1")})]
+    assert web([*answers, httpx.Response(200, json={})], waits).send("GET", "/x").status == 200
+    assert 0 < waits[0] <= 0.2
+
+
+def test_a_body_packed_wrongly_is_no_answer_of_the_provider() -> None:
+    def handle(_: httpx.Request) -> httpx.Response:
+        packed = httpx.ByteStream(b"no gzip")
+        return httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=packed)
+
+    options = WebOptions(transport=httpx.MockTransport(handle), retries=0)
+    with pytest.raises(ProtocolError, match=r"kms\.test: "):
+        Web("https://kms.test", options).send("GET", "/x")
+
+
+@pytest.mark.parametrize("content", [b"<html>", b"x" * (MAX_BODY_BYTES + 1), b"[" * 200_000])
 def test_what_is_no_answer_of_the_provider_is_refused(content: bytes) -> None:
     with pytest.raises(ProtocolError, match=r"kms\.test"):
         web([httpx.Response(200, content=content)], []).send("GET", "/x")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from mcpy.fleet.doctor.step import KesAccess
 
 _MINIO_DOES = {"generate", "decrypt"}
+_OLD = re.compile(r"v0\.(\d{1,9})(?!\d)", flags=re.ASCII)
 
 
 def kes(patient: Patient) -> Iterator[Step]:
@@ -76,7 +78,8 @@ def _server_certificate(access: KesAccess, patient: Patient) -> Iterator[Step]:
 def _state(access: KesAccess) -> Iterator[Step]:
     client = access.client
     version = client.version().version
-    old = version.startswith("v0.") and version < "v0.17"
+    found = _OLD.match(version)
+    old = found is not None and int(found[1]) < 17
     try:
         client.ready()
     except KesError as e:

@@ -101,11 +101,6 @@ def _state(encryption: ObjectEncryption) -> tuple[State, str]:
         return "sse-s3", ""
     if algorithm.startswith("aws:kms"):
         return "sse-kms", ""
-    return (
-        ("unknown", f"the server calls its encryption `{algorithm}`")
-        if algorithm
-        else (
-            "plain",
-            "",
-        )
-    )
+    if algorithm:
+        return "unknown", f"the server calls its encryption `{algorithm}`"
+    return "plain", ""

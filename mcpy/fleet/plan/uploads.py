@@ -29,6 +29,8 @@ _KEY = f"{_SSE}-aws-kms-key-id"
 _CUSTOMER = f"{_SSE}-customer-algorithm"
 _PRESENT, _ABSENT = "false", "true"  # what the condition `Null` compares with
 
+_MAX_DEPTH = 32  # no policy that means anything is as deep
+
 Statement = dict[str, Any]
 
 
@@ -115,14 +117,19 @@ def _split(policy: str) -> tuple[dict[str, Any], list[Statement]]:
         return {}, []
     try:
         document = json.loads(policy)
-    except ValueError as e:
+    except (ValueError, RecursionError) as e:
         raise ProtocolError("the bucket's policy is not JSON: it is left alone") from e
-    if not isinstance(document, dict):
+    if not isinstance(document, dict) or _is_deeper(document, _MAX_DEPTH):
         raise ProtocolError("the bucket's policy is not a JSON object: it is left alone")
     found = _listed(document.get("Statement"))
     if not all(isinstance(statement, dict) for statement in found):
         raise ProtocolError("the bucket's policy holds no statements: it is left alone")
     return document, [statement for statement in found if _is_ours(statement)]
+
+
+def _is_deeper(value: Any, levels: int) -> bool:  # noqa: ANN401 - parsed JSON
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels == 0 or any(_is_deeper(one, levels - 1) for one in inner)
 
 
 def _is_ours(statement: Statement) -> bool:
