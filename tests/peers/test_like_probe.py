@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.peers.world import BIN, free_port, wait_for
+from tests.peers.world import BIN, MISSING, free_port, wait_for
 from tests.s3_calls import ACCESS, SECRET, Answer, Server, joined
 from tests.sandbox.like_probe import Probe
 from tests.sandbox.test_like_recorded import RECORDINGS, shown
@@ -107,6 +107,7 @@ def same_run(name: str, cell: str, text: object) -> str:
     return re.sub(r"pb[0-9a-f]{6}|lm=[^|;]*", "", shown(name, cell, text))
 
 
+@pytest.mark.skipif("minio" in MISSING, reason="MCPY_PEERS_BIN names no folder with minio")
 def test_a_real_minio_does_what_was_recorded(tmp_path: Path) -> None:
     port = free_port()
     address = f"127.0.0.1:{port}"
