@@ -181,6 +181,15 @@ class BucketEncryption:
         return (self.algorithm, self.key) == (other.algorithm, other.key)
 
 
+def scheme_of(algorithm: str) -> Literal["sse-s3", "sse-kms", "plain", "unknown"]:
+    """Return what an algorithm on the wire means; ``aws:kms:dsse`` is SSE-KMS in two layers."""
+    if algorithm == ALGORITHMS["sse-s3"]:
+        return "sse-s3"
+    if algorithm.startswith(ALGORITHMS["sse-kms"]):
+        return "sse-kms"
+    return "unknown" if algorithm else "plain"
+
+
 @dataclass(frozen=True)
 class CustomerKey:
     """A key that only its owner has (SSE-C): 32 bytes, never shown."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mcpy.cli.output import printable, table
 from mcpy.cli.sizes import human_size
 from mcpy.fleet.audit import Tally
+from mcpy.models import scheme_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +24,6 @@ CSV_COLUMNS = (
     *("target", "default", "default_key", "scheme", "key", "objects", "objects_bytes"),
     *("older_versions", "older_versions_bytes", "opened", "not_opened", "complete", "problem"),
 )
-_ALGORITHMS = {"AES256": "sse-s3", "aws:kms": "sse-kms"}
 
 
 def default_scheme(default: BucketEncryption | None, problem: str) -> str:
@@ -32,7 +32,8 @@ def default_scheme(default: BucketEncryption | None, problem: str) -> str:
         return "unknown"
     if default is None or not default.algorithm:
         return "none"
-    return _ALGORITHMS.get(default.algorithm, default.algorithm)
+    scheme = scheme_of(default.algorithm)
+    return default.algorithm if scheme == "unknown" else scheme
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
 from mcpy.errors import ConfigError
 
@@ -190,3 +191,16 @@ def seconds(text: str) -> float:
         total += float(match[1]) * _UNITS_S[unit]
         rest = rest[match.end() :]
     return sign * total
+
+
+def endpoint_fault(text: str) -> str:
+    """Return what is wrong with an address, ``""`` for nothing; the address is not repeated.
+
+    One with a password in it would show that in every message.
+    """
+    try:
+        parts = urlsplit(text if "://" in text else f"//{text}")
+        _ = parts.port  # raises as well
+    except ValueError:
+        return "is no URL"
+    return "must not hold a user: credentials stand apart" if "@" in parts.netloc else ""

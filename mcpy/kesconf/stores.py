@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mcpy.errors import ConfigError, UnsupportedError
-from mcpy.kesconf.document import load, seconds
+from mcpy.kesconf.document import endpoint_fault, load, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -188,6 +188,8 @@ class _Reader:
             )
         if required and not found:
             raise self.error(section, f"`{node.path}` is missing")
+        if path == "endpoint" and (fault := endpoint_fault(found or "")):
+            raise self.error(node, f"`{node.path}` {fault}")
         return found or default
 
     def cache(self, root: Node) -> CacheExpiry:

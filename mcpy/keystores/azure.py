@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from mcpy.errors import ConfigError, ProtocolError
+from mcpy.keystores.answers import mapping, mappings, number, refused
 from mcpy.keystores.azure_challenge import scope_of
 from mcpy.keystores.base import (
     Capabilities,
     KeyExistsError,
     KeyLockedError,
     KeyMissingError,
-    KeystoreDeniedError,
     KeystoreError,
     State,
     Step,
@@ -179,7 +179,7 @@ class KeyVault:
         if not versions:
             raise self._deleted(name) or KeyMissingError(name)
         oldest: Mapping[str, Any] = min(versions, key=_created)
-        return {**oldest, "attributes": oldest.get("attributes") or {}}
+        return {**oldest, "attributes": mapping(oldest, "attributes")}
 
     def _versions(self, name: str) -> Sequence[Mapping[str, Any]]:
         """Return the versions KES looks at: one page, and it fails when there are more."""
@@ -189,7 +189,7 @@ class KeyVault:
         page = self._good(reply, name).body
         if page.get("nextLink"):
             raise KeystoreError(f"`{name}` has so many versions that KES does not read it")
-        return tuple(page.get("value") or ())
+        return mappings(page, "value")
 
     def _deleted(self, name: str) -> KeystoreError | None:
         """Return the error for a secret that is deleted and can be recovered, if it is one."""
@@ -202,17 +202,17 @@ class KeyVault:
         )
 
     def _refuse_dates(self, name: str, attributes: Mapping[str, Any]) -> None:
-        begins, ends = attributes.get("nbf"), attributes.get("exp")
-        if begins and self._now() < float(begins):
+        begins, ends = number(attributes, "nbf"), number(attributes, "exp")
+        if begins and self._now() < begins:
             raise KeystoreError(f"`{name}` must not be used yet: its `nbf` lies in the future")
-        if ends and self._now() >= float(ends):
+        if ends and self._now() >= ends:
             raise KeystoreError(f"`{name}` is expired: its `exp` lies in the past")
 
     def _pages(self, path: str) -> Iterator[Mapping[str, Any]]:
         """Yield what a listing holds; its links may lead to this vault only."""
         while path:
             page = self._good(self._call("GET", path)).body
-            yield from page.get("value") or ()
+            yield from mappings(page, "value")
             link = str(page.get("nextLink") or "")
             parts = urlsplit(link)
             if link and parts.netloc != urlsplit(self._web.base_url).netloc:
@@ -239,10 +239,9 @@ class KeyVault:
         return reply
 
     def _failure(self, reply: Reply, name: str) -> Exception:
-        if reply.status == 404 and name:
-            return KeyMissingError(name)
-        words = f"Azure: {_words(reply)}"
-        return (KeystoreDeniedError if reply.status in {401, 403} else KeystoreError)(words)
+        # 409 stands for more than a name that is taken
+        about = name if reply.status == 404 else ""
+        return refused(reply, about, f"Azure: {_words(reply)}")
 
 
 def _signed_in(store: AzureStore, scope: str, options: WebOptions) -> Token:
@@ -263,7 +262,7 @@ def _last(item: Mapping[str, Any]) -> str:
 
 
 def _created(version: Mapping[str, Any]) -> float:
-    return float((version.get("attributes") or {}).get("created") or 0)
+    return number(mapping(version, "attributes"), "created")
 
 
 def _error(reply: Reply) -> Mapping[str, Any]:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from mcpy.errors import ProtocolError, UnsupportedError
+from mcpy.keystores.answers import mappings, number, refused
 from mcpy.keystores.base import (
     Capabilities,
-    KeyExistsError,
     KeyMissingError,
     KeystoreDeniedError,
     KeystoreError,
@@ -76,9 +76,9 @@ class CipherTrust:
         skip, totals = 0, set[int]()
         while True:
             page = self._good(self._call("GET", f"{_SECRETS}?limit={_PAGE}&skip={skip}")).body
-            found = page.get("resources") or []
+            found = mappings(page, "resources")
             names |= {str(secret.get("name", "")): None for secret in found}
-            totals.add(int(page.get("total") or 0))
+            totals.add(int(number(page, "total")))
             skip += len(found)
             if not found or skip >= max(totals):
                 return names, len(totals) == 1 and len(names) >= max(totals)
@@ -163,10 +163,10 @@ class CipherTrust:
         reply = self._web.send("POST", "/api/v1/auth/tokens", json=body)
         if reply.status != 200:
             raise KeystoreDeniedError(f"CipherTrust refused to sign in: {_words(reply)}")
-        found, duration = reply.body, reply.body.get("duration")
+        found, duration = reply.body, number(reply.body, "duration")
         if found.get("token_type") != "Bearer" or not found.get("jwt") or not duration:
             raise ProtocolError(f"{self._web.where} signs in without a token that KES would take")
-        return Token(str(found["jwt"]), time.time() + float(duration))
+        return Token(str(found["jwt"]), time.time() + duration)
 
     def _good(self, reply: Reply, name: str = "") -> Reply:
         if reply.status != 200:
@@ -174,12 +174,7 @@ class CipherTrust:
         return reply
 
     def _failure(self, reply: Reply, name: str) -> Exception:
-        if reply.status == 404 and name:
-            return KeyMissingError(name)
-        if reply.status == 409 and name:
-            return KeyExistsError(name)
-        words = f"CipherTrust: {_words(reply)}"
-        return (KeystoreDeniedError if reply.status in {401, 403} else KeystoreError)(words)
+        return refused(reply, name, f"CipherTrust: {_words(reply)}")
 
 
 def _at(name: str, more: str = "") -> str:

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from mcpy.errors import ConfigError, McpyError, ProtocolError
+from mcpy.keystores.answers import mapping, mappings, number, refused
 from mcpy.keystores.base import (
     Capabilities,
     KeyExistsError,
     KeyLockedError,
-    KeyMissingError,
     KeystoreDeniedError,
     KeystoreError,
     State,
@@ -84,7 +84,7 @@ class SecretManager:
         while True:
             query = f"?pageSize={_PAGE}" + (f"&pageToken={quote(token, safe='')}" if token else "")
             page = self._good(self._call("GET", f"secrets{query}")).body
-            for secret in page.get("secrets") or ():
+            for secret in mappings(page, "secrets"):
                 name = str(secret.get("name", "")).rpartition("/")[2]
                 if name in seen:
                     raise ProtocolError(
@@ -97,7 +97,7 @@ class SecretManager:
                 break
             if token == last:
                 raise ProtocolError(f"{self._web.where}: a listing that goes round in circles")
-        if len(seen) < (total := int(page.get("totalSize") or 0)):
+        if len(seen) < (total := int(number(page, "totalSize"))):
             raise ProtocolError(f"{self._web.where} lists {len(seen)} of {total} secrets")
 
     def read(self, name: str) -> bytes:
@@ -210,12 +210,7 @@ class SecretManager:
         return reply
 
     def _failure(self, reply: Reply, name: str) -> Exception:
-        if reply.status == 404 and name:
-            return KeyMissingError(name)
-        if reply.status == 409 and name:
-            return KeyExistsError(name)
-        words = f"Google: {_words(reply)}"
-        return (KeystoreDeniedError if reply.status in {401, 403} else KeystoreError)(words)
+        return refused(reply, name, f"Google: {_words(reply)}")
 
 
 def _secret(name: str) -> str:
@@ -240,7 +235,7 @@ def _signed_in(store: GcpStore, options: WebOptions) -> Token:
 
 
 def _payload(reply: Reply, name: str) -> bytes:
-    data = (reply.body.get("payload") or {}).get("data")
+    data = mapping(reply.body, "payload").get("data")
     try:
         return base64.b64decode(str(data or ""), validate=True)
     except binascii.Error as e:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from mcpy.errors import ConfigError, UnreachableError
+from mcpy.keystores.answers import listed, mapping
 from mcpy.keystores.base import (
     Capabilities,
     KeyExistsError,
@@ -71,7 +72,7 @@ class VaultKv:
         reply = self._call("GET", f"{self._path('metadata', '').rstrip('/')}?list=true")
         if reply.status == 404:  # an engine without entries
             return
-        yield from (str(name) for name in _data(self._good(reply)).get("keys", ()))
+        yield from (str(name) for name in listed(_data(self._good(reply)), "keys"))
 
     def read(self, name: str) -> bytes:
         """Return version 1 of the entry, decrypted by transit where that is configured."""
@@ -125,7 +126,7 @@ class VaultKv:
             self._rename(name, name, name + _LOCKED_FIELD)
             return
         latest = self._call("GET", self._path("data", name))
-        if _data(latest).get("metadata", {}).get("version") == 1:
+        if mapping(_data(latest), "metadata").get("version") == 1:
             # needs `delete` on the entry alone; the other call has a path of its own to grant
             self._good(self._call("DELETE", self._path("data", name)))
         else:
@@ -158,7 +159,7 @@ class VaultKv:
             yield Step("engine", False, f"{self._store.engine}: {_words(reply)}")
             return
         found = _data(reply)
-        version = f"v{(found.get('options') or {}).get('version', '1')}"
+        version = f"v{mapping(found, 'options').get('version', '1')}"
         if found.get("type") not in {"kv", "generic"}:
             yield Step("engine", False, f"is of the type {found.get('type')}, not kv")
         elif version != self._store.version:
@@ -183,7 +184,7 @@ class VaultKv:
         reply = self._call("GET", self._path("data", name) + version)
         data = _data(reply)
         if reply.status == 404:
-            metadata = data.get("metadata") or {}
+            metadata = mapping(data, "metadata")
             if metadata.get("destroyed"):
                 raise _DestroyedError(f"`{name}` is destroyed")
             if metadata.get("deletion_time"):
@@ -264,7 +265,7 @@ class VaultKv:
             headers["X-Vault-Namespace"] = namespace
         path = f"/v1/auth/{quote(login.engine)}/login"
         reply = self._web.send("PUT", path, json=login_body(login), headers=headers)
-        token = (reply.body.get("auth") or {}).get("client_token")
+        token = mapping(reply.body, "auth").get("client_token")
         if reply.status != 200 or not token:
             raise KeystoreDeniedError(
                 f"Vault refused to sign in by {login.method}: {_words(reply)}"

@@ -94,7 +94,7 @@ class Web:
         client: tuple[str, str] | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
-        self.where = urlsplit(base_url).netloc or base_url
+        self.where = urlsplit(base_url).netloc.rpartition("@")[2] or base_url
         self._options = options
         self._ca = options.ca or ca
         self._certificate = client

@@ -271,3 +271,22 @@ def test_no_link_of_minios_chain_is_told_of_another_server(kind: Kind, scheme: S
     chain = stages(scheme, Facts(kind), Target("play", "b-1", "k"))
     assert not {"EK", "DEK", "KEK", "OEK"} & {stage.name for stage in chain}
     assert chain[-1].name == "object"
+
+
+def test_a_bucket_that_encrypts_twice_is_sse_kms(run: Mcpy, world: Server) -> None:
+    rule = (
+        "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault>"
+        "<SSEAlgorithm>aws:kms:dsse</SSEAlgorithm><KMSMasterKeyID>tenant-a</KMSMasterKeyID>"
+        "</ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>"
+    )
+    world.hook = lambda request: xml(200, rule) if request.url.query == b"encryption=" else None
+    found = explained(run, "play/b-1")
+    assert (found["scheme"], found["keyId"]) == ("sse-kms", "tenant-a")
+
+
+def test_a_plain_address_that_only_looks_like_aws_is_asked_as_any_server(
+    run: Mcpy, s3: S3
+) -> None:
+    s3.put_object("b-1", "k", b"x", headers=SSE_S3)
+    run.store.put(Alias("near", "http://s3.eu-west-1.amazonaws.com", ACCESS, SECRET, path="on"))
+    assert explained(run, "near/b-1/k")["server"] == "minio"

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from mcpy.errors import ConfigError
 from mcpy.kesconf.document import parse, seconds
+from mcpy.kesconf.stores import load_keystore
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_every_node_knows_its_path_and_line() -> None:
@@ -72,3 +78,23 @@ def test_durations_are_those_of_go(text: str, found: float) -> None:
 def test_other_durations_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a duration"):
         seconds(text)
+
+
+@pytest.mark.parametrize(
+    ("address", "fault"),
+    [
+        ("https://me:throw-away@vault.test:8200", "must not hold a user"),
+        ("me:throw-away@vault.test", "must not hold a user"),
+        ("https://vault.test:99999", "is no URL"),
+        ("https://[::1", "is no URL"),
+    ],
+)
+def test_an_address_that_shows_a_password_or_is_none_is_refused(
+    tmp_path: Path, address: str, fault: str
+) -> None:
+    path = tmp_path / "kes.yml"
+    path.write_text(f"keystore:\n  vault:\n    endpoint: '{address}'\n")
+    with pytest.raises(ConfigError) as caught:
+        load_keystore(path, {})
+    assert f"kes.yml:3: `keystore.vault.endpoint` {fault}" in str(caught.value)
+    assert "throw-away" not in str(caught.value)

@@ -146,3 +146,8 @@ def test_many_who_ask_at_once_share_one_token() -> None:
     for thread in threads:
         thread.join()
     assert len(made) == 1
+
+
+def test_a_password_in_an_address_stands_in_no_message() -> None:
+    options = WebOptions(retries=0)
+    assert Web("https://me:throw-away@kms.test:8200/x", options).where == "kms.test:8200"

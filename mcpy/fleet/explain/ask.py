@@ -8,10 +8,11 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from mcpy.api.s3aws import is_aws
 from mcpy.errors import McpyError, S3Error, UnreachableError, UnsupportedError
 from mcpy.fleet.explain.chain import Facts, Scheme, Stage, notes, on_delete, on_lock, stages
 from mcpy.fleet.inventory.head import is_customers, unreadable
-from mcpy.models import bare_key_id
+from mcpy.models import bare_key_id, scheme_of
 
 if TYPE_CHECKING:
     from mcpy.api.madmin import MinioAdmin
@@ -88,9 +89,8 @@ def explain_bucket(s3: S3, admin: MinioAdmin, target: Target) -> Explanation:
         S3Error: there is no such bucket, or its default may not be read.
     """
     default = s3.get_bucket_encryption(target.bucket)
-    names: dict[str, Scheme] = {"AES256": "sse-s3", "aws:kms": "sse-kms", "": "plain"}
     algorithm = default.algorithm if default else ""
-    scheme = names.get(algorithm, "unknown")
+    scheme = scheme_of(algorithm)
     facts = _facts(s3, admin, scheme, default.key_id if default else "", new=True)
     return Explanation(
         target,
@@ -125,16 +125,11 @@ def _customers(
 
 
 def _scheme(encryption: ObjectEncryption) -> Scheme:
-    if encryption.customer:
-        return "sse-c"
-    algorithm = encryption.algorithm
-    if algorithm.startswith("aws:kms"):
-        return "sse-kms"
-    return {"AES256": "sse-s3", "": "plain"}.get(algorithm, "unknown")  # type: ignore[return-value]
+    return "sse-c" if encryption.customer else scheme_of(encryption.algorithm)
 
 
 def _facts(s3: S3, admin: MinioAdmin, scheme: Scheme, key_id: str, *, new: bool = False) -> Facts:
-    if s3.http.where.partition(":")[0].endswith((".amazonaws.com", ".amazonaws.com.cn")):
+    if is_aws(s3):
         return Facts("aws", key=key_id)
     try:
         status = admin.kms_status()

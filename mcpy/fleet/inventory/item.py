@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from mcpy.models import bare_key_id
+from mcpy.models import bare_key_id, scheme_of
 
 if TYPE_CHECKING:
     from mcpy.api.s3listing import Entry
@@ -96,11 +96,6 @@ def is_sealed(etag: str) -> bool:
 def _state(encryption: ObjectEncryption) -> tuple[State, str]:
     if encryption.customer:
         return "sse-c", ""
-    algorithm = encryption.algorithm
-    if algorithm == "AES256":
-        return "sse-s3", ""
-    if algorithm.startswith("aws:kms"):
-        return "sse-kms", ""
-    if algorithm:
-        return "unknown", f"the server calls its encryption `{algorithm}`"
-    return "plain", ""
+    scheme = scheme_of(encryption.algorithm)
+    unknown = f"the server calls its encryption `{encryption.algorithm}`"
+    return scheme, unknown if scheme == "unknown" else ""
