@@ -6,7 +6,7 @@ import io
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -113,11 +113,13 @@ class World(httpx.BaseTransport):
 class Server(World):
     """The S3 server, with the part of the admin API that tells of its KMS, and a KES.
 
-    ``admin`` is whether these credentials are an administrator's, ``hidden_buckets`` how many
-    buckets they may not see.
+    ``admin`` is whether these credentials are an administrator's, ``statements`` what
+    the server says that they may do.
     """
 
-    hidden_buckets = 0
+    statements: ClassVar[list[dict[str, object]]] = [
+        {"Effect": "Allow", "Action": ["s3:*"], "Resource": ["arn:aws:s3:::*"]}
+    ]
     admin = True
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -138,10 +140,9 @@ class Server(World):
             key = request.url.params["key-id"]
             error = {} if key in self.kms.known else {"encryption-error": "key does not exist"}
             return httpx.Response(200, json={"key-id": key, **error})
-        assert path == "/minio/admin/v3/info", path
-        count = len(self.store.buckets()) + self.hidden_buckets
-        info = {"mode": "online", "servers": [], "buckets": {"count": count}}
-        return httpx.Response(200, json=info)
+        assert path == "/minio/admin/v3/accountinfo", path
+        policy = {"Version": "2012-10-17", "Statement": self.statements}
+        return httpx.Response(200, json={"AccountName": ACCESS, "Policy": policy})
 
     def _kes(self, method: str, key: str) -> httpx.Response:
         if method == "DELETE" and key in self.kms.known:

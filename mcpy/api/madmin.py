@@ -107,7 +107,7 @@ class MinioAdmin:
             if alias.anonymous
             else SigV4Auth(alias.access_key, alias.secret_key, alias.session_token)
         )
-        self.alias = alias.name
+        self.alias, self.access_key = alias.name, alias.access_key
         self._secret = alias.secret_key
         self.http = HttpClient(alias.url, options, refusal=admin_refusal_of(alias), auth=auth)
 

@@ -71,7 +71,8 @@ class ImpactReport:
         if one.uploads:
             rows.append(("Uploads", f"{one.uploads:,} under way, whose keys nobody tells"))
         rows += [("For example" if not i else "", name) for i, name in enumerate(one.samples)]
-        return rows + [("Not seen" if not i else "", text) for i, text in enumerate(one.problems)]
+        rows += [("Not seen" if not i else "", text) for i, text in enumerate(one.problems)]
+        return rows + ([("Never listed", one.never_listed)] if one.never_listed else [])
 
     def _sealed_words(self, one: ServerImpact) -> str:
         words = _words(one.possible)
@@ -88,7 +89,7 @@ def verdict_of(impact: Impact) -> str:
     """Return the sum as one sentence."""
     key, possible = impact.key, impact.at_stake - impact.certain
     if impact.verdict == "none":
-        return f"Nothing that was looked at depends on `{key}`, and nothing was left out."
+        return f"Nothing that the servers list depends on `{key}`, and all of it was looked at."
     if impact.verdict == "incomplete":
         return (
             f"Nothing certainly depends on `{key}`, possibly {possible:,} versions, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +23,7 @@ from mcpy.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from mcpy.cli.app import App
     from mcpy.fleet.impact import Impact
@@ -93,11 +94,24 @@ def require_impact(
     """
     if options.without_impact:
         return
+    again = " ".join([again, *_as_typed(options)])
     for impact in _reports(app, keys, options, kes_server, again):
         if impact.verdict == "none":
             app.out.note(verdict_of(impact))
+            for limit in sorted({one.never_listed for one in impact.servers} - {""}):
+                app.out.warn(f"not looked at: {limit}")
             continue
         _accept(app, impact, options, again)
+
+
+def _as_typed(options: GateOptions) -> Iterator[str]:
+    """Yield what was said of where to look, for a command that can be pasted."""
+    for alias in options.impact_on:
+        yield f"--impact-on {alias}"
+    if options.impact_report:
+        yield f"--impact-report {shlex.quote(options.impact_report)}"
+    if options.never_default:
+        yield "--never-default"
 
 
 def _reports(
@@ -118,7 +132,7 @@ def _reports(
         raise
     except McpyError as e:
         message = f"what it encrypted could not be looked for, so nothing was done: {e.message}"
-        error = McpyError(message, hint=e.hint or f"{again} --without-impact if you know")
+        error = McpyError(message, hint=e.hint)
         error.code = e.code
         raise error from e
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _HONEST = (
     "SSE-KMS objects name their key. Of an SSE-S3 object no server tells the key: it is the one "
     "that was the server's default when the object was written.",
+    "MinIO never lists an object below the name of another (a/b beside a): none is in here.",
     "Other programs that use the key through KES, and servers that were not asked, are not in "
     "this report.",
 )
@@ -56,9 +57,12 @@ def impact(  # noqa: PLR0913 - options
 ) -> None:
     """Show what would become unreadable if KEY were locked or deleted.
 
-    Every version in every bucket of every ALIAS is looked at. Exit 0 says that nothing depends on
-    KEY and that nothing was left out; 3 that something does; 8 that nothing certainly does, and
-    that the answer is not complete.
+    Every version in every bucket of every ALIAS is looked at. Exit 0 says that nothing the
+    servers list depends on KEY, and that all of it was looked at; 3 that something does; 8 that
+    nothing certainly does, and that the answer is not complete.
+
+    What MinIO never lists is not looked at: an object below the name of another (a/b beside a).
+    Credentials have to be allowed s3:ListAllMyBuckets on every bucket, else it is 8.
     """
     from mcpy.cli.documents import check_writable, write_text
     from mcpy.fleet.impact.report import save as saved

@@ -62,7 +62,8 @@ def test_a_key_that_nothing_needs_is_exit_0(run: Mcpy, s3: S3) -> None:
         "  Bucket defaults  0 of 1\n"
         "  SSE-KMS          none\n"
         "  SSE-S3           none\n"
-        "Nothing that was looked at depends on `tenant-a`, and nothing was left out.\n",
+        "  Never listed     objects below the name of another (`a/b` beside `a`) on MinIO\n"
+        "Nothing that the servers list depends on `tenant-a`, and all of it was looked at.\n",
         "",
     )
 
@@ -128,15 +129,35 @@ def test_what_may_not_be_seen_makes_an_answer_incomplete(run: Mcpy, s3: S3, worl
 
 
 def test_buckets_that_may_not_be_seen_or_listed_make_an_answer_incomplete(
-    run: Mcpy, world: Server
+    run: Mcpy, world: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world.hidden_buckets = 2
+    narrow = {"Effect": "Allow", "Action": ["s3:*"], "Resource": ["arn:aws:s3:::b-1"]}
+    monkeypatch.setattr(world, "statements", [narrow])
     denied = s3_error(403, "AccessDenied")
     world.hook = lambda request: denied if b"versions" in request.url.query else None
     result = run("encrypt", "impact", "tenant-a", "play")
     assert result.exit_code == 8
-    assert "Not seen         2 of its 3 buckets may not be seen\n" in result.stdout
-    assert "                 b-1: AccessDenied: no\n" in result.stdout
+    assert (
+        "Not seen         whether these are all its buckets is not known: s3:ListAllMyBuckets on "
+        "arn:aws:s3:::* is not granted for certain\n" in result.stdout
+    )
+    assert result.stdout.count("b-1: AccessDenied: no\n") == 1
+
+
+def test_a_bucket_made_while_others_are_looked_at_is_looked_at_too(
+    run: Mcpy, s3: S3, world: Server
+) -> None:
+    def hook(request: httpx.Request) -> None:
+        if b"versions" in request.url.query and len(world.store.buckets()) == 1:
+            world.hook = None
+            s3.make_bucket("b-2")
+            s3.put_object("b-2", "late", b"content", headers=kms_with("tenant-a"))
+
+    world.hook = hook
+    result = run("encrypt", "impact", "tenant-a", "play")
+    assert result.exit_code == 3
+    assert "Bucket defaults  0 of 2" in result.stdout
+    assert "For example      play/b-2/late" in result.stdout
 
 
 def test_without_an_administrators_keys_an_answer_is_incomplete(run: Mcpy, world: Server) -> None:
@@ -201,7 +222,20 @@ def test_a_key_is_not_deleted_where_nobody_says_where_to_look(run: Mcpy, world: 
 def test_a_key_that_nothing_needs_is_deleted(run: Mcpy, world: Server) -> None:
     result = run(*RM, "--impact-on", "play")
     assert (result.exit_code, result.stdout) == (0, "Deleted key `tenant-a`.\n")
-    assert "nothing was left out" in result.stderr
+    assert "all of it was looked at" in result.stderr
+    assert "not looked at: objects below the name of another (`a/b` beside `a`)" in result.stderr
+    assert world.deleted
+
+
+def test_the_hint_says_again_where_to_look_and_works_when_pasted(
+    run: Mcpy, s3: S3, world: Server
+) -> None:
+    put(s3, "a", kms_with("tenant-a"))
+    result = run(*RM, "--impact-on", "play", "--never-default")
+    assert (result.exit_code, result.stdout) == (3, "")
+    line = "kes key rm --yes tenant-a --impact-on play --never-default --impact-accepted 1"
+    assert f"mcpy: hint: mcpy {line}, to lose" in result.stderr
+    assert run(*line.split()).exit_code == 0
     assert world.deleted
 
 

@@ -6,6 +6,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mcpy.api.minio_account import unlisted
 from mcpy.errors import Interrupted, McpyError, UnreachableError
 from mcpy.fleet.audit.count import counted
 from mcpy.fleet.impact.report import ServerImpact
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from mcpy.fleet.parallel import Stop
 
 MOST_SAMPLES = 10
+MOST_ROUNDS = 10
 
 
 def _ignore(*_: object) -> None:
@@ -46,12 +48,24 @@ def measure(s3: S3, admin: MinioAdmin, keys: Sequence[str], look: Look) -> dict[
     """
     base = ServerImpact(admin.alias, s3.http.base_url)
     base.default_key = _default_key(admin, base)
-    names = _buckets(s3, admin, base)
+    _see_reach(admin, base)
     found = {key: deepcopy(base) for key in keys}
     for key, one in found.items():
         one.works = _works(admin, key)
-    for name in names:
-        _bucket(s3, name, found, look)
+    looked: set[str] = set()
+    # a bucket may be made meanwhile: those that are new are looked at, too
+    for _ in range(MOST_ROUNDS):
+        names = [bucket.name for bucket in s3.list_buckets() if bucket.name not in looked]
+        if not names:
+            break
+        for name in names:
+            _bucket(s3, name, found, look)
+        looked.update(names)
+    else:
+        for one in found.values():
+            one.problems.append("buckets are made faster than they can be looked at")
+    for one in found.values():
+        one.buckets = len(looked)
     return found
 
 
@@ -74,22 +88,12 @@ def _works(admin: MinioAdmin, key: str) -> bool | None:
         return None
 
 
-def _buckets(s3: S3, admin: MinioAdmin, base: ServerImpact) -> list[str]:
-    """Return the buckets one may see; whether these are all is known to administrators alone."""
-    names = [bucket.name for bucket in s3.list_buckets()]
-    base.buckets = len(names)
-    try:
-        there = (admin.info().get("buckets") or {}).get("count")
-    except UnreachableError:
-        raise
-    except McpyError as e:
-        base.problems.append(f"whether these are all its buckets is not known: {e.message}")
-        return names
-    if not isinstance(there, int):
-        base.problems.append("whether these are all its buckets is not known")
-    elif there > len(names):
-        base.problems.append(f"{there - len(names)} of its {there} buckets may not be seen")
-    return names
+def _see_reach(admin: MinioAdmin, base: ServerImpact) -> None:
+    """Note whether buckets may be missing in the list, and what MinIO never lists."""
+    why = unlisted(admin)
+    if why:
+        base.problems.append(f"whether these are all its buckets is not known: {why}")
+    base.never_listed = "objects below the name of another (`a/b` beside `a`) on MinIO"
 
 
 def _bucket(s3: S3, bucket: str, found: dict[str, ServerImpact], look: Look) -> None:

@@ -42,6 +42,7 @@ class ServerImpact:
         uploads: multipart uploads under way, whose key nobody tells.
         samples: some of the certain versions by name.
         problems: what could not be looked at, each in words.
+        never_listed: what the server holds and lists for nobody, in words.
     """
 
     alias: str
@@ -59,6 +60,7 @@ class ServerImpact:
     uploads: int = 0
     samples: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    never_listed: str = ""
 
 
 @dataclass
@@ -101,7 +103,7 @@ class Impact:
 
     @property
     def complete(self) -> bool:
-        """Whether nothing was left out and nothing is merely possible."""
+        """Whether all that the servers list was seen and nothing is merely possible."""
         return bool(self.servers) and not any(
             self.possible(one) or one.gaps or one.uploads or one.problems for one in self.servers
         )

@@ -49,6 +49,11 @@ class AdminCall:
     services: Services
     identities: Identities
 
+    @property
+    def token(self) -> str:
+        """The session's token, empty for a user's own keys."""
+        return self.request.headers.get("x-amz-security-token") or ""
+
     def param(self, name: str) -> str:
         """Return a query value, empty when absent."""
         return self.request.param(name) or ""

@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from mcpy.sandbox.admin.call import answer_json
 from mcpy.sandbox.kms import KmsProblem
+from mcpy.sandbox.s3.errors import S3Problem
+from mcpy.sandbox.s3.policy import listed
+from mcpy.sandbox.s3.statements import as_list
 
 if TYPE_CHECKING:
     from mcpy.sandbox.admin.call import AdminCall
     from mcpy.sandbox.admin.deployment import Census, Deployment
     from mcpy.sandbox.kms import Kms
+    from mcpy.sandbox.s3.identities import Identities
     from mcpy.sandbox.wsgi import Response
 
 REDACTED = "*** EXISTS, REDACTED ***"
@@ -97,19 +101,37 @@ def data_usage(call: AdminCall) -> Response:
 
 
 def account_info(call: AdminCall) -> Response:
-    """Answer what the caller may do: everything."""
-    statements: list[dict[str, Any]] = [
-        {"Effect": "Allow", "Action": [action]} for action in ("admin:*", "kms:*", "s3:*")
-    ]
-    statements[-1]["Resource"] = ["arn:aws:s3:::*"]
+    """Answer the caller's policies; of a session, those of its parent."""
+    name = call.identities.account_of(call.caller.access_key, call.token)
     return answer_json(
         {
-            "AccountName": call.caller.access_key,
+            "AccountName": name,
             "Server": _BACKEND,
-            "Policy": {"Version": "2012-10-17", "Statement": statements},
+            "Policy": _policy_of(call.identities, name),
             "Buckets": None,
         }
     )
+
+
+def _policy_of(identities: Identities, name: str) -> dict[str, Any]:
+    """Return everything a user's policies say in one; the root user's is ``consoleAdmin``."""
+    documents = [identities.policies["consoleAdmin"]]
+    if name not in identities.root:
+        (documents,) = identities.documents(name)
+    statements = [_as_list_of(statement) for one in documents for statement in listed(one)]
+    if not statements:
+        return {"Version": "", "Statement": None}
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _as_list_of(statement: dict[str, Any]) -> dict[str, Any]:
+    """Return a statement as MinIO writes it back: what may stand alone in lists."""
+    if not statement.get("Action"):
+        raise S3Problem.of("InternalError")  # MinIO cannot write a NotAction
+    found = statement | {"Action": as_list(statement["Action"])}
+    if "Resource" in statement:
+        found["Resource"] = ["**" if r == "*" else r for r in as_list(statement["Resource"])]
+    return found
 
 
 def rfc3339(moment: datetime) -> str:

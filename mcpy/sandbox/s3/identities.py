@@ -135,6 +135,11 @@ class Identities(Mapping[str, str]):
             sets.append([claims["policy"]])
         return sets
 
+    def account_of(self, access_key: str, token: str = "") -> str:
+        """Return the user an access key belongs to: of a session its parent."""
+        claims = self._claims(token) if token else None
+        return str(claims["parent"]) if claims else access_key
+
     # users
 
     def put_user(self, access_key: str, secret: str, *, enabled: bool) -> None:

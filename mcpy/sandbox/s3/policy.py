@@ -92,12 +92,13 @@ def allows_user(
     context = context_of(request, access_key)
     arn = ARN + resource if action.startswith("s3:") else ""
     return all(
-        allowed((s for d in documents for s in _listed(d)), action, arn, context)
+        allowed((s for d in documents for s in listed(d)), action, arn, context)
         for documents in sets
     )
 
 
-def _listed(document: dict[str, Any]) -> list[dict[str, Any]]:
+def listed(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a policy's statements, one of which may stand alone."""
     statements = document.get("Statement", [])
     return statements if isinstance(statements, list) else [statements]
 
@@ -133,7 +134,7 @@ def _permits(bucket: Bucket, action: str, key: str, context: dict[str, str]) -> 
 
 @lru_cache(maxsize=64)
 def _for_everybody(policy: str) -> list[dict[str, Any]]:
-    return [s for s in _listed(json.loads(policy)) if "*" in _principals(s)]
+    return [s for s in listed(json.loads(policy)) if "*" in _principals(s)]
 
 
 def _principals(statement: dict[str, Any]) -> list[str]:
