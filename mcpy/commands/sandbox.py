@@ -13,6 +13,7 @@ from mcpy.cli.app import pass_app
 from mcpy.cli.base import Group
 from mcpy.commands.sandbox_alias import ALIAS, take_alias, warn_of_alias
 from mcpy.commands.sandbox_fault import fault
+from mcpy.environment import KES_VARIABLES
 from mcpy.errors import NotFoundError
 from mcpy.models import check_alias_name
 from mcpy.sandbox.like import NAMES
@@ -89,17 +90,19 @@ class Stopped:
 
 @dataclass(frozen=True)
 class Variables:
-    """What makes mcpy and kes talk to a sandbox."""
+    """What makes mcpy and kes talk to a sandbox; ``others`` would lead them elsewhere."""
 
     variables: dict[str, str]
+    others: tuple[str, ...] = ()
 
     def data(self) -> dict[str, Any]:
-        """Return the variables."""
-        return {"status": "success", "env": self.variables}
+        """Return the variables, and those that must not be set."""
+        return {"status": "success", "env": self.variables, "unset": list(self.others)}
 
     def text(self) -> str:
-        """Return shell exports."""
-        return "\n".join(f"export {n}={quote(v)}" for n, v in self.variables.items())
+        """Return what a shell is to evaluate."""
+        lines = [f"export {n}={quote(v)}" for n, v in self.variables.items()]
+        return "\n".join(([f"unset {' '.join(self.others)}"] if self.others else []) + lines)
 
 
 @click.group(cls=Group)
@@ -233,10 +236,15 @@ def status(app: App, folder: Path | None) -> None:
 def env(app: App, folder: Path | None) -> None:
     """Print the environment that makes `mcpy kes` and `kes` talk to it, as shell exports.
 
-    Its S3 server is an alias, written when it started: `mcpy sandbox status` names it.
+    Variables that are set and would lead them to another KES are unset. Its S3 server is an
+    alias, written when it started: `mcpy sandbox status` names it.
     """
     home = _home(folder)
-    app.out.emit(Variables(_variables(home, _state(home))))
+    variables = _variables(home, _state(home))
+    named = [name for names in KES_VARIABLES.values() for name in names]
+    # some names go before those of `kes`: a key must not go at the KES of production instead
+    others = [name for name in named if name in app.environ and name not in variables]
+    app.out.emit(Variables(variables, tuple(others)))
 
 
 def _home(folder: Path | None) -> Home:

@@ -103,6 +103,15 @@ class TestInThisProcess:
         assert sandbox.s3_url in result.stdout
         assert sandbox.kes_url in result.stdout
 
+    def test_env_unsets_what_would_lead_to_another_kes(self, mcpy: Mcpy, sandbox: Sandbox) -> None:
+        production = {"MINIO_KES_SERVER": "https://kes.example:7373", "KES_API_KEY": "kes:v1:x"}
+        args = ("sandbox", "env", "--dir", str(sandbox.home.path))
+        result = mcpy(*args, env=production)
+        assert result.stdout.splitlines()[0] == "unset MINIO_KES_SERVER KES_API_KEY"
+        assert len(result.stdout.splitlines()) == 1 + len(sandbox.env())
+        found = mcpy(*args, "--json", env=production).objects[0]
+        assert found["unset"] == ["MINIO_KES_SERVER", "KES_API_KEY"]
+
     def test_env_prints_exports_for_a_shell(self, mcpy: Mcpy, sandbox: Sandbox) -> None:
         result = mcpy("sandbox", "env", "--dir", str(sandbox.home.path))
         assert result.stdout.splitlines() == [
