@@ -47,7 +47,7 @@ class ExitCode(IntEnum):
 
 EXIT_CODE_MEANINGS: dict[ExitCode, str] = {
     ExitCode.DONE: "done",
-    ExitCode.FAILED: "failed",
+    ExitCode.FAILED: "failed, or the answer at a prompt was no",
     ExitCode.USAGE: "usage: the command line cannot be understood",
     ExitCode.FINDING: "finding: an audit violation, drift, or an impact that is not zero",
     ExitCode.DENIED: "denied: credentials or permissions",
@@ -73,6 +73,13 @@ class McpyError(Exception):
     def cause(self) -> dict[str, Any]:
         """Return what stands under ``error.cause`` in JSON output, as ``mc`` shapes it."""
         return {"message": self.hint or "", "error": {}}
+
+
+class DeclinedError(McpyError):
+    """Somebody was asked and said no."""
+
+    def __init__(self) -> None:
+        super().__init__("nothing was done")
 
 
 class InputError(McpyError):

@@ -15,6 +15,7 @@ from mcpy.cli.impact import ImpactReport, measured, verdict_of
 from mcpy.cli.params import ALIAS
 from mcpy.errors import (
     ConfigError,
+    DeclinedError,
     FindingError,
     InputError,
     Interrupted,
@@ -90,7 +91,7 @@ def require_impact(
     Raises:
         InputError: nobody says where to look.
         FindingError: something depends on a key, and nobody accepts it.
-        Interrupted: the number typed is another one.
+        DeclinedError: the number typed is another one.
     """
     if options.without_impact:
         return
@@ -175,7 +176,7 @@ def _accept(app: App, impact: Impact, options: GateOptions, again: str) -> None:
         words = f"Type {impact.answer} to go on and lose them"
         given = click.prompt(words, err=True, default="", show_default=False)
         if given.strip() != impact.answer:
-            raise Interrupted("nothing was done")
+            raise DeclinedError
     if given is None or given.strip() != impact.answer:
         raise FindingError(
             f"`{impact.key}` is needed: {verdict_of(impact)} Nothing was done",

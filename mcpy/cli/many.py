@@ -10,9 +10,9 @@ import click
 
 from mcpy.cli.params import is_pattern
 from mcpy.errors import (
+    DeclinedError,
     ExitCode,
     InputError,
-    Interrupted,
     McpyError,
     NotFoundError,
     PartialError,
@@ -150,10 +150,10 @@ def confirm(app: App, question: str, *, yes: bool, hint: str) -> None:
 
     Raises:
         InputError: nobody can be asked.
-        Interrupted: the answer is no.
+        DeclinedError: the answer is no.
     """
     check_askable(app, question, yes=yes, hint=hint)
     if yes:
         return
     if not click.confirm(question, err=True):
-        raise Interrupted("nothing was done")
+        raise DeclinedError

@@ -71,7 +71,8 @@ def _plan(app: App, file: str, *, everything: bool, objects: bool, jobs: int) ->
         if len(items) > 1:  # a failure alone is the error the command ends with
             tell_failure(app, item)
     tell_summary(app, Summary("plan", items, fingerprint(items)))
-    raise_outcome(items, file, tried=len(items), hint=f"mcpy encrypt apply {file}")
+    again = "FILE" if file == "-" else file  # stdin is used up
+    raise_outcome(items, file, tried=len(items), hint=f"mcpy encrypt apply {again}")
 
 
 def _export(app: App, arguments: tuple[str, ...]) -> None:

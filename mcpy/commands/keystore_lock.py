@@ -15,7 +15,7 @@ from mcpy.cli.keystore_access import open_keystore
 from mcpy.cli.many import check_askable, confirm
 from mcpy.cli.params import KEY
 from mcpy.commands.keystore import CONFIG
-from mcpy.errors import InputError, Interrupted, KesError, McpyError, UnsupportedError
+from mcpy.errors import DeclinedError, InputError, KesError, McpyError, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -181,7 +181,7 @@ def _ask_twice(app: App, key: str, *, yes: bool, repeated: str | None, config: P
     if repeated is None:
         typed = click.prompt("Type its name to erase it", err=True, default="", show_default=False)
         if typed != key:
-            raise Interrupted("nothing was done")
+            raise DeclinedError
 
 
 def _see_gone(app: App, store: KeyStore, key: str, config: Path) -> None:

@@ -144,6 +144,7 @@ def test_a_plan_sends_nothing_but_reads(strict: Mcpy, obeying: Obeying, name: st
         (name, "uploads"): "change",
     }
     assert {request.partition(" ")[0] for request in obeying.requests} == {"GET"}
+    assert "mcpy encrypt apply FILE" in result.stdout  # stdin is used up
 
 
 def test_a_default_is_cleared_only_where_the_file_says_none(

@@ -318,5 +318,5 @@ def test_rm_asks_a_person_and_does_nothing_at_no(
     result = mcpy(
         "kes", "key", "rm", "--without-impact", "k", stdin=Terminal("n\n"), stderr=Terminal()
     )
-    assert (result.exit_code, result.stdout) == (130, "")
+    assert (result.exit_code, result.stdout) == (1, "")
     assert "nothing was done" in result.stderr

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mcpy.models import Alias
 
 Level = Literal["ok", "warning", "failed", "unchecked"]
-SOON_DAYS = 30
+SOON_DAYS = 14
 
 
 @dataclass(frozen=True)
