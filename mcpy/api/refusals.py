@@ -34,6 +34,8 @@ def s3_refusal_of(alias: Alias) -> Callable[[Answer], ApiError]:
         error = s3_refusal(answer)
         if error.kms_silent:
             error.hint = f"mcpy admin kms status {alias.name}"
+        if error.api_code == "InvalidAccessKeyId":
+            error.hint = f"mcpy alias set {alias.name} {alias.url} ACCESSKEY SECRETKEY"
         wrong = error.api_code == "SignatureDoesNotMatch"
         return WrongSecretError(error, alias) if wrong else error
 

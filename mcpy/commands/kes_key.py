@@ -144,9 +144,31 @@ def rm(
     options = GateOptions(**impact)
     if access.alias and not options.impact_on:
         options = replace(options, impact_on=(access.alias,))
-    require_impact(app, names, options, kes_server=resolve(app, access).server, again=again)
+    there = [
+        name
+        for name in names
+        if not options.without_impact and _is_there(client, name, if_exists=if_exists)
+    ]
+    if there:
+        require_impact(app, there, options, kes_server=resolve(app, access).server, again=again)
     confirm(app, question, yes=yes, hint=again)
     for_each(app, names, lambda name: _delete(client, name, if_exists=if_exists))
+
+
+def _is_there(client: Kes, name: str, *, if_exists: bool) -> bool:
+    """Tell whether there is such a key; one that nobody may look at counts as there.
+
+    Raises:
+        KesError: there is none, and that is an error.
+    """
+    with named(name):
+        try:
+            verify(client, name)
+        except KesError as e:
+            if if_exists and e.status == 404:
+                return False
+            raise
+    return True
 
 
 def _create(client: Kes, name: str, *, if_missing: bool) -> KeyChange:

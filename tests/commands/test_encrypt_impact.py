@@ -227,6 +227,29 @@ def test_a_key_that_nothing_needs_is_deleted(run: Mcpy, world: Server) -> None:
     assert world.deleted
 
 
+def test_a_key_that_is_not_there_is_said_before_anybody_looks(
+    run: Mcpy, s3: S3, world: Server
+) -> None:
+    put(s3, "s3", SSE_S3)
+    line = ("kes", "key", "rm", "--yes", "nokey", "--impact-on", "play")
+    result = run(*line)
+    assert (result.exit_code, result.stdout) == (5, "")
+    assert "`nokey`" in result.stderr
+    assert "needed" not in result.stderr
+    result = run(*line, "--if-exists")
+    assert (result.exit_code, "needed" in result.stderr) == (0, False)
+    assert not any("versions" in call for call in world.calls)
+
+
+def test_a_wrong_access_key_names_the_alias(run: Mcpy, world: Server) -> None:
+    world.hook = lambda _: s3_error(403, "InvalidAccessKeyId")
+    result = run("ls", "play")
+    assert result.exit_code == 4
+    assert result.stderr.endswith(
+        "hint: mcpy alias set play https://s3.test ACCESSKEY SECRETKEY\n"
+    )
+
+
 def test_the_hint_says_again_where_to_look_and_works_when_pasted(
     run: Mcpy, s3: S3, world: Server
 ) -> None:
