@@ -13,7 +13,7 @@ from mcpy.cli.headway import headway
 from mcpy.cli.many import jobs_option
 from mcpy.cli.params import Parsed
 from mcpy.cli.rewritten import Line
-from mcpy.errors import McpyError, PartialError
+from mcpy.errors import InputError, McpyError, NotFoundError, PartialError, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -95,6 +95,11 @@ class Rewriting:
         self.app = app
         self.options = options
         self._unsettled = self._scanned = 0
+        self._refused: list[Target] = []
+        self._empty: list[Target] = []
+        journal = options["journal"]
+        if journal and not journal.absolute().parent.is_dir():
+            raise InputError(f"there is no folder for the journal `{journal}`")
 
     def check_key(self, alias: str, encryption: ObjectEncryption) -> None:
         """See that the key works before anything is touched."""
@@ -112,9 +117,26 @@ class Rewriting:
         dry_run = self.options["dry_run"]
         with self.telling(target, goal) as session:
             tally = session.rehearse() if dry_run else session.run()
+        self.looked_at(target, tally.scanned)
         self._unsettled += tally.unsettled
         self._scanned += tally.scanned
         return tally, "" if dry_run else str(session.journal_path)
+
+    def looked_at(self, target: Target, count: int) -> None:
+        """Remember a prefix below which there was nothing."""
+        if target.key and not count:
+            self._empty.append(target)
+
+    @contextmanager
+    def going_on(self, target: Target, count: int) -> Iterator[None]:
+        """Let one refused target of several not end the run: ``finish`` names it."""
+        try:
+            yield
+        except UnsupportedError as e:
+            if count == 1:
+                raise
+            self._refused.append(target)
+            self.app.out.warn(f"`{target}` is not done: {e.message}; {e.hint or ''}".rstrip("; "))
 
     @contextmanager
     def telling(self, target: Target, goal: Goal) -> Iterator[Session]:
@@ -128,8 +150,12 @@ class Rewriting:
             try:
                 yield session
             except McpyError as e:
-                if not e.hint and session.journal_path.exists():
+                if not e.hint and session.working:
                     e.hint = _go_on(session)
+                raise
+            except KeyboardInterrupt:
+                if session.working:
+                    self.app.out.note(_go_on(session))
                 raise
 
     def session(self, target: Target, goal: Goal) -> Session:
@@ -156,9 +182,17 @@ class Rewriting:
         return Session(app.s3(target.alias), patient, target, goal, wish, cut=app.cut)
 
     def finish(self) -> None:
-        """Raise PartialError when something is not as wanted."""
+        """Raise PartialError when something is not as wanted, or a target was not done.
+
+        Raises:
+            NotFoundError: there is nothing at all below a prefix.
+        """
+        if self._refused:
+            raise PartialError(f"not done: {', '.join(f'`{target}`' for target in self._refused)}")
         if self._unsettled and not self.options["dry_run"]:
             raise PartialError(f"{self._unsettled} of {self._scanned} are not as wanted")
+        if self._empty:
+            raise NotFoundError(f"there is nothing below `{self._empty[0]}`")
 
 
 def _journals(app: App) -> Path:

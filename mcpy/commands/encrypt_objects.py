@@ -96,7 +96,10 @@ def objects(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  
     )
     rewriting = Rewriting(app, options)
     rewriting.check_key(targets[0].alias, goal.encryption)
-    for target in buckets_of(app, targets):
-        tally, journal = rewriting.one(target, goal)
-        app.out.emit(ObjectsEncrypted(target, goal.encryption, tally, options["dry_run"], journal))
+    found = list(buckets_of(app, targets))
+    for target in found:
+        with rewriting.going_on(target, len(found)):
+            tally, journal = rewriting.one(target, goal)
+            done = ObjectsEncrypted(target, goal.encryption, tally, options["dry_run"], journal)
+            app.out.emit(done)
     rewriting.finish()

@@ -122,7 +122,7 @@ class KeyRotated:
 
 
 _BY = {
-    "batch": "a job of the server, which leaves the bytes",
+    "batch": "a job of the server, which leaves the bytes and makes their modification times new",
     "aws": "UpdateObjectEncryption, which leaves the bytes",
     "copy": "copying each onto itself, which encrypts the bytes anew",
 }
@@ -156,11 +156,21 @@ def rotate(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  #
     goal = Goal(ObjectEncryption("aws:kms", new), versions=True, only_kms=True, old_key=old)
     rewriting = Rewriting(app, options)
     rewriting.check_key(targets[0].alias, goal.encryption)
-    left = 0
-    for target in buckets_of(app, targets):
-        done = _one(app, rewriting, target, goal, options)
-        app.out.emit(KeyRotated(target, new, old, done, options["dry_run"]))
-        left += done.left(new, old) + bool(done.after and done.after.incomplete)
+    left = under_old = 0
+    found = list(buckets_of(app, targets))
+    for target in found:
+        with rewriting.going_on(target, len(found)):
+            done = _one(app, rewriting, target, goal, options)
+            app.out.emit(KeyRotated(target, new, old, done, options["dry_run"]))
+            rewriting.looked_at(target, done.before.states.total() + done.before.markers)
+            under_old += (
+                done.before.by_key.total() if not old else done.before.under_other(new, old)
+            )
+            under_old += bool(done.default)
+            left += done.left(new, old) + bool(done.after and done.after.incomplete)
+    if old and not under_old:
+        app.out.warn(f"nothing was under `{old}` before: make sure that the key is called so")
+    rewriting.finish()
     if left and not options["dry_run"]:
         raise PartialError(f"{left} are, or may be, under the old key")
 

@@ -145,7 +145,7 @@ def test_what_cannot_be_is_named_and_the_exit_code_says_partly(run: Mcpy, s3: S3
 def test_sse_kms_objects_stay_so_unless_they_are_included(run: Mcpy, s3: S3, bucket: str) -> None:
     s3.put_object(bucket, "kms", b"x", headers={"x-amz-server-side-encryption": "aws:kms"})
     args = ("encrypt", "objects", f"play/{bucket}", "--to", "sse-s3")
-    assert "1 not asked for (another key, or none)" in run(*args).stdout
+    assert "SSE-KMS without --include-kms): left, 1 B\n" in run(*args).stdout
     assert s3.head_object(bucket, "kms").encryption.algorithm == "aws:kms"
     assert "1 from SSE-KMS" in run(*args, "--include-kms").stdout
     assert s3.head_object(bucket, "kms").encryption.algorithm == "AES256"

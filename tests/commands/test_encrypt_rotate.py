@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mcpy.models import Alias
+from mcpy.models import Alias, BucketEncryption, bare_key_id
 from mcpy.sandbox.play import Sandbox
 from tests.mixture import Mixed, census, client, encryptions, fill, kms
 from tests.running import Mcpy
@@ -76,7 +76,7 @@ def test_the_default_is_changed_and_objects_are_sealed_anew_by_a_job(
     assert planned.stdout == (
         f"The default of `play/{simple}` would be `{NEW}`, not `{OLD}`.\n"
         f"3 versions would go from `{OLD}` to `{NEW}`,\n"
-        "by a job of the server, which leaves the bytes.\n"
+        "by a job of the server, which leaves the bytes and makes their modification times new.\n"
     )
     result = run(*args)
     assert (result.exit_code, result.stderr) == (0, "")
@@ -193,3 +193,59 @@ def test_a_rotation_that_cannot_be_is_refused_before_anything_is_touched(
     result = run("encrypt", "rotate", f"play/{simple}", *args)
     assert (result.exit_code, result.stdout) == (code, "")
     assert reason in result.stderr
+
+
+def _suspended(s3: S3) -> str:
+    bucket = f"susp-{random.getrandbits(48):x}"
+    s3.make_bucket(bucket)
+    s3.put_bucket_encryption(bucket, BucketEncryption("aws:kms", OLD), current=None)
+    s3.put_object(bucket, "a", b"x", headers=kms(OLD))
+    s3.set_versioning(bucket, status="Suspended")
+    return bucket
+
+
+def test_a_refused_bucket_keeps_its_default_and_the_others_are_done(
+    run: Mcpy, s3: S3, simple: str
+) -> None:
+    refused = _suspended(s3)
+    both = (f"play/{refused}", f"play/{simple}")
+    done = run("encrypt", "rotate", *both, "--from", OLD, "--to", NEW)
+    assert done.exit_code == 8, done.stderr
+    assert f"not done: `play/{refused}`" in done.stderr
+    assert f"`play/{simple}`" in done.stdout
+    kept = s3.get_bucket_encryption(refused)
+    assert kept is not None
+    assert bare_key_id(kept.key) == OLD
+
+
+def test_a_dry_run_foresees_the_refusal(run: Mcpy, s3: S3) -> None:
+    done = run("encrypt", "rotate", f"play/{_suspended(s3)}", "--to", NEW, "--dry-run")
+    assert "--nobody-writes" in done.stderr
+
+
+def test_nothing_to_rewrite_is_not_refused(run: Mcpy, s3: S3) -> None:
+    done = run("encrypt", "objects", f"play/{_suspended(s3)}", "--to", "sse-s3")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert "--include-kms" in done.stdout
+
+
+@pytest.mark.parametrize("command", [("rotate", "--to", NEW), ("objects", "--to", "sse-s3")])
+def test_a_prefix_with_nothing_below_is_not_found(
+    run: Mcpy, simple: str, command: tuple[str, ...]
+) -> None:
+    done = run("encrypt", command[0], f"play/{simple}/nosuch/", *command[1:])
+    assert done.exit_code == 5, done.stderr
+    assert "there is nothing below" in done.stderr
+
+
+def test_an_old_key_that_nothing_names_is_warned_of(run: Mcpy, simple: str) -> None:
+    done = run("encrypt", "rotate", f"play/{simple}", "--from", "odl", "--to", NEW)
+    assert done.exit_code == 0
+    assert "nothing was under `odl` before" in done.stderr
+
+
+def test_the_journals_folder_is_looked_for_first(run: Mcpy, simple: str, tmp_path: Path) -> None:
+    journal = str(tmp_path / "nope" / "j")
+    done = run("encrypt", "rotate", f"play/{simple}", "--to", NEW, "--journal", journal)
+    assert done.exit_code == 2, done.stderr
+    assert "no folder for the journal" in done.stderr

@@ -36,7 +36,7 @@ MEANINGS: dict[Class, str] = {
     Class.ALREADY: "as wanted already",
     Class.MARKER: "delete markers: nothing to encrypt",
     Class.OLDER: "older versions, not asked for (--versions)",
-    Class.OTHER: "not asked for (another key, or none): left as they are",
+    Class.OTHER: "not asked for (another key, none, or SSE-KMS without --include-kms): left",
     Class.GONE: "removed by others meanwhile",
     Class.CUSTOMER: "encrypted with their owner's key (SSE-C): cannot be changed",
     Class.LOCKED: "under retention or legal hold: not touched",

@@ -14,7 +14,7 @@ from mcpy.errors import UnsupportedError
 from mcpy.fleet.inventory import scan
 from mcpy.fleet.parallel import Stop
 from mcpy.fleet.rewrite import canary
-from mcpy.fleet.rewrite.goal import Goal, Outcome, Tally
+from mcpy.fleet.rewrite.goal import Class, Goal, Outcome, Tally
 from mcpy.fleet.rewrite.job import Abilities, How
 from mcpy.fleet.rewrite.journal import Journal
 from mcpy.fleet.rewrite.onto import GIB, Limits
@@ -38,6 +38,10 @@ _HOW_TO_GUARD = {
     "Suspended": "--nobody-writes, when that is so, or enable the bucket's versioning",
 }
 MINIO_LIMIT = 5 * 1024 * GIB
+
+
+class UnguardedError(UnsupportedError):
+    """What others write meanwhile could be lost."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,8 @@ class Session:
         cut: breaks what waits for the server.
         known: how it is done where no canary is needed.
         tried_key: a key the canary takes an object from, where the goal names none.
+        ready: called once nothing speaks against it any more, before the first object.
+        working: whether objects may have been touched.
     """
 
     s3: S3
@@ -101,6 +107,8 @@ class Session:
     cut: Callable[[], None] = lambda: None
     known: How | None = None
     tried_key: str = ""
+    ready: Callable[[], None] = lambda: None
+    working: bool = False
 
     def rehearse(self) -> Tally:
         """Count what would be rewritten; nothing is tried and nothing changed."""
@@ -108,14 +116,27 @@ class Session:
         abilities = assumed(self.s3)
         limits = Limits(single=MINIO_LIMIT if abilities.keeps_time else 5 * GIB)
         how = How(self.goal, abilities, lock, limits, nobody_writes=self.wish.nobody_writes)
-        if bucket.versioning == "Suspended" and not self.wish.nobody_writes:
-            self.told.warn(f"a run needs {_HOW_TO_GUARD['Suspended']}")
         tally = Tally()
         with closing(self._scan(bucket)) as items:
             for _, group in groupby(items, key=lambda item: item.key):
                 for outcome in would_be(bucket, list(group), how):
                     tally.add(outcome)
                     self.told.outcome(outcome)
+        if tally.count[Class.REWRITTEN] and self.unguarded(bucket):
+            self.told.warn(f"a run needs {_HOW_TO_GUARD['Suspended']}")
+        return tally
+
+    def unguarded(self, bucket: Bucket) -> bool:
+        """Whether a run must be expected to be refused for what others may write meanwhile."""
+        return bucket.versioning == "Suspended" and not self.wish.nobody_writes
+
+    def _nothing_to_do(self, refusal: UnsupportedError) -> Tally:
+        """Return the counts where nothing is to be rewritten; else raise ``refusal``."""
+        tally = Tally()
+        for told in (Told(), self.told):
+            tally = replace(self, told=told).rehearse()
+            if tally.count[Class.REWRITTEN]:
+                raise refusal
         return tally
 
     def run(self) -> Tally:
@@ -130,7 +151,14 @@ class Session:
         with closing(journal):
             if journal.resumed:
                 self.told.warn(f"going on with the interrupted run of {journal.path}")
-            how = self._how(bucket, lock, journal)
+            try:
+                how = self._how(bucket, lock, journal)
+            except UnguardedError as e:
+                if journal.resumed:
+                    raise
+                return self._nothing_to_do(e)
+            self.ready()
+            self.working = True
             stop = Stop()
             run = Run(
                 bucket,
@@ -195,7 +223,7 @@ class Session:
         if verdict.abilities is None:
             raise canary.refusal(verdict, self.target)
         if not verdict.guarded and not self.wish.nobody_writes:
-            raise UnsupportedError(
+            raise UnguardedError(
                 f"what others write to `{self.target}` meanwhile could be lost: the server does "
                 "not look closely enough at what it overwrites; nothing was touched",
                 hint=_HOW_TO_GUARD.get(bucket.versioning, _HOW_TO_GUARD[""]),

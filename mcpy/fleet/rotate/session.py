@@ -100,23 +100,28 @@ class Rotation:
         old = self.session.goal.old_key
         bucket, lock = look_at(self.session.s3, self.session.target)
         default = self._default(bucket, old)
+        self.session.ready = lambda: self._set_default(bucket, default)
         before = self._survey(bucket)
         done = Rotated(None, before, default=default)
         done.sse_s3_default = self._is_servers_default(old)
         if before.under_other(self.new, old) or before.incomplete:
             done.engine, done.why_not = self._engine(bucket, lock, before, old)
         if self.dry_run:
+            if done.engine is Engine.COPY and self.session.unguarded(bucket):
+                self.warn(f"a run on `{bucket.target}` needs --nobody-writes: versions suspended")
             return done
         if done.engine is Engine.BATCH:
             self._by_job(bucket, lock, before, done)
         elif done.engine:
             self._one_by_one(done)
+        if not self.session.working and done.engine is not Engine.BATCH:
+            self.session.ready()  # nothing had to be rewritten
         done.after = self._survey(bucket)
         done.uploads = self._uploads()
         return done
 
     def _default(self, bucket: Bucket, old: str) -> str:
-        """Point the bucket's default at the new key; return the key it had, if it was the old."""
+        """Return the key of the bucket's default, if it is to be the new one instead."""
         s3, name = bucket.s3, bucket.target.bucket
         try:
             current = s3.get_bucket_encryption(name)
@@ -133,9 +138,13 @@ class Rotation:
                 "of which this is a part"
             )
             return ""
-        if not self.dry_run:
-            set_default(s3, self.admin, name, BucketEncryption("aws:kms", self.new))
         return current.key
+
+    def _set_default(self, bucket: Bucket, was: str) -> None:
+        """Point the default at the new key: not before all that could be refused is through."""
+        if was:
+            wanted = BucketEncryption("aws:kms", self.new)
+            set_default(bucket.s3, self.admin, bucket.target.bucket, wanted)
 
     def _survey(self, bucket: Bucket) -> Survey:
         with closing(self._scan(bucket)) as items:
@@ -208,6 +217,7 @@ class Rotation:
             self._one_by_one(done)
             return
         sample = batch.look_all(bucket, before.sample)
+        session.ready()
         name, prefix = bucket.target.bucket, session.target.key
         done.sealed = self.jobs.rotate(name, prefix, self.new)
         batch.check_all(bucket, sample, session.goal)
