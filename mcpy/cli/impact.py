@@ -71,8 +71,18 @@ class ImpactReport:
         if one.uploads:
             rows.append(("Uploads", f"{one.uploads:,} under way, whose keys nobody tells"))
         rows += [("For example" if not i else "", name) for i, name in enumerate(one.samples)]
+        rows += [("Not proven", text) for text in self._doubts(one)]
         rows += [("Not seen" if not i else "", text) for i, text in enumerate(one.problems)]
         return rows + ([("Never listed", one.never_listed)] if one.never_listed else [])
+
+    def _doubts(self, one: ServerImpact) -> list[str]:
+        found = []
+        if self.impact.lacks(one):
+            why = "does not tell whether it has" if one.works is None else "does not have"
+            found.append(f"this server's KMS {why} the key: is it the right server?")
+        if self.impact.may_seal_settings(one):
+            found.append("IAM and settings need it if it once was the default (--never-default)")
+        return found
 
     def _sealed_words(self, one: ServerImpact) -> str:
         words = _words(one.possible)

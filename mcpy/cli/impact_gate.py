@@ -119,8 +119,9 @@ def _reports(
     app: App, keys: Sequence[str], options: GateOptions, kes_server: str, again: str
 ) -> list[Impact]:
     if options.impact_report:
-        return [_from_file(key, Path(options.impact_report)) for key in keys]
-    aliases = options.impact_on or _using(app, kes_server)
+        needed = {*options.impact_on, *_using(app, kes_server)}
+        return [_from_file(app, key, Path(options.impact_report), needed) for key in keys]
+    aliases = list(dict.fromkeys((*options.impact_on, *_using(app, kes_server))))
     if not aliases:
         listed = ", ".join(f"`{key}`" for key in keys)
         raise InputError(
@@ -138,34 +139,43 @@ def _reports(
         raise error from e
 
 
-def _from_file(key: str, path: Path) -> Impact:
+def _from_file(app: App, key: str, path: Path, needed: set[str]) -> Impact:
     from mcpy.fleet.impact.report import load
 
     found = next((one for one in load(path) if one.key == key), None)
-    hint = f"mcpy encrypt impact {key} ALIAS --save {path}"
+    hint = f"mcpy encrypt impact {key} {' '.join(sorted(needed)) or 'ALIAS'} --save {path}"
     if found is None:
         raise NotFoundError(f"{path} does not tell of `{key}`", hint=hint)
     if not found.is_fresh(datetime.now(UTC)):
         raise ConfigError(f"{path} was made at {found.created}: more than an hour ago", hint=hint)
+    covered = {one.url.rstrip("/") for one in found.servers}
+    left_out = sorted(one for one in needed if app.alias(one).url.rstrip("/") not in covered)
+    names = ", ".join(f"{one.alias} ({one.url})" for one in found.servers) or "no server"
+    if left_out:
+        raise ConfigError(f"{path} tells of {names}, and not of {', '.join(left_out)}", hint=hint)
+    app.out.note(f"{path} tells of {names}.")
     return found
 
 
 def _using(app: App, kes_server: str) -> list[str]:
     """Return the aliases whose KES is this one."""
-    where = _place(kes_server)
+    where = _places(kes_server)
     return [
         alias.name
         for alias in app.store.all()
-        if where and alias.kes and where in {_place(one) for one in alias.kes.server.split(",")}
+        if alias.kes and not where.isdisjoint(_places(alias.kes.server))
     ]
 
 
-def _place(server: str) -> str:
-    text = server.strip()
-    if not text:
-        return ""
-    parts = urlsplit(text if "://" in text else f"https://{text}")
-    return f"{parts.hostname}:{parts.port or 7373}"
+def _places(servers: str) -> set[str]:
+    """Return host and port of each; none where KES could not be called there at all."""
+    from mcpy.api.kes import endpoints
+
+    try:
+        parts = [urlsplit(url) for url in endpoints(servers)]
+    except ConfigError:
+        return set()
+    return {f"{part.hostname}:{part.port or 7373}" for part in parts}
 
 
 def _accept(app: App, impact: Impact, options: GateOptions, again: str) -> None:

@@ -34,6 +34,19 @@ class KesOptions:
     api_key: str | None = field(default=None, repr=False)
     alias: str | None = None
 
+    def words(self) -> list[str]:
+        """Return what was given as arguments, to be typed again; no secret is among them."""
+        given = {
+            "--server": self.server,
+            "--cert": self.client_cert,
+            "--key": self.client_key,
+            "--api-key": None if self.api_key is None else "API_KEY",
+            "--alias": self.alias,
+        }
+        return [
+            word for name, value in given.items() if value is not None for word in (name, value)
+        ]
+
 
 class KesCommand(Command):
     """A command that talks to a KES: it takes ``--server`` and the rest as a KesOptions.

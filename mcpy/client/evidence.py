@@ -68,8 +68,9 @@ class Evidence:
         from mcpy.fleet.parallel import Stop
 
         name = check_key_name(key)
+        begun = stamp()  # what is written while it is measured may not be in it
         found = measure(self.s3, self.admin, [name], Look(Stop()))
-        return Impact(name, stamp(), never_default, [found[name]])
+        return Impact(name, begun, never_default, [found[name]])
 
     def explain(self, bucket: str, key: str = "", *, version_id: str = "") -> Explanation:
         """Draw the chain of keys of one object, or of what a bucket's default encrypts."""

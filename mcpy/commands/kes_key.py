@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -139,11 +140,13 @@ def rm(
     listed = ", ".join(f"`{name}`" for name in names)
     what = "What it" if len(names) == 1 else "What they"
     question = f"Delete {listed} for ever? {what} encrypted becomes unreadable."
-    again = f"mcpy kes key rm --yes {' '.join(names)}"
-    check_askable(app, question, yes=yes, hint=again)
     options = GateOptions(**impact)
-    if access.alias and not options.impact_on:
-        options = replace(options, impact_on=(access.alias,))
+    also = ["--if-exists"] if if_exists else []
+    line = ["mcpy", "kes", "key", "rm", "--yes", *names, *also, *access.words()]
+    again = shlex.join(line)
+    check_askable(app, question, yes=yes, hint=again)
+    if access.alias:
+        options = replace(options, impact_on=(access.alias, *options.impact_on))
     there = [
         name
         for name in names

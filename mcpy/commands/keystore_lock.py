@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -141,10 +142,13 @@ def erase(  # noqa: PLR0913 - options
     store, file = open_keystore(app, config)
     kes = connect(app, access, endless=True) if prove else None
     store.state(key)  # a key that is not there is an error before anybody is asked
-    hint = _erase_hint(key, config)
+    given = GateOptions(**impact)
+    also = [*(["--prove"] if prove else []), *access.words()]
+    hint = shlex.join([*shlex.split(_erase_hint(key, config)), *also])
     check_askable(app, f"Erase {key} for ever?", yes=yes, hint=hint)
-    options = _impact_options(access, GateOptions(**impact))
-    require_impact(app, [key], options, again=hint)
+    of_alias = app.alias(access.alias).kes if access.alias else None
+    server = of_alias.server if of_alias else ""
+    require_impact(app, [key], _impact_options(access, given), kes_server=server, again=hint)
     app.out.warn(f"every object under `{key}` is lost with it")
     app.out.warn(f"at {store.where}: {store.capabilities.erasure}")
     _warn(app, key, file.cache)
@@ -157,13 +161,14 @@ def erase(  # noqa: PLR0913 - options
 
 
 def _impact_options(access: KesOptions, options: GateOptions) -> GateOptions:
-    if access.alias and not options.impact_on:
-        return replace(options, impact_on=(access.alias,))
+    if access.alias:
+        return replace(options, impact_on=(access.alias, *options.impact_on))
     return options
 
 
 def _erase_hint(key: str, config: Path) -> str:
-    return f"mcpy keystore erase {key} --config {config} --yes --confirm {key}"
+    line = ["mcpy", "keystore", "erase", key, "--config", str(config), "--yes", "--confirm", key]
+    return shlex.join(line)
 
 
 def _check_repeated(key: str, *, yes: bool, repeated: str | None, config: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mcpy.errors import McpyError, S3Error
+from mcpy.models import bare_key_id
 
 if TYPE_CHECKING:
     from mcpy.api.madmin import MinioAdmin
@@ -33,3 +34,13 @@ def create_key(admin: MinioAdmin, name: str, *, if_missing: bool = False) -> boo
     if not tried.works:
         raise McpyError(f"key `{name}` was created but does not work: {tried.problem}")
     return True
+
+
+def default_key_of(admin: MinioAdmin) -> str | None:
+    """Return the name of the server's default key; None where the server names none.
+
+    Raises:
+        McpyError: the server does not tell.
+    """
+    named = admin.kms_status().default_key or admin.key_status().key_id
+    return bare_key_id(named) or None

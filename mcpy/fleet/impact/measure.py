@@ -11,6 +11,7 @@ from mcpy.errors import Interrupted, McpyError, UnreachableError
 from mcpy.fleet.audit.count import counted
 from mcpy.fleet.impact.report import ServerImpact
 from mcpy.fleet.inventory import NoVersionsError
+from mcpy.fleet.kms_keys import default_key_of
 from mcpy.models import Target, bare_key_id
 
 if TYPE_CHECKING:
@@ -71,12 +72,15 @@ def measure(s3: S3, admin: MinioAdmin, keys: Sequence[str], look: Look) -> dict[
 
 def _default_key(admin: MinioAdmin, base: ServerImpact) -> str | None:
     try:
-        return admin.kms_status().default_key
+        found = default_key_of(admin)
     except UnreachableError:
         raise
     except McpyError as e:
         base.problems.append(f"the server's default key is not known: {e.message}")
         return None
+    if found is None:
+        base.problems.append("the server's default key is not known: it names none")
+    return found
 
 
 def _works(admin: MinioAdmin, key: str) -> bool | None:
@@ -156,9 +160,11 @@ def _sort(item: Item, bucket: str, found: dict[str, ServerImpact]) -> None:
     for key, one in found.items():
         if item.state != "sse-kms":
             _possibly(one, item)
-        # a server may name its default key with no name at all
+        # with no name it is the default of the day it was written
         elif bare_key_id(item.key_id or one.default_key or "") == key:
             _certain(one, bucket, item)
+        elif not item.key_id:
+            _add(one.possible, item)
 
 
 def _certain(one: ServerImpact, bucket: str, item: Item) -> None:

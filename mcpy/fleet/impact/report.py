@@ -88,6 +88,17 @@ class Impact:
         closed = 0 if server.works else server.unreadable.number
         return sealed + closed + server.unknown.number
 
+    def lacks(self, server: ServerImpact) -> bool:
+        """Whether the server cannot use the key, or does not tell: it may be another's key."""
+        return not server.works
+
+    def may_seal_settings(self, server: ServerImpact) -> bool:
+        """Whether the key may have been the default, which seals IAM and settings too.
+
+        MinIO seals each with the default key of the day, and no change of key seals them anew.
+        """
+        return not (self.never_default or self.is_default(server))
+
     def _cleared(self, server: ServerImpact) -> bool:
         return self.never_default and not self.is_default(server)
 
@@ -105,7 +116,13 @@ class Impact:
     def complete(self) -> bool:
         """Whether all that the servers list was seen and nothing is merely possible."""
         return bool(self.servers) and not any(
-            self.possible(one) or one.gaps or one.uploads or one.problems for one in self.servers
+            self.possible(one)
+            or one.gaps
+            or one.uploads
+            or one.problems
+            or self.lacks(one)
+            or self.may_seal_settings(one)
+            for one in self.servers
         )
 
     @property

@@ -14,6 +14,7 @@ from mcpy.api.kes import KEY_EXISTS, KEY_MISSING
 from mcpy.api.madmin import KEY_EXISTS_WORDS
 from mcpy.errors import KesError, McpyError, NotFoundError, ProtocolError, S3Error
 from mcpy.fleet.default_encryption import KeyBrokenError
+from mcpy.fleet.kms_keys import default_key_of
 from mcpy.models import bare_key_id
 
 if TYPE_CHECKING:
@@ -105,7 +106,10 @@ class Site:
             if default and default.key == key:
                 found.append(f"{self.name}/{bucket.name}")
         try:
-            if self.admin.kms_status().default_key == key:
+            servers = default_key_of(self.admin)
+            if servers is None:
+                found.append(f"the server `{self.name}`, which does not name its default key")
+            elif servers == bare_key_id(key):
                 found.append(f"the server `{self.name}`")
         except (S3Error, ProtocolError):
             pass  # no MinIO, or not ours to ask: the buckets have to do

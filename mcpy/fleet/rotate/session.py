@@ -11,6 +11,7 @@ from mcpy.api.s3aws import is_aws
 from mcpy.errors import ApiError, InputError, McpyError, S3Error, UnsupportedError
 from mcpy.fleet.default_encryption import set_default
 from mcpy.fleet.inventory import scan
+from mcpy.fleet.kms_keys import default_key_of
 from mcpy.fleet.rewrite.canary import Ground
 from mcpy.fleet.rewrite.goal import Tally
 from mcpy.fleet.rewrite.job import How
@@ -18,7 +19,7 @@ from mcpy.fleet.rewrite.target import look_at
 from mcpy.fleet.rotate import aws, batch
 from mcpy.fleet.rotate.engine import Engine, Ways, traps
 from mcpy.fleet.rotate.survey import Survey, is_key, survey
-from mcpy.models import BucketEncryption, bare_key_id
+from mcpy.models import BucketEncryption
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -200,7 +201,7 @@ class Rotation:
 
     def _is_servers_default(self, old: str) -> bool:
         try:
-            return bool(old) and bare_key_id(self.admin.kms_status().default_key) == old
+            return bool(old) and default_key_of(self.admin) == old
         except McpyError:
             return False
 

@@ -1,0 +1,181 @@
+"""The gate before a key goes: the wrong server, the wrong report or half a command opens none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mcpy.models import Alias, KesProfile
+from tests.in_process import ACCESS, SECRET, Server
+from tests.running import KES_API_KEY, Mcpy
+from tests.s3_calls import kms_with
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from mcpy.api.s3 import S3
+
+RM = ("kes", "key", "rm", "--yes", "tenant-a")
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[Server]:
+    made = Server(tmp_path / "s3")
+    yield made
+    made.store.close()
+
+
+@pytest.fixture
+def run(world: Server, tmp_path: Path) -> Mcpy:
+    made = Mcpy(tmp_path / "config", world, env={"HOME": str(tmp_path)}, secrets={SECRET})
+    made.env |= {"KES_SERVER": "https://kes.test:7373", "KES_API_KEY": KES_API_KEY}
+    made.store.put(world.alias)
+    return made
+
+
+@pytest.fixture(autouse=True)
+def s3(world: Server) -> S3:
+    client = world.client()
+    client.make_bucket("b-1")
+    return client
+
+
+def with_kes(run: Mcpy, name: str, server: str, url: str = "https://s3.test") -> None:
+    profile = KesProfile(server, api_key=KES_API_KEY)
+    run.store.put(Alias(name, url, ACCESS, SECRET, kes=profile))
+
+
+def test_a_server_whose_kms_lacks_the_key_proves_nothing(run: Mcpy, world: Server) -> None:
+    world.lose("tenant-a")
+    world.kes_alone = "tenant-a"
+    result = run("encrypt", "impact", "tenant-a", "play", "--never-default")
+    assert result.exit_code == 8
+    assert "this server's KMS does not have the key: is it the right server?" in result.stdout
+    refused = run(*RM, "--impact-on", "play", "--never-default")
+    assert (refused.exit_code, refused.stdout) == (3, "")
+    assert "--impact-accepted 0+" in refused.stderr
+    assert not any(call.startswith("KES DELETE") for call in world.calls)
+
+
+def test_a_key_that_may_have_been_the_default_is_not_free(run: Mcpy, world: Server) -> None:
+    result = run("encrypt", "impact", "tenant-a", "play")
+    assert result.exit_code == 8
+    assert "IAM and settings need it if it once was the default (--never-default)" in result.stdout
+    assert run(*RM, "--impact-on", "play").exit_code == 3
+    assert not world.deleted
+
+
+def test_naming_an_alias_does_not_leave_out_those_that_use_the_kes(
+    run: Mcpy, s3: S3, world: Server
+) -> None:
+    s3.put_object("b-1", "a", b"content", headers=kms_with("tenant-a"))
+    with_kes(run, "prod", "kes.test:7373")
+    with_kes(run, "other", "elsewhere.test:7373")
+    for more in (("--impact-on", "play"), ("--alias", "prod", "--impact-on", "play")):
+        refused = run(*RM, *more)
+        assert refused.exit_code == 3
+        assert "on play (https://s3.test)" in refused.stderr
+        assert "on prod (https://s3.test)" in refused.stderr
+        assert "on other" not in refused.stderr
+    assert not world.deleted
+
+
+def test_a_report_of_another_server_opens_nothing(
+    run: Mcpy, world: Server, tmp_path: Path
+) -> None:
+    file = tmp_path / "impact.json"
+    run("encrypt", "impact", "--never-default", "--save", str(file), "tenant-a", "play")
+    with_kes(run, "prod", "kes.test:7373", "https://prod.test")
+    refused = run(*RM, "--impact-report", str(file))
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert f"{file} tells of play (https://s3.test), and not of prod" in refused.stderr
+    assert f"mcpy encrypt impact tenant-a prod --save {file}" in refused.stderr
+    assert not world.deleted
+    run.store.remove("prod")
+    taken = run(*RM, "--impact-report", str(file))
+    assert taken.exit_code == 0
+    assert f"{file} tells of play (https://s3.test)." in taken.stderr
+
+
+def test_the_hint_of_the_gate_works_as_it_stands(run: Mcpy, s3: S3, world: Server) -> None:
+    s3.put_object("b-1", "a", b"content", headers=kms_with("tenant-a"))
+    with_kes(run, "prod", "kes.test:7373")
+    where = ("--if-exists", "--server", "kes.test:7373", "--alias", "prod")
+    given = (*where, "--impact-on", "play", "--never-default")
+    refused = run(*RM, *given)
+    assert refused.exit_code == 3
+    said = (*RM, *where, "--impact-on", "prod", *given[len(where) :])
+    line = f"mcpy {' '.join(said)} --impact-accepted 2"
+    assert f"hint: {line}, to lose" in refused.stderr
+    assert run(*line.split()[1:]).exit_code == 0
+    assert world.deleted
+
+
+def test_an_api_key_on_the_line_is_not_repeated_in_a_hint(run: Mcpy, world: Server) -> None:
+    refused = run(*RM, "--api-key", KES_API_KEY, "--impact-on", "play")
+    assert refused.exit_code == 3
+    assert "--api-key API_KEY" in refused.stderr
+    assert KES_API_KEY not in refused.stderr
+    assert not world.deleted
+
+
+@pytest.mark.parametrize("odd", ["https://kes:99999", "https://[::1"])
+def test_several_kes_and_odd_ones_are_compared_without_a_traceback(
+    run: Mcpy, world: Server, odd: str
+) -> None:
+    with_kes(run, "prod", "kes.test:7373,https://b.test:7373")
+    with_kes(run, "odd", odd)
+    run.env["KES_SERVER"] = "https://a.test:7373,https://b.test:7373"
+    refused = run(*RM)
+    assert refused.exit_code == 3
+    assert "on prod (https://s3.test)" in refused.stderr
+    assert not world.deleted
+
+
+def test_a_server_that_names_no_default_key_is_asked_by_use(run: Mcpy, world: Server) -> None:
+    world.kms.default_key = ""
+    result = run("--json", "encrypt", "impact", "tenant-a", "play", "--never-default")
+    (server,) = result.objects[0]["servers"]
+    assert server["defaultKey"] is None
+    assert server["problems"] == ["the server's default key is not known: it names none"]
+    assert result.exit_code == 8
+
+
+def test_a_report_of_the_library_is_as_old_as_its_beginning(
+    world: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mcpy.api.http import Deadline, HttpOptions
+    from mcpy.api.madmin import MinioAdmin
+    from mcpy.client.evidence import Evidence
+
+    asked: list[str] = []
+
+    def now() -> str:
+        asked.append(f"{len(world.calls)} calls before")
+        return "2026-01-01T00:00:00Z"
+
+    monkeypatch.setattr("mcpy.fleet.impact.report.stamp", now)
+    library = Evidence()
+    library.alias, library.s3 = world.alias, world.client()
+    library.admin = MinioAdmin(world.alias, HttpOptions(Deadline(20), transport=world))
+    before = len(world.calls)
+    found = library.impact("tenant-a")
+    assert found.created == "2026-01-01T00:00:00Z"
+    assert asked == [f"{before} calls before"]
+    assert len(world.calls) > before
+
+
+def test_a_version_without_a_key_id_possibly_is_of_any_key() -> None:
+    from mcpy.fleet.impact.measure import _sort
+    from mcpy.fleet.impact.report import ServerImpact
+    from mcpy.fleet.inventory import Item
+
+    found = {
+        key: ServerImpact("play", "https://s3.test", default_key="now") for key in ("now", "old")
+    }
+    item = Item("k", size=7, state="sse-kms")
+    _sort(item, "b-1", found)
+    assert (found["now"].certain.number, found["now"].possible.number) == (1, 0)
+    assert (found["old"].certain.number, found["old"].possible.number) == (0, 1)
