@@ -38,9 +38,9 @@ def shown(**changes: Any) -> PeerCertificate:  # noqa: ANN401 - fields
         ),
         ({"names": ()}, "ok", "for no name at all", ""),
         (
-            {"not_after": NOW + timedelta(days=29, hours=1)},
+            {"not_after": NOW + timedelta(days=13, hours=1)},
             "warning",
-            "ends in 29 days, on 2026-01-30",
+            "ends in 13 days, on 2026-01-14",
             "renew the server's certificate",
         ),
         (
