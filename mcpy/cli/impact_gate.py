@@ -21,6 +21,7 @@ from mcpy.errors import (
     Interrupted,
     McpyError,
     NotFoundError,
+    exit_code,
 )
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def _reports(
     except McpyError as e:
         message = f"what it encrypted could not be looked for, so nothing was done: {e.message}"
         error = McpyError(message, hint=e.hint)
-        error.code = e.code
+        error.code = exit_code(e)
         raise error from e
 
 

@@ -211,7 +211,8 @@ def test_patterns_speak_of_buckets_that_no_name_and_no_longer_pattern_speaks_of(
         ("glob-a-2", "default"): "none",
         ("glob-b-1", "default"): "sse-s3",
     }
-    assert items(planned)["zzz-*", "bucket"]["note"] == "no bucket matches the pattern"
+    missed = items(planned)["zzz-*", "bucket"]
+    assert (missed["note"], missed["state"]) == ("no bucket matches the pattern", "finding")
 
 
 def test_two_patterns_that_say_as_much_have_to_be_told_apart(mcpy: Mcpy, file: Path) -> None:

@@ -10,6 +10,7 @@ from mcpy.models import Alias, KesProfile
 from tests.in_process import ACCESS, SECRET, Server
 from tests.running import KES_API_KEY, Mcpy
 from tests.s3_calls import kms_with
+from tests.stub import s3_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -179,3 +180,12 @@ def test_a_version_without_a_key_id_possibly_is_of_any_key() -> None:
     _sort(item, "b-1", found)
     assert (found["now"].certain.number, found["now"].possible.number) == (1, 0)
     assert (found["old"].certain.number, found["old"].possible.number) == (0, 1)
+
+
+def test_wrong_credentials_of_the_alias_are_a_denial(run: Mcpy, world: Server) -> None:
+    world.hook = lambda request: (
+        s3_error(403, "InvalidAccessKeyId") if request.url.port != 7373 else None
+    )
+    refused = run(*RM, "--impact-on", "play")
+    assert (refused.exit_code, refused.stdout) == (4, "")
+    assert not world.deleted

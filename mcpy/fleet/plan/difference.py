@@ -112,7 +112,7 @@ class Comparison:
             except InputError as e:
                 found.append(_unread(f"{alias}/{name}", e))
         found += [
-            Item(str(entry), "bucket", "unchecked", "none", "", "no bucket matches the pattern")
+            Item(str(entry), "bucket", "finding", "none", "", "no bucket matches the pattern")
             for entry in patterns
             if entry not in matched and not any(entry.matches(alias, name) for name in names)
         ]
