@@ -73,6 +73,7 @@ def test_only_who_may_list_every_bucket_gets_a_complete_answer(world: World) -> 
 
 
 def test_a_bucket_that_was_just_removed_is_no_doubt(world: World) -> None:
+    assert world.mcpy("kes", "key", "create", "kx").exit_code == 0
     world.mc("mb", "play/gone")
     assert impact_of(world, USER, PASSWORD) == 0
     world.mc("rb", "play/gone")
