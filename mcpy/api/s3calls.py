@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mcpy.api import s3xml
 from mcpy.api.addressing import router
-from mcpy.api.http import Call, HttpClient
+from mcpy.api.http import MAX_BODY_BYTES, Call, HttpClient
 from mcpy.api.refusals import local_name, s3_refusal, s3_refusal_of
 from mcpy.api.s3info import object_path
 from mcpy.api.sigv4 import SigV4Auth, encode_query
@@ -72,14 +72,8 @@ class S3Calls:
 
         An iterator that was sent is gone: then the next call has the region right.
         """
-        try:
-            answer = self.http.request(call)
-        except S3Error as e:
-            if not self._corrected(e, call):
-                raise
-            answer = self.http.request(call)
-        self._region_known = True
-        return answer
+        with self.stream(call) as stream:
+            return stream.read(MAX_BODY_BYTES)
 
     @contextmanager
     def stream(self, call: Call) -> Iterator[Stream]:
@@ -91,6 +85,7 @@ class S3Calls:
                 if not self._corrected(e, call):
                     raise
                 found = opened.enter_context(self.http.stream(call))
+            self._region_known = True
             yield found
 
     def _corrected(self, error: S3Error, call: Call) -> bool:

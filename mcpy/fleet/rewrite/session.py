@@ -117,7 +117,7 @@ class Session:
         limits = Limits(single=MINIO_LIMIT if abilities.keeps_time else 5 * GIB)
         how = How(self.goal, abilities, lock, limits, nobody_writes=self.wish.nobody_writes)
         tally = Tally()
-        with closing(self._scan(bucket)) as items:
+        with closing(self.scan(bucket)) as items:
             for _, group in groupby(items, key=lambda item: item.key):
                 for outcome in would_be(bucket, list(group), how):
                     tally.add(outcome)
@@ -169,10 +169,10 @@ class Session:
                 self.cut,
             )
             after = journal.left.after
-            with closing(self._scan(bucket, after=after, stop=stop)) as items:
+            with closing(self.scan(bucket, after=after, stop=stop)) as items:
                 return run.work(items)
 
-    def _scan(
+    def scan(
         self, bucket: Bucket, *, after: str = "", stop: Stop | None = None
     ) -> Generator[Item]:
         """Scan the target; servers stumble over version ids where there are no versions."""

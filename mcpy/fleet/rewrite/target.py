@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mcpy.api.s3xml import ObjectLock
-from mcpy.errors import ApiError, NotFoundError, S3Error
+from mcpy.errors import NotFoundError, S3Error
 from mcpy.fleet.rewrite import locks
 from mcpy.fleet.rewrite.goal import Class, Outcome
 from mcpy.fleet.rewrite.job import Abilities
@@ -53,11 +53,7 @@ def _lock(s3: S3, target: Target) -> ObjectLock:
 
 def assumed(s3: S3) -> Abilities:
     """Return what a server like this one can do, for a dry run, which tries nothing out."""
-    try:
-        answer = s3.call("GET", "/minio/health/live")
-    except ApiError:
-        return Abilities()
-    minio = not answer.body
+    minio = s3.is_minio
     return Abilities(in_place=minio, keeps_time=minio, tells_context=minio, put_guarded=minio)
 
 

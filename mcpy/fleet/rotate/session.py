@@ -10,7 +10,6 @@ from mcpy.api.multipart import list_uploads
 from mcpy.api.s3aws import is_aws
 from mcpy.errors import ApiError, InputError, McpyError, S3Error, UnsupportedError
 from mcpy.fleet.default_encryption import set_default
-from mcpy.fleet.inventory import scan
 from mcpy.fleet.kms_keys import default_key_of
 from mcpy.fleet.rewrite.canary import Ground
 from mcpy.fleet.rewrite.goal import Tally
@@ -22,11 +21,10 @@ from mcpy.fleet.rotate.survey import Survey, is_key, survey
 from mcpy.models import BucketEncryption
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
 
     from mcpy.api.madmin import MinioAdmin
     from mcpy.api.s3xml import ObjectLock
-    from mcpy.fleet.inventory import Item
     from mcpy.fleet.rewrite.plan import Bucket
     from mcpy.fleet.rewrite.session import Session
     from mcpy.fleet.rotate.batch import Batch
@@ -148,19 +146,8 @@ class Rotation:
             set_default(bucket.s3, self.admin, bucket.target.bucket, wanted)
 
     def _survey(self, bucket: Bucket) -> Survey:
-        with closing(self._scan(bucket)) as items:
+        with closing(self.session.scan(bucket)) as items:
             return survey(items)
-
-    def _scan(self, bucket: Bucket) -> Generator[Item]:
-        session = self.session
-        return scan(
-            session.s3,
-            bucket.target.bucket,
-            session.target.key,
-            versions=bool(bucket.versioning),
-            jobs=session.wish.jobs,
-            cut=session.cut,
-        )
 
     def _engine(
         self, bucket: Bucket, lock: ObjectLock, before: Survey, old: str
@@ -227,7 +214,7 @@ class Rotation:
         """Return which object would lose a header that a job drops, or ``""``; asks for each."""
         jobs = self.session.wish.jobs
         self.session.told.state(f"looking for objects with {', '.join(sorted(drops))}")
-        with closing(self._scan(bucket)) as items:
+        with closing(self.session.scan(bucket)) as items:
             key = batch.first_with(bucket.s3, bucket.target.bucket, items, drops, jobs=jobs)
         return key and f"a job drops {', '.join(sorted(drops))}, which objects have: `{key}`"
 
