@@ -24,9 +24,8 @@ from mcpy.keystores.base import (
     KeyMissingError,
     KeystoreError,
     State,
-    Step,
 )
-from mcpy.keystores.tokens import Tokens, send_signed
+from mcpy.keystores.tokens import SignedStore, Tokens
 from mcpy.keystores.web import Web
 from mcpy.models import is_loopback
 
@@ -43,7 +42,7 @@ _PURGE_TRIES, _PURGE_PAUSE_S = 20, 0.5
 _AGAIN = {"ObjectIsBeingDeleted", "ObjectIsBeingRecovered"}
 
 
-class KeyVault:
+class KeyVault(SignedStore):
     """The secrets of one vault; nothing is sent before the first call.
 
     Args:
@@ -138,19 +137,6 @@ class KeyVault:
         """Enable the oldest version."""
         self._enable(name, True)
 
-    def ping(self) -> None:
-        """Ask for anything, without a token."""
-        self._web.probe()
-
-    def inspect(self) -> Iterator[Step]:
-        """Yield whether there are credentials and they get a token."""
-        self._tokens.get()
-        yield Step("sign in", True)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._web.close()
-
     def _enable(self, name: str, enabled: bool) -> None:
         version = self._oldest(name)
         if version["attributes"].get("enabled", True) is not enabled:
@@ -231,7 +217,7 @@ class KeyVault:
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Reply:
         path = path if "?" in path else f"{path}?{_VERSION}"
-        return send_signed(self._web, self._tokens, method, path, body)
+        return self._send(method, path, body)
 
     def _good(self, reply: Reply, name: str = "") -> Reply:
         if reply.status != 200:

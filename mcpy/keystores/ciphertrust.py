@@ -10,7 +10,7 @@ Source: what a real KES sends, recorded; https://thalesdocs.com/ctp/cm/latest/
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from mcpy.errors import ProtocolError, UnsupportedError
@@ -21,9 +21,8 @@ from mcpy.keystores.base import (
     KeystoreDeniedError,
     KeystoreError,
     State,
-    Step,
 )
-from mcpy.keystores.tokens import Token, Tokens, send_signed
+from mcpy.keystores.tokens import SignedStore, Token, Tokens
 from mcpy.keystores.web import Web
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ _PAGE = 200
 _LISTINGS = 5
 
 
-class CipherTrust:
+class CipherTrust(SignedStore):
     """The secrets of one domain; nothing is sent before the first call."""
 
     provider = "ciphertrust"
@@ -75,7 +74,7 @@ class CipherTrust:
         names: dict[str, None] = {}
         skip, totals = 0, set[int]()
         while True:
-            page = self._good(self._call("GET", f"{_SECRETS}?limit={_PAGE}&skip={skip}")).body
+            page = self._good(self._send("GET", f"{_SECRETS}?limit={_PAGE}&skip={skip}")).body
             found = mappings(page, "resources")
             names |= {str(secret.get("name", "")): None for secret in found}
             totals.add(int(number(page, "total")))
@@ -85,7 +84,7 @@ class CipherTrust:
 
     def read(self, name: str) -> bytes:
         """Return the secret's material."""
-        reply = self._good(self._call("POST", f"{_at(name, '/export')}?type=name"), name)
+        reply = self._good(self._send("POST", f"{_at(name, '/export')}?type=name"), name)
         material = reply.body.get("material")
         if not isinstance(material, str):
             raise ProtocolError(f"{self._web.where} exports `{name}` without its material")
@@ -94,7 +93,7 @@ class CipherTrust:
     def create(self, name: str, value: bytes) -> None:
         """Make a secret."""
         body = {"dataType": "seed", "name": name, "material": value.decode()}
-        reply = self._call("POST", _SECRETS, body)
+        reply = self._send("POST", _SECRETS, body)
         if reply.status == 409 and reply.repeated and self.read(name) == value:
             return  # made by the first attempt, whose answer was lost
         if reply.status != 201:
@@ -102,7 +101,7 @@ class CipherTrust:
 
     def delete(self, name: str) -> None:
         """Delete the secret."""
-        reply = self._call("DELETE", f"{_at(name)}?type=name")
+        reply = self._send("DELETE", f"{_at(name)}?type=name")
         if reply.status == 404 and self._is_there(name):
             raise KeystoreDeniedError(
                 f"CipherTrust answers as if `{name}` were missing, and it is there: "
@@ -130,28 +129,12 @@ class CipherTrust:
         """Do nothing, since nothing is locked. Raises as ``lock``."""
         self.lock(name)
 
-    def ping(self) -> None:
-        """Ask for anything, without a token."""
-        self._web.probe()
-
-    def inspect(self) -> Iterator[Step]:
-        """Yield whether the refresh token gets a token."""
-        self._tokens.get()
-        yield Step("sign in", True)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._web.close()
-
     def _is_there(self, name: str) -> bool:
         try:
             self.read(name)
         except KeyMissingError:
             return False
         return True
-
-    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Reply:
-        return send_signed(self._web, self._tokens, method, path, body)
 
     def _signed_in(self) -> Token:
         store = self._store

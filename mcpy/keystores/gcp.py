@@ -24,9 +24,8 @@ from mcpy.keystores.base import (
     KeystoreDeniedError,
     KeystoreError,
     State,
-    Step,
 )
-from mcpy.keystores.tokens import Tokens, send_signed
+from mcpy.keystores.tokens import SignedStore, Tokens
 from mcpy.keystores.web import Web
 from mcpy.models import is_loopback
 
@@ -47,7 +46,7 @@ _STATES: dict[object, State] = {
 }
 
 
-class SecretManager:
+class SecretManager(SignedStore):
     """The secrets of one project; nothing is sent before the first call.
 
     Args:
@@ -172,19 +171,6 @@ class SecretManager:
         """Enable version 1."""
         self._turn(name, "locked", "enable")
 
-    def ping(self) -> None:
-        """Ask for anything, without a token."""
-        self._web.probe()
-
-    def inspect(self) -> Iterator[Step]:
-        """Yield whether there are credentials and they get a token."""
-        self._tokens.get()
-        yield Step("sign in", True)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._web.close()
-
     def _turn(self, name: str, wanted: State, act: str) -> None:
         state = self.state(name)
         if state in {"destroyed", "empty"}:
@@ -202,7 +188,7 @@ class SecretManager:
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Reply:
         path = f"/v1/projects/{quote(self._project, safe=':')}/{path}"
-        return send_signed(self._web, self._tokens, method, path, body)
+        return self._send(method, path, body)
 
     def _good(self, reply: Reply, name: str = "") -> Reply:
         if not reply.succeeded:

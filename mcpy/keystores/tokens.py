@@ -1,4 +1,4 @@
-"""Access tokens of providers: kept while they are good, had anew before they end."""
+"""Access tokens of providers, had anew before they end; and the keystores that use them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from mcpy.keystores.base import Step
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from mcpy.keystores.web import Reply, Web
 
@@ -54,16 +56,33 @@ class Tokens:
                 self._token = None
 
 
-def send_signed(
-    web: Web, tokens: Tokens, method: str, path: str, body: dict[str, Any] | None = None
-) -> Reply:
-    """Send a request with a token, and once more with another when that one ended too early."""
-    token = tokens.get()
-    reply = web.send(method, path, json=body, headers=_bearer(token))
-    if reply.status != 401:
-        return reply
-    tokens.forget(token)
-    return web.send(method, path, json=body, headers=_bearer(tokens.get()))
+class SignedStore:
+    """What keystores behind JSON over HTTP have in common: each request is signed with a token."""
+
+    _web: Web
+    _tokens: Tokens
+
+    def ping(self) -> None:
+        """Ask for anything, without a token."""
+        self._web.probe()
+
+    def inspect(self) -> Iterator[Step]:
+        """Yield whether there are credentials and they get a token."""
+        self._tokens.get()
+        yield Step("sign in", True)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._web.close()
+
+    def _send(self, method: str, path: str, body: dict[str, Any] | None = None) -> Reply:
+        """Send a request, and once more with another token when one ended too early."""
+        token = self._tokens.get()
+        reply = self._web.send(method, path, json=body, headers=_bearer(token))
+        if reply.status != 401:
+            return reply
+        self._tokens.forget(token)
+        return self._web.send(method, path, json=body, headers=_bearer(self._tokens.get()))
 
 
 def _bearer(token: str) -> dict[str, str]:
