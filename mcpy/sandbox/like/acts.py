@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from mcpy.sandbox.s3.call import Call, Handler
     from mcpy.sandbox.store import ObjectVersion, Store, Upload
     from mcpy.sandbox.store.content import ContentWriter
-    from mcpy.sandbox.wsgi import Response
+    from mcpy.sandbox.wsgi import Request, Response
 
 CUSTOMER_HEADERS = tuple(sse.CUSTOMER + part for part in ("algorithm", "key", "key-md5"))
 SOURCE_CUSTOMER_HEADERS = tuple(sse.COPY_CUSTOMER + p for p in ("algorithm", "key", "key-md5"))
@@ -212,6 +213,21 @@ def wrong_scope(request_header: str) -> str:
     """Return the scope of the credential in an ``Authorization`` header."""
     credential = request_header.partition("Credential=")[2].partition(",")[0]
     return credential.partition("/")[2]
+
+
+def wrong_region(request: Request, expected: str, *, quote: str) -> str:
+    """Return the message for a signature of another region than ``expected``."""
+    scope = wrong_scope(request.headers.get("authorization", "")).split("/")
+    wrong = scope[1] if len(scope) > 1 else ""
+    return (
+        f"The authorization header is malformed; the region {quote}{wrong}{quote} is wrong; "
+        f"expecting {quote}{expected}{quote}"
+    )
+
+
+def random_id(letters: str, count: int) -> str:
+    """Return ``count`` of ``letters``."""
+    return "".join(secrets.choice(letters) for _ in range(count))
 
 
 def ignored(*names: str) -> Callable[[Handler], Handler]:

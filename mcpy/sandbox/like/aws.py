@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, ClassVar
 from mcpy.sandbox.like import acts, defaults, rekeying
 from mcpy.sandbox.like.base import Foreign, own
 from mcpy.sandbox.like.reads import KeyRefusals, readers
-from mcpy.sandbox.like.versitygw import random_id
 from mcpy.sandbox.s3 import buckets, copying, deletes, locks, multipart, objects, settings, sse
 from mcpy.sandbox.s3.call import no_content
 from mcpy.sandbox.s3.errors import S3Problem
@@ -267,15 +266,10 @@ class Aws(Foreign):
     def ids(self) -> tuple[str, str]:
         """Return 16 capitals and digits, and 56 bytes in base64."""
         letters = string.ascii_uppercase + string.digits
-        return random_id(letters, 16), base64.b64encode(secrets.token_bytes(56)).decode()
+        return acts.random_id(letters, 16), base64.b64encode(secrets.token_bytes(56)).decode()
 
     def message_of(self, problem: S3Problem, request: Request, bucket: str, key: str) -> str:
         """Name the region that was signed for."""
         if problem.region:
-            scope = acts.wrong_scope(request.headers.get("authorization", "")).split("/")
-            wrong = scope[1] if len(scope) > 1 else ""
-            return (
-                f"The authorization header is malformed; the region '{wrong}' is wrong; "
-                f"expecting '{problem.region}'"
-            )
+            return acts.wrong_region(request, problem.region, quote="'")
         return super().message_of(problem, request, bucket, key)

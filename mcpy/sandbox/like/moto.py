@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from mcpy.sandbox.like import acts, defaults
 from mcpy.sandbox.like.base import ANYONE, Foreign, has_bucket, own, signed
-from mcpy.sandbox.like.versitygw import PLAIN, random_id
+from mcpy.sandbox.like.versitygw import PLAIN
 from mcpy.sandbox.s3 import (
     auth,
     buckets,
@@ -224,7 +224,7 @@ class Moto(Foreign):
     def ids(self) -> tuple[str, str]:
         """Return 52 letters and digits, and 57 bytes in base64."""
         letters = string.ascii_letters + string.digits
-        return random_id(letters, 52), base64.b64encode(secrets.token_bytes(57)).decode()
+        return acts.random_id(letters, 52), base64.b64encode(secrets.token_bytes(57)).decode()
 
     def id_headers(self, ids: tuple[str, str]) -> Headers:
         """Return the id of the request under a name of its own."""

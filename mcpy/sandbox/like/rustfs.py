@@ -15,7 +15,6 @@ from mcpy.sandbox.kms import KmsProblem
 from mcpy.sandbox.like import acts, defaults
 from mcpy.sandbox.like.base import Foreign, own
 from mcpy.sandbox.like.moto import delete_default, get_default
-from mcpy.sandbox.like.versitygw import random_id
 from mcpy.sandbox.s3 import copying, entity, multipart, objects, reading, settings, sse
 from mcpy.sandbox.s3.errors import S3Problem
 from mcpy.sandbox.wsgi import Response
@@ -156,4 +155,4 @@ class RustFs(Foreign):
 
     def ids(self) -> tuple[str, str]:
         """Return 16 letters and digits, and no id of the host."""
-        return random_id(string.ascii_uppercase + string.digits, 16), ""
+        return acts.random_id(string.ascii_uppercase + string.digits, 16), ""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from mcpy.sandbox.like.base import Handlers
     from mcpy.sandbox.s3 import auth
-    from mcpy.sandbox.s3.call import Call
+    from mcpy.sandbox.s3.call import Call, Handler
     from mcpy.sandbox.store import ObjectVersion, Store
     from mcpy.sandbox.wsgi import Request, Response
 
@@ -35,28 +35,29 @@ _ID_LETTERS = string.ascii_uppercase + string.digits
 _KEPT = ("cache-control", "content-disposition", "content-language", "content-encoding", "expires")
 
 
-def plain(call: Call) -> Response:
-    """Store an object, whatever encryption is asked for."""
-    acts.forget_all_sse(call)
-    return objects.put_object(call)
+def _plain(handler: Handler) -> Handler:
+    """Return ``handler`` for which no encryption is asked for and no key comes, ever."""
+
+    def answered(call: Call) -> Response:
+        acts.forget_all_sse(call)
+        return handler(call)
+
+    return answered
 
 
-def plain_upload(call: Call) -> Response:
-    """Start an upload, whatever encryption is asked for."""
-    acts.forget_all_sse(call)
-    return multipart.create_upload(call)
-
-
-def plain_part(call: Call) -> Response:
-    """Take a part, whatever keys come with it."""
-    acts.forget_all_sse(call)
-    return multipart.put_part(call)
-
-
-def plain_copied_part(call: Call) -> Response:
-    """Copy a part, whatever keys come with it."""
-    acts.forget_all_sse(call)
-    return multipart.copy_part(call)
+PLAIN: Handlers = {
+    handler: _plain(handler)
+    for handler in (
+        objects.put_object,
+        multipart.create_upload,
+        multipart.put_part,
+        multipart.copy_part,
+        reading.get_object,
+        reading.head_object,
+        attributes.get_attributes,
+    )
+}
+"""Handlers of a server that has no encryption at all and says so nowhere."""
 
 
 def plain_copy(call: Call) -> Response:
@@ -83,41 +84,6 @@ def _inherit(call: Call, version: ObjectVersion, source: ObjectVersion) -> None:
     version.metadata |= {n: source.metadata[n] for n in names if n in source.metadata}
 
 
-def plain_read(call: Call) -> Response:
-    """Answer an object; no key is asked for and none is looked at."""
-    acts.forget_all_sse(call)
-    return reading.get_object(call)
-
-
-def plain_head(call: Call) -> Response:
-    """Answer an object's headers; no key is asked for and none is looked at."""
-    acts.forget_all_sse(call)
-    return reading.head_object(call)
-
-
-def plain_attributes(call: Call) -> Response:
-    """Answer an object's attributes, whatever keys come with the request."""
-    acts.forget_all_sse(call)
-    return attributes.get_attributes(call)
-
-
-PLAIN = {
-    objects.put_object: plain,
-    multipart.create_upload: plain_upload,
-    multipart.put_part: plain_part,
-    multipart.copy_part: plain_copied_part,
-    reading.get_object: plain_read,
-    reading.head_object: plain_head,
-    attributes.get_attributes: plain_attributes,
-}
-"""Handlers of a server that has no encryption at all and says so nowhere."""
-
-
-def random_id(letters: str, count: int) -> str:
-    """Return ``count`` of ``letters``."""
-    return "".join(secrets.choice(letters) for _ in range(count))
-
-
 class VersityGw(Foreign):
     """VersityGW over a POSIX folder."""
 
@@ -141,7 +107,7 @@ class VersityGw(Foreign):
 
     def ids(self) -> tuple[str, str]:
         """Return 16 capitals and digits, and 65 bytes in base64."""
-        return random_id(_ID_LETTERS, 16), base64.b64encode(secrets.token_bytes(65)).decode()
+        return acts.random_id(_ID_LETTERS, 16), base64.b64encode(secrets.token_bytes(65)).decode()
 
     def stranger(self, request: Request, problem: S3Problem, store: Store) -> auth.Caller:
         """Look for the bucket before the signature of those who send none."""
@@ -152,10 +118,5 @@ class VersityGw(Foreign):
     def message_of(self, problem: S3Problem, request: Request, bucket: str, key: str) -> str:
         """Name the region that was signed for."""
         if problem.code == "AuthorizationHeaderMalformed" and problem.region:
-            scope = acts.wrong_scope(request.headers.get("authorization", "")).split("/")
-            wrong = scope[1] if len(scope) > 1 else ""
-            return (
-                f'The authorization header is malformed; the region "{wrong}" is wrong; '
-                f'expecting "{problem.region}"'
-            )
+            return acts.wrong_region(request, problem.region, quote='"')
         return super().message_of(problem, request, bucket, key)
