@@ -55,8 +55,26 @@ _mcpy_table() {
         arguments=("alias" "-" "-" "-")
         ;;
     "mcpy encrypt")
-        commands="audit impact explain plan apply objects rotate clear info set"
+        commands="set info clear audit impact explain plan apply objects rotate"
         options="-h --help"
+        ;;
+    "mcpy encrypt set")
+        options="--jobs --max-workers -h --help"
+        takes="--jobs=- --max-workers=-"
+        arguments=(":sse-s3:sse-kms" "target")
+        repeats=1
+        ;;
+    "mcpy encrypt info")
+        options="--jobs --max-workers -h --help"
+        takes="--jobs=- --max-workers=-"
+        arguments=("target")
+        repeats=1
+        ;;
+    "mcpy encrypt clear")
+        options="--jobs --max-workers -h --help"
+        takes="--jobs=- --max-workers=-"
+        arguments=("target")
+        repeats=1
         ;;
     "mcpy encrypt audit")
         options="--latest --require --decrypt-check --list --csv --html --resume --jobs --max-workers -h --help"
@@ -96,24 +114,6 @@ _mcpy_table() {
         options="--to --from --engine --jobs --max-workers --dry-run --list --verify --max-rate --journal --restart --canary-inside --nobody-writes --copy-limit -h --help"
         takes="--to=- --from=- --engine=:auto:batch:copy:aws --jobs=- --max-workers=- --verify=:quick:full --max-rate=- --journal=file --copy-limit=-"
         arguments=("target")
-        repeats=1
-        ;;
-    "mcpy encrypt clear")
-        options="--jobs --max-workers -h --help"
-        takes="--jobs=- --max-workers=-"
-        arguments=("target")
-        repeats=1
-        ;;
-    "mcpy encrypt info")
-        options="--jobs --max-workers -h --help"
-        takes="--jobs=- --max-workers=-"
-        arguments=("target")
-        repeats=1
-        ;;
-    "mcpy encrypt set")
-        options="--jobs --max-workers -h --help"
-        takes="--jobs=- --max-workers=-"
-        arguments=(":sse-s3:sse-kms" "target")
         repeats=1
         ;;
     "mcpy admin")
@@ -348,26 +348,8 @@ _mcpy_table() {
         arguments=(":fs:vault:aws:gcp:azure:ciphertrust")
         ;;
     "mcpy batch")
-        commands="generate start cancel describe list status"
+        commands="list status describe cancel generate start"
         options="-h --help"
-        ;;
-    "mcpy batch generate")
-        options="--bucket --prefix --type --key -h --help"
-        takes="--bucket=- --prefix=- --type=:sse-s3:sse-kms --key=-"
-        arguments=("alias" "-")
-        ;;
-    "mcpy batch start")
-        options="--force --wait -h --help"
-        arguments=("alias" "-")
-        ;;
-    "mcpy batch cancel")
-        options="--id -h --help"
-        takes="--id=-"
-        arguments=("alias" "-")
-        ;;
-    "mcpy batch describe")
-        options="-h --help"
-        arguments=("alias" "-")
         ;;
     "mcpy batch list")
         options="--type -h --help"
@@ -378,9 +360,36 @@ _mcpy_table() {
         options="--wait -h --help"
         arguments=("alias" "-")
         ;;
-    "mcpy keystore")
-        commands="lock unlock erase copy check ls"
+    "mcpy batch describe")
         options="-h --help"
+        arguments=("alias" "-")
+        ;;
+    "mcpy batch cancel")
+        options="--id -h --help"
+        takes="--id=-"
+        arguments=("alias" "-")
+        ;;
+    "mcpy batch generate")
+        options="--bucket --prefix --type --key -h --help"
+        takes="--bucket=- --prefix=- --type=:sse-s3:sse-kms --key=-"
+        arguments=("alias" "-")
+        ;;
+    "mcpy batch start")
+        options="--force --wait -h --help"
+        arguments=("alias" "-")
+        ;;
+    "mcpy keystore")
+        commands="check ls lock unlock erase copy"
+        options="-h --help"
+        ;;
+    "mcpy keystore check")
+        options="--config --no-locking -h --help"
+        takes="--config=file"
+        ;;
+    "mcpy keystore ls")
+        options="--config --state -h --help"
+        takes="--config=file"
+        arguments=("-")
         ;;
     "mcpy keystore lock")
         options="--config -y --yes --prove --server --cert --key --api-key --alias --color -h --help"
@@ -400,15 +409,6 @@ _mcpy_table() {
     "mcpy keystore copy")
         options="--from --from-static --to --only --prove --dry-run --server --cert --key --api-key --alias --color -h --help"
         takes="--from=file --to=file --only=- --server=- --cert=file --key=file --api-key=- --alias=alias --color=:auto:always:never"
-        ;;
-    "mcpy keystore check")
-        options="--config --no-locking -h --help"
-        takes="--config=file"
-        ;;
-    "mcpy keystore ls")
-        options="--config --state -h --help"
-        takes="--config=file"
-        arguments=("-")
         ;;
     "mcpy mb")
         options="-p --ignore-existing -l --with-lock --with-versioning --region --jobs --max-workers -h --help"
@@ -464,8 +464,20 @@ _mcpy_table() {
         repeats=1
         ;;
     "mcpy sandbox")
-        commands="env fault start status stop"
+        commands="start stop status env fault"
         options="-h --help"
+        ;;
+    "mcpy sandbox start")
+        options="--dir -d --detach --s3 --kes --tls --kes-config --kms-key --like --fault --fault-seed --allow-remote --alias -h --help"
+        takes="--dir=folder --s3=- --kes=- --kes-config=file --kms-key=- --like=:minio:aws:ceph:ceph-pacific:garage:moto:rustfs:s3mock:seaweedfs:seaweedfs-default:versitygw --fault=- --fault-seed=- --alias=-"
+        ;;
+    "mcpy sandbox stop")
+        options="--dir -h --help"
+        takes="--dir=folder"
+        ;;
+    "mcpy sandbox status")
+        options="--dir -h --help"
+        takes="--dir=folder"
         ;;
     "mcpy sandbox env")
         options="--dir -h --help"
@@ -476,18 +488,6 @@ _mcpy_table() {
         takes="--dir=folder"
         arguments=("-")
         repeats=1
-        ;;
-    "mcpy sandbox start")
-        options="--dir -d --detach --s3 --kes --tls --kes-config --kms-key --like --fault --fault-seed --allow-remote --alias -h --help"
-        takes="--dir=folder --s3=- --kes=- --kes-config=file --kms-key=- --like=:minio:aws:ceph:ceph-pacific:garage:moto:rustfs:s3mock:seaweedfs:seaweedfs-default:versitygw --fault=- --fault-seed=- --alias=-"
-        ;;
-    "mcpy sandbox status")
-        options="--dir -h --help"
-        takes="--dir=folder"
-        ;;
-    "mcpy sandbox stop")
-        options="--dir -h --help"
-        takes="--dir=folder"
         ;;
     "mcpy quickstart")
         options="-h --help"

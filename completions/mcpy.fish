@@ -9,6 +9,9 @@ set -g __mcpy_nodes \
     'mcpy alias remove' \
     'mcpy alias set' \
     'mcpy encrypt' \
+    'mcpy encrypt set' \
+    'mcpy encrypt info' \
+    'mcpy encrypt clear' \
     'mcpy encrypt audit' \
     'mcpy encrypt impact' \
     'mcpy encrypt explain' \
@@ -16,9 +19,6 @@ set -g __mcpy_nodes \
     'mcpy encrypt apply' \
     'mcpy encrypt objects' \
     'mcpy encrypt rotate' \
-    'mcpy encrypt clear' \
-    'mcpy encrypt info' \
-    'mcpy encrypt set' \
     'mcpy admin' \
     'mcpy admin info' \
     'mcpy admin service' \
@@ -71,19 +71,19 @@ set -g __mcpy_nodes \
     'mcpy kes config lint' \
     'mcpy kes config new' \
     'mcpy batch' \
-    'mcpy batch generate' \
-    'mcpy batch start' \
-    'mcpy batch cancel' \
-    'mcpy batch describe' \
     'mcpy batch list' \
     'mcpy batch status' \
+    'mcpy batch describe' \
+    'mcpy batch cancel' \
+    'mcpy batch generate' \
+    'mcpy batch start' \
     'mcpy keystore' \
+    'mcpy keystore check' \
+    'mcpy keystore ls' \
     'mcpy keystore lock' \
     'mcpy keystore unlock' \
     'mcpy keystore erase' \
     'mcpy keystore copy' \
-    'mcpy keystore check' \
-    'mcpy keystore ls' \
     'mcpy mb' \
     'mcpy rb' \
     'mcpy ls' \
@@ -94,11 +94,11 @@ set -g __mcpy_nodes \
     'mcpy doctor' \
     'mcpy ready' \
     'mcpy sandbox' \
+    'mcpy sandbox start' \
+    'mcpy sandbox stop' \
+    'mcpy sandbox status' \
     'mcpy sandbox env' \
     'mcpy sandbox fault' \
-    'mcpy sandbox start' \
-    'mcpy sandbox status' \
-    'mcpy sandbox stop' \
     'mcpy quickstart'
 set -g __mcpy_takes \
     'mcpy alias set --path' \
@@ -113,6 +113,12 @@ set -g __mcpy_takes \
     'mcpy alias set --kes-key' \
     'mcpy alias set --kes-api-key-env' \
     'mcpy alias set --kes-ca' \
+    'mcpy encrypt set --jobs' \
+    'mcpy encrypt set --max-workers' \
+    'mcpy encrypt info --jobs' \
+    'mcpy encrypt info --max-workers' \
+    'mcpy encrypt clear --jobs' \
+    'mcpy encrypt clear --max-workers' \
     'mcpy encrypt audit --require' \
     'mcpy encrypt audit --decrypt-check' \
     'mcpy encrypt audit --list' \
@@ -148,12 +154,6 @@ set -g __mcpy_takes \
     'mcpy encrypt rotate --max-rate' \
     'mcpy encrypt rotate --journal' \
     'mcpy encrypt rotate --copy-limit' \
-    'mcpy encrypt clear --jobs' \
-    'mcpy encrypt clear --max-workers' \
-    'mcpy encrypt info --jobs' \
-    'mcpy encrypt info --max-workers' \
-    'mcpy encrypt set --jobs' \
-    'mcpy encrypt set --max-workers' \
     'mcpy admin info --jobs' \
     'mcpy admin info --max-workers' \
     'mcpy admin kms env --key' \
@@ -322,12 +322,14 @@ set -g __mcpy_takes \
     'mcpy kes config new --out' \
     'mcpy kes config new --policy-out' \
     'mcpy kes config new --operator-policy-out' \
+    'mcpy batch list --type' \
+    'mcpy batch cancel --id' \
     'mcpy batch generate --bucket' \
     'mcpy batch generate --prefix' \
     'mcpy batch generate --type' \
     'mcpy batch generate --key' \
-    'mcpy batch cancel --id' \
-    'mcpy batch list --type' \
+    'mcpy keystore check --config' \
+    'mcpy keystore ls --config' \
     'mcpy keystore lock --config' \
     'mcpy keystore lock --server' \
     'mcpy keystore lock --cert' \
@@ -362,8 +364,6 @@ set -g __mcpy_takes \
     'mcpy keystore copy --api-key' \
     'mcpy keystore copy --alias' \
     'mcpy keystore copy --color' \
-    'mcpy keystore check --config' \
-    'mcpy keystore ls --config' \
     'mcpy mb --region' \
     'mcpy mb --jobs' \
     'mcpy mb --max-workers' \
@@ -412,8 +412,6 @@ set -g __mcpy_takes \
     'mcpy doctor --vid' \
     'mcpy ready --jobs' \
     'mcpy ready --max-workers' \
-    'mcpy sandbox env --dir' \
-    'mcpy sandbox fault --dir' \
     'mcpy sandbox start --dir' \
     'mcpy sandbox start --s3' \
     'mcpy sandbox start --kes' \
@@ -423,8 +421,10 @@ set -g __mcpy_takes \
     'mcpy sandbox start --fault' \
     'mcpy sandbox start --fault-seed' \
     'mcpy sandbox start --alias' \
+    'mcpy sandbox stop --dir' \
     'mcpy sandbox status --dir' \
-    'mcpy sandbox stop --dir'
+    'mcpy sandbox env --dir' \
+    'mcpy sandbox fault --dir'
 set -g __mcpy_global_takes \
     '-C' \
     '--config-dir' \
@@ -588,6 +588,9 @@ complete -c mcpy -n '__mcpy_at "mcpy alias set"' -l kes-api-key-env -r -f -d 'Va
 complete -c mcpy -n '__mcpy_at "mcpy alias set"' -l kes-ca -r -F -d 'Who issued KES\'s certificate'
 complete -c mcpy -n '__mcpy_at "mcpy alias set"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy alias set" 0' -f -a '(__mcpy_aliases)'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a set -d 'Encrypt new objects in the buckets TARGET by default; sse-kms takes the KEY to use'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a info -d 'Show the default encryption of buckets; exit 5 when there is none'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a clear -d 'Stop encrypting new objects by default; what is encrypted stays so'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a audit -d 'Count every object and version by scheme and key'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a impact -d 'Show what would become unreadable if KEY were locked or deleted'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a explain -d 'Show the chain of keys from the KMS to an object, and where each of them lives'
@@ -595,10 +598,17 @@ complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a plan -d 'Show how keys and b
 complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a apply -d 'Make keys and buckets what FILE says; what is so already stays untouched'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a objects -d 'Encrypt the objects below TARGET that are stored already, in place, on the server'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a rotate -d 'Take SSE-KMS objects below TARGET, all versions, to another key, and prove it'
-complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a clear -d 'Stop encrypting new objects by default; what is encrypted stays so'
-complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a info -d 'Show the default encryption of buckets; exit 5 when there is none'
-complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a set -d 'Encrypt new objects in the buckets TARGET by default; sse-kms takes the KEY to use'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt"' -s h -l help -d 'Show this message and exit'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt set"' -l jobs -l max-workers -r -f -d 'Targets at a time. [4] [1<=x<=64]'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt set"' -s h -l help -d 'Show this message and exit'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt set" 0' -f -a 'sse-s3 sse-kms'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt set" 1+' -f -a '(__mcpy_targets)'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt info"' -l jobs -l max-workers -r -f -d 'Targets at a time. [4] [1<=x<=64]'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt info"' -s h -l help -d 'Show this message and exit'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt info" 0+' -f -a '(__mcpy_targets)'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt clear"' -l jobs -l max-workers -r -f -d 'Targets at a time. [4] [1<=x<=64]'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt clear"' -s h -l help -d 'Show this message and exit'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt clear" 0+' -f -a '(__mcpy_targets)'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt audit"' -l latest -d 'The latest versions only'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt audit"' -l require -r -f -d 'Exit 3 unless all are sse-s3, sse-kms, sse-kms:KEY, or any encryption'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt audit"' -l decrypt-check -r -f -d 'Read one byte of N versions of each scheme and key, or of all'
@@ -660,16 +670,6 @@ complete -c mcpy -n '__mcpy_at "mcpy encrypt rotate"' -l nobody-writes -d 'Accep
 complete -c mcpy -n '__mcpy_at "mcpy encrypt rotate"' -l copy-limit -r -f -d 'Larger objects are copied in parts. [5TiB on MinIO, else 5GiB]'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt rotate"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt rotate" 0+' -f -a '(__mcpy_targets)'
-complete -c mcpy -n '__mcpy_at "mcpy encrypt clear"' -l jobs -l max-workers -r -f -d 'Targets at a time. [4] [1<=x<=64]'
-complete -c mcpy -n '__mcpy_at "mcpy encrypt clear"' -s h -l help -d 'Show this message and exit'
-complete -c mcpy -n '__mcpy_at "mcpy encrypt clear" 0+' -f -a '(__mcpy_targets)'
-complete -c mcpy -n '__mcpy_at "mcpy encrypt info"' -l jobs -l max-workers -r -f -d 'Targets at a time. [4] [1<=x<=64]'
-complete -c mcpy -n '__mcpy_at "mcpy encrypt info"' -s h -l help -d 'Show this message and exit'
-complete -c mcpy -n '__mcpy_at "mcpy encrypt info" 0+' -f -a '(__mcpy_targets)'
-complete -c mcpy -n '__mcpy_at "mcpy encrypt set"' -l jobs -l max-workers -r -f -d 'Targets at a time. [4] [1<=x<=64]'
-complete -c mcpy -n '__mcpy_at "mcpy encrypt set"' -s h -l help -d 'Show this message and exit'
-complete -c mcpy -n '__mcpy_at "mcpy encrypt set" 0' -f -a 'sse-s3 sse-kms'
-complete -c mcpy -n '__mcpy_at "mcpy encrypt set" 1+' -f -a '(__mcpy_targets)'
 complete -c mcpy -n '__mcpy_at "mcpy admin" 0' -a info -d 'Show the state of every node'
 complete -c mcpy -n '__mcpy_at "mcpy admin" 0' -a service -d 'Restart, stop, freeze, unfreeze'
 complete -c mcpy -n '__mcpy_at "mcpy admin" 0' -a kms -d 'Keys and settings of the server\'s KMS'
@@ -992,13 +992,24 @@ complete -c mcpy -n '__mcpy_at "mcpy kes config new"' -l policy-out -r -F -d 'Wr
 complete -c mcpy -n '__mcpy_at "mcpy kes config new"' -l operator-policy-out -r -F -d 'The same for whoever uses `mcpy keystore`'
 complete -c mcpy -n '__mcpy_at "mcpy kes config new"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy kes config new" 0' -f -a 'fs vault aws gcp azure ciphertrust'
-complete -c mcpy -n '__mcpy_at "mcpy batch" 0' -a generate -d 'Print a job to fill in, for `batch start`; `list` prints the types there are'
-complete -c mcpy -n '__mcpy_at "mcpy batch" 0' -a start -d 'Start the job in JOBFILE, or of stdin for `-`'
-complete -c mcpy -n '__mcpy_at "mcpy batch" 0' -a cancel -d 'Stop a job; what it rotated already stays rotated'
-complete -c mcpy -n '__mcpy_at "mcpy batch" 0' -a describe -d 'Print a job\'s YAML, as the server understood it'
 complete -c mcpy -n '__mcpy_at "mcpy batch" 0' -a list -d 'List the jobs and what became of them'
 complete -c mcpy -n '__mcpy_at "mcpy batch" 0' -a status -d 'Show how far a job is; ends with an error when it failed'
+complete -c mcpy -n '__mcpy_at "mcpy batch" 0' -a describe -d 'Print a job\'s YAML, as the server understood it'
+complete -c mcpy -n '__mcpy_at "mcpy batch" 0' -a cancel -d 'Stop a job; what it rotated already stays rotated'
+complete -c mcpy -n '__mcpy_at "mcpy batch" 0' -a generate -d 'Print a job to fill in, for `batch start`; `list` prints the types there are'
+complete -c mcpy -n '__mcpy_at "mcpy batch" 0' -a start -d 'Start the job in JOBFILE, or of stdin for `-`'
 complete -c mcpy -n '__mcpy_at "mcpy batch"' -s h -l help -d 'Show this message and exit'
+complete -c mcpy -n '__mcpy_at "mcpy batch list"' -l type -r -f -d 'Only jobs of this type'
+complete -c mcpy -n '__mcpy_at "mcpy batch list"' -s h -l help -d 'Show this message and exit'
+complete -c mcpy -n '__mcpy_at "mcpy batch list" 0' -f -a '(__mcpy_aliases)'
+complete -c mcpy -n '__mcpy_at "mcpy batch status"' -l wait -d 'Return when the job is over'
+complete -c mcpy -n '__mcpy_at "mcpy batch status"' -s h -l help -d 'Show this message and exit'
+complete -c mcpy -n '__mcpy_at "mcpy batch status" 0' -f -a '(__mcpy_aliases)'
+complete -c mcpy -n '__mcpy_at "mcpy batch describe"' -s h -l help -d 'Show this message and exit'
+complete -c mcpy -n '__mcpy_at "mcpy batch describe" 0' -f -a '(__mcpy_aliases)'
+complete -c mcpy -n '__mcpy_at "mcpy batch cancel"' -l id -r -f -d 'The same, as in mc'
+complete -c mcpy -n '__mcpy_at "mcpy batch cancel"' -s h -l help -d 'Show this message and exit'
+complete -c mcpy -n '__mcpy_at "mcpy batch cancel" 0' -f -a '(__mcpy_aliases)'
 complete -c mcpy -n '__mcpy_at "mcpy batch generate"' -l bucket -r -f -d 'The bucket whose objects\' keys are sealed anew'
 complete -c mcpy -n '__mcpy_at "mcpy batch generate"' -l prefix -r -f -d 'Only objects that start so'
 complete -c mcpy -n '__mcpy_at "mcpy batch generate"' -l type -r -f -a 'sse-s3 sse-kms' -d 'How the objects are encrypted. [sse-s3]'
@@ -1009,24 +1020,19 @@ complete -c mcpy -n '__mcpy_at "mcpy batch start"' -l force -d 'Start it althoug
 complete -c mcpy -n '__mcpy_at "mcpy batch start"' -l wait -d 'Return when the job is over'
 complete -c mcpy -n '__mcpy_at "mcpy batch start"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy batch start" 0' -f -a '(__mcpy_aliases)'
-complete -c mcpy -n '__mcpy_at "mcpy batch cancel"' -l id -r -f -d 'The same, as in mc'
-complete -c mcpy -n '__mcpy_at "mcpy batch cancel"' -s h -l help -d 'Show this message and exit'
-complete -c mcpy -n '__mcpy_at "mcpy batch cancel" 0' -f -a '(__mcpy_aliases)'
-complete -c mcpy -n '__mcpy_at "mcpy batch describe"' -s h -l help -d 'Show this message and exit'
-complete -c mcpy -n '__mcpy_at "mcpy batch describe" 0' -f -a '(__mcpy_aliases)'
-complete -c mcpy -n '__mcpy_at "mcpy batch list"' -l type -r -f -d 'Only jobs of this type'
-complete -c mcpy -n '__mcpy_at "mcpy batch list"' -s h -l help -d 'Show this message and exit'
-complete -c mcpy -n '__mcpy_at "mcpy batch list" 0' -f -a '(__mcpy_aliases)'
-complete -c mcpy -n '__mcpy_at "mcpy batch status"' -l wait -d 'Return when the job is over'
-complete -c mcpy -n '__mcpy_at "mcpy batch status"' -s h -l help -d 'Show this message and exit'
-complete -c mcpy -n '__mcpy_at "mcpy batch status" 0' -f -a '(__mcpy_aliases)'
+complete -c mcpy -n '__mcpy_at "mcpy keystore" 0' -a check -d 'Sign in, and prove each permission with an entry that is removed again'
+complete -c mcpy -n '__mcpy_at "mcpy keystore" 0' -a ls -d 'List the entries whose names match PATTERN, all of them, locked ones too'
 complete -c mcpy -n '__mcpy_at "mcpy keystore" 0' -a lock -d 'Make a key unusable until it is unlocked'
 complete -c mcpy -n '__mcpy_at "mcpy keystore" 0' -a unlock -d 'Make a locked key usable again'
 complete -c mcpy -n '__mcpy_at "mcpy keystore" 0' -a erase -d 'Destroy a key for ever'
 complete -c mcpy -n '__mcpy_at "mcpy keystore" 0' -a copy -d 'Copy keys to another keystore'
-complete -c mcpy -n '__mcpy_at "mcpy keystore" 0' -a check -d 'Sign in, and prove each permission with an entry that is removed again'
-complete -c mcpy -n '__mcpy_at "mcpy keystore" 0' -a ls -d 'List the entries whose names match PATTERN, all of them, locked ones too'
 complete -c mcpy -n '__mcpy_at "mcpy keystore"' -s h -l help -d 'Show this message and exit'
+complete -c mcpy -n '__mcpy_at "mcpy keystore check"' -l config -r -F -d 'The KES server\'s config file. [required]'
+complete -c mcpy -n '__mcpy_at "mcpy keystore check"' -l no-locking -d 'Try only what KES itself needs'
+complete -c mcpy -n '__mcpy_at "mcpy keystore check"' -s h -l help -d 'Show this message and exit'
+complete -c mcpy -n '__mcpy_at "mcpy keystore ls"' -l config -r -F -d 'The KES server\'s config file. [required]'
+complete -c mcpy -n '__mcpy_at "mcpy keystore ls"' -l state -d 'Ask for the state of each: one call each'
+complete -c mcpy -n '__mcpy_at "mcpy keystore ls"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy keystore lock"' -l config -r -F -d 'The KES server\'s config file. [required]'
 complete -c mcpy -n '__mcpy_at "mcpy keystore lock"' -s y -l yes -d 'Do not ask'
 complete -c mcpy -n '__mcpy_at "mcpy keystore lock"' -l prove -d 'Wait until KES feels it, and see that it does'
@@ -1075,12 +1081,6 @@ complete -c mcpy -n '__mcpy_at "mcpy keystore copy"' -l api-key -r -f -d 'API ke
 complete -c mcpy -n '__mcpy_at "mcpy keystore copy"' -l alias -r -f -a '(__mcpy_aliases)' -d 'The KES of this alias'
 complete -c mcpy -n '__mcpy_at "mcpy keystore copy"' -l color -r -f -a 'auto always never' -d 'As in kes; `never` is --no-color'
 complete -c mcpy -n '__mcpy_at "mcpy keystore copy"' -s h -l help -d 'Show this message and exit'
-complete -c mcpy -n '__mcpy_at "mcpy keystore check"' -l config -r -F -d 'The KES server\'s config file. [required]'
-complete -c mcpy -n '__mcpy_at "mcpy keystore check"' -l no-locking -d 'Try only what KES itself needs'
-complete -c mcpy -n '__mcpy_at "mcpy keystore check"' -s h -l help -d 'Show this message and exit'
-complete -c mcpy -n '__mcpy_at "mcpy keystore ls"' -l config -r -F -d 'The KES server\'s config file. [required]'
-complete -c mcpy -n '__mcpy_at "mcpy keystore ls"' -l state -d 'Ask for the state of each: one call each'
-complete -c mcpy -n '__mcpy_at "mcpy keystore ls"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy mb"' -s p -l ignore-existing -d 'A bucket of yours is no error'
 complete -c mcpy -n '__mcpy_at "mcpy mb"' -s l -l with-lock -d 'With object lock'
 complete -c mcpy -n '__mcpy_at "mcpy mb"' -l with-versioning -d 'With versioning'
@@ -1165,17 +1165,12 @@ complete -c mcpy -n '__mcpy_at "mcpy ready"' -l maintenance -d 'Ready without th
 complete -c mcpy -n '__mcpy_at "mcpy ready"' -l jobs -l max-workers -r -f -d 'Targets at a time. [4] [1<=x<=64]'
 complete -c mcpy -n '__mcpy_at "mcpy ready"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy ready" 0+' -f -a '(__mcpy_aliases)'
+complete -c mcpy -n '__mcpy_at "mcpy sandbox" 0' -a start -d 'Start a sandbox; port 0 takes the port it had last, or any'
+complete -c mcpy -n '__mcpy_at "mcpy sandbox" 0' -a stop -d 'Stop the sandbox; its folder stays'
+complete -c mcpy -n '__mcpy_at "mcpy sandbox" 0' -a status -d 'Show where the sandbox listens; exit code 5 when none is running'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox" 0' -a env -d 'Print the environment that makes `mcpy kes` and `kes` talk to it, as shell exports'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox" 0' -a fault -d 'Put FAULTs in place of those a running sandbox has; without any, show them'
-complete -c mcpy -n '__mcpy_at "mcpy sandbox" 0' -a start -d 'Start a sandbox; port 0 takes the port it had last, or any'
-complete -c mcpy -n '__mcpy_at "mcpy sandbox" 0' -a status -d 'Show where the sandbox listens; exit code 5 when none is running'
-complete -c mcpy -n '__mcpy_at "mcpy sandbox" 0' -a stop -d 'Stop the sandbox; its folder stays'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox"' -s h -l help -d 'Show this message and exit'
-complete -c mcpy -n '__mcpy_at "mcpy sandbox env"' -l dir -r -f -a '(__fish_complete_directories)' -d 'Where keys, objects and credentials lie; by default in the user\'s data folder'
-complete -c mcpy -n '__mcpy_at "mcpy sandbox env"' -s h -l help -d 'Show this message and exit'
-complete -c mcpy -n '__mcpy_at "mcpy sandbox fault"' -l clear -d 'End all faults'
-complete -c mcpy -n '__mcpy_at "mcpy sandbox fault"' -l dir -r -f -a '(__fish_complete_directories)' -d 'The sandbox\'s folder; by default in the user\'s data folder'
-complete -c mcpy -n '__mcpy_at "mcpy sandbox fault"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -l dir -r -f -a '(__fish_complete_directories)' -d 'Where keys, objects and credentials lie; by default in the user\'s data folder'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -s d -l detach -d 'Return once it serves; it runs on'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -l s3 -r -f -d 'Where S3 and the admin API listen. [default: 127.0.0.1:0]'
@@ -1189,8 +1184,13 @@ complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -l fault-seed -r -f -d 'Dec
 complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -l allow-remote -d 'Take addresses other machines can reach'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -l alias -r -f -d 'The alias to write; by default the one it had last, or `play`'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox start"' -s h -l help -d 'Show this message and exit'
-complete -c mcpy -n '__mcpy_at "mcpy sandbox status"' -l dir -r -f -a '(__fish_complete_directories)' -d 'Where keys, objects and credentials lie; by default in the user\'s data folder'
-complete -c mcpy -n '__mcpy_at "mcpy sandbox status"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox stop"' -l dir -r -f -a '(__fish_complete_directories)' -d 'Where keys, objects and credentials lie; by default in the user\'s data folder'
 complete -c mcpy -n '__mcpy_at "mcpy sandbox stop"' -s h -l help -d 'Show this message and exit'
+complete -c mcpy -n '__mcpy_at "mcpy sandbox status"' -l dir -r -f -a '(__fish_complete_directories)' -d 'Where keys, objects and credentials lie; by default in the user\'s data folder'
+complete -c mcpy -n '__mcpy_at "mcpy sandbox status"' -s h -l help -d 'Show this message and exit'
+complete -c mcpy -n '__mcpy_at "mcpy sandbox env"' -l dir -r -f -a '(__fish_complete_directories)' -d 'Where keys, objects and credentials lie; by default in the user\'s data folder'
+complete -c mcpy -n '__mcpy_at "mcpy sandbox env"' -s h -l help -d 'Show this message and exit'
+complete -c mcpy -n '__mcpy_at "mcpy sandbox fault"' -l clear -d 'End all faults'
+complete -c mcpy -n '__mcpy_at "mcpy sandbox fault"' -l dir -r -f -a '(__fish_complete_directories)' -d 'The sandbox\'s folder; by default in the user\'s data folder'
+complete -c mcpy -n '__mcpy_at "mcpy sandbox fault"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy quickstart"' -s h -l help -d 'Show this message and exit'

@@ -125,7 +125,7 @@ def test_the_line_of_a_lazy_command_is_the_commands_own(path: str) -> None:
 
 def test_every_command_that_is_written_can_be_reached() -> None:
     reachable = {command.callback for command in _commands(cli)}
-    for module in pkgutil.iter_modules(mcpy.commands.__path__, "mcpy.commands."):
+    for module in pkgutil.walk_packages(mcpy.commands.__path__, "mcpy.commands."):
         for value in vars(importlib.import_module(module.name)).values():
             if isinstance(value, click.Command) and not value.hidden:
                 assert value.callback in reachable, f"{module.name}: {value.name}"

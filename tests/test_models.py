@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mcpy.commands.encrypt_audit_report import default_scheme
+from mcpy.commands.encrypt.audit_report import default_scheme
 from mcpy.models import BucketEncryption, scheme_of
 
 

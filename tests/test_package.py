@@ -55,12 +55,13 @@ def test_the_command_is_called_mcpy() -> None:
 
 
 def test_command_groups_do_not_import_each_other() -> None:
-    # files of one group, `kes_key` and `kes_ls`, may share what is theirs
+    # files of one group, `kes/key.py` and `kes/ls.py`, may share what is theirs
+    commands = ROOT / "mcpy" / "commands"
     crossing = [
-        f"{path.stem} imports {other}"
-        for path in (ROOT / "mcpy" / "commands").glob("*.py")
-        for other in re.findall(r"mcpy\.commands\.(\w+) import", path.read_text("utf-8"))
-        if path.stem.partition("_")[0] != other.partition("_")[0]
+        f"{path.relative_to(commands)} imports {other}"
+        for path in commands.rglob("*.py")
+        for other in re.findall(r"mcpy\.commands\.(\w+)[\w.]* import", path.read_text("utf-8"))
+        if path.relative_to(commands).parts[0] != other
     ]
     assert crossing == []
 

@@ -385,7 +385,7 @@ def test_a_terminal_shows_how_far_it_is(run: Mcpy, s3: S3) -> None:
 
 
 def test_people_get_a_paragraph_with_the_default_beside_the_objects(s3: S3) -> None:
-    from mcpy.commands.encrypt_audit_report import AuditSummary, TargetReport
+    from mcpy.commands.encrypt.audit_report import AuditSummary, TargetReport
     from mcpy.fleet.audit import Requirement
 
     fill(s3)

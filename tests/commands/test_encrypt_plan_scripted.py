@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from mcpy.commands.encrypt_desired import ItemShown
+from mcpy.commands.encrypt.desired import ItemShown
 from mcpy.fleet.plan.item import Item
 from mcpy.models import Alias, KesProfile
 from tests.running import ACCESS_KEY, KES_API_KEY, SECRET_KEY, URL, Mcpy, Result

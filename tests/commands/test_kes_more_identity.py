@@ -12,7 +12,7 @@ import pytest
 from cryptography import x509
 
 from mcpy.api import kes_identity
-from mcpy.commands.kes_identity_new import parse_expiry
+from mcpy.commands.kes.identity_new import parse_expiry
 from mcpy.errors import InputError
 from tests.recordings import kes_vectors
 from tests.running import KES_API_KEY

@@ -8,11 +8,11 @@ import subprocess
 import sys
 
 from mcpy.api.kes_types import PolicyInfo
-from mcpy.commands.kes_crypto import Made
-from mcpy.commands.kes_ls import Names
-from mcpy.commands.kes_metric import Metrics
-from mcpy.commands.kes_policy import PolicyRules
-from mcpy.commands.kes_status import Apis
+from mcpy.commands.kes.crypto import Made
+from mcpy.commands.kes.ls import Names
+from mcpy.commands.kes.metric import Metrics
+from mcpy.commands.kes.policy import PolicyRules
+from mcpy.commands.kes.status import Apis
 
 
 def test_a_data_key_is_two_lines() -> None:

@@ -14,8 +14,8 @@ from mcpy.cli.impact_gate import GateOptions, gate_options, require_impact
 from mcpy.cli.kes_access import KesCommand, KesOptions, connect, resolve
 from mcpy.cli.many import check_askable, confirm, for_each
 from mcpy.cli.params import KEY
-from mcpy.commands.kes_crypto import named
-from mcpy.commands.kes_ls import keys, show
+from mcpy.commands.kes.crypto import named
+from mcpy.commands.kes.ls import keys, show
 from mcpy.errors import KesError, McpyError
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class KeyShown:
         return "\n".join(f"{name:<10}{value}" for name, value in rows if value)
 
 
-_CRYPTO = "mcpy.commands.kes_crypto"
+_CRYPTO = "mcpy.commands.kes.crypto"
 
 
 @click.group(
@@ -80,7 +80,7 @@ _CRYPTO = "mcpy.commands.kes_crypto"
         "encrypt": (_CRYPTO, "encrypt", "Encrypt a message."),
         "decrypt": (_CRYPTO, "decrypt", "Decrypt a ciphertext."),
         "hmac": (_CRYPTO, "hmac", "Compute the HMAC of a message."),
-        "import": ("mcpy.commands.kes_import", "import_", "Make a key of given bytes."),
+        "import": ("mcpy.commands.kes.key_import", "import_", "Make a key of given bytes."),
     },
 )
 def key() -> None:

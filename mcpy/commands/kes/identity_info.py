@@ -9,7 +9,7 @@ import click
 
 from mcpy.cli.app import pass_app
 from mcpy.cli.kes_access import KesCommand, KesOptions, connect, own_identity
-from mcpy.commands.kes_ls import identities, show
+from mcpy.commands.kes.ls import identities, show
 from mcpy.errors import KesError
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""``mcpy keystore``: the KMS behind KES, as a KES configuration names it."""
+"""``mcpy keystore check`` and ``ls``: does the provider let KES work, and what does it hold."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mcpy.cli.app import pass_app
-from mcpy.cli.base import Group
+from mcpy.cli.base import Command
 from mcpy.cli.keystore_access import open_keystore
 from mcpy.errors import FindingError
 
@@ -25,7 +25,6 @@ CONFIG = click.option(
     metavar="FILE",
     help="The KES server's config file.",
 )
-_LOCKS = "mcpy.commands.keystore_lock"
 
 
 @dataclass(frozen=True)
@@ -69,24 +68,7 @@ class Listed:
         return "\t".join([self.name, *about])
 
 
-@click.group(
-    cls=Group,
-    lazy={
-        "lock": (_LOCKS, "lock", "Make a key unusable until it is unlocked."),
-        "unlock": (_LOCKS, "unlock", "Make a locked key usable again."),
-        "erase": (_LOCKS, "erase", "Destroy a key for ever."),
-        "copy": ("mcpy.commands.keystore_copy", "copy_", "Copy keys to another keystore."),
-    },
-)
-def keystore() -> None:
-    """Check, lock, erase and copy keys at the KMS behind KES.
-
-    The provider and its credentials are read from the config file of the KES server, variables
-    in it from the environment.
-    """
-
-
-@keystore.command("check")
+@click.command("check", cls=Command)
 @CONFIG
 @click.option("--no-locking", is_flag=True, help="Try only what KES itself needs.")
 @pass_app
@@ -104,7 +86,7 @@ def check_(app: App, config: Path, *, no_locking: bool) -> None:
     app.out.note(f"{store.where}: everything works")
 
 
-@keystore.command("ls")
+@click.command("ls", cls=Command)
 @click.argument("pattern", default="*")
 @CONFIG
 @click.option("--state", "states", is_flag=True, help="Ask for the state of each: one call each.")

@@ -10,12 +10,12 @@ from mcpy.cli import page as html
 from mcpy.cli.output import printable
 from mcpy.cli.page import Cell, Part
 from mcpy.cli.sizes import human_size
-from mcpy.commands.encrypt_audit_report import TargetReport
+from mcpy.commands.encrypt.audit_report import TargetReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mcpy.commands.encrypt_audit_report import AuditSummary
+    from mcpy.commands.encrypt.audit_report import AuditSummary
     from mcpy.fleet.audit import AuditedTarget, Group, Tally
     from mcpy.fleet.inventory import Item
 

@@ -10,11 +10,11 @@ from mcpy.cli.base import Group
 @click.group(
     cls=Group,
     lazy={
-        "info": ("mcpy.commands.admin_info", "info", "Show the state of every node."),
-        "service": ("mcpy.commands.admin_service", "service", "Restart, stop, freeze, unfreeze."),
-        "kms": ("mcpy.commands.admin_kms", "kms", "Keys and settings of the server's KMS."),
+        "info": ("mcpy.commands.admin.info", "info", "Show the state of every node."),
+        "service": ("mcpy.commands.admin.service", "service", "Restart, stop, freeze, unfreeze."),
+        "kms": ("mcpy.commands.admin.kms", "kms", "Keys and settings of the server's KMS."),
         "config": (
-            "mcpy.commands.admin_config",
+            "mcpy.commands.admin.config",
             "config",
             "Show and change the settings a server keeps.",
         ),

@@ -13,7 +13,7 @@ from mcpy.cli.app import pass_app
 from mcpy.cli.kes_access import KesCommand, KesOptions, connect, own_identity
 from mcpy.cli.output import table
 from mcpy.cli.params import KEY
-from mcpy.commands.kes_policy import named
+from mcpy.commands.kes.policy import named
 from mcpy.errors import FindingError, InputError
 
 if TYPE_CHECKING:

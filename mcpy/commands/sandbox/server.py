@@ -1,4 +1,4 @@
-"""``mcpy sandbox``: run the embedded KES and S3 server, find it again, stop it."""
+"""``mcpy sandbox start``, ``stop``, ``status`` and ``env``: the process that serves."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mcpy.cli.app import pass_app
-from mcpy.cli.base import Group
-from mcpy.commands.sandbox_alias import ALIAS, take_alias, warn_of_alias
-from mcpy.commands.sandbox_fault import fault
+from mcpy.cli.base import Command
+from mcpy.commands.sandbox.alias import ALIAS, take_alias, warn_of_alias
 from mcpy.environment import KES_VARIABLES
 from mcpy.errors import NotFoundError
 from mcpy.models import check_alias_name
@@ -105,15 +104,7 @@ class Variables:
         return "\n".join(([f"unset {' '.join(self.others)}"] if self.others else []) + lines)
 
 
-@click.group(cls=Group)
-def sandbox() -> None:
-    """Run the embedded KES and S3 server. It works offline, with real envelope encryption.
-
-    For tests, demos and drills on this machine; not for production.
-    """
-
-
-@sandbox.command("start")
+@click.command("start", cls=Command)
 @_dir_option
 @click.option("-d", "--detach", is_flag=True, help="Return once it serves; it runs on.")
 @click.option(
@@ -207,10 +198,7 @@ def _start_detached(app: App, home: Home, name: str | None, options: dict[str, A
     app.out.note(f'next: eval "$(mcpy sandbox env{home.option})"')
 
 
-sandbox.add_command(fault)
-
-
-@sandbox.command("stop")
+@click.command("stop", cls=Command)
 @_dir_option
 @pass_app
 def stop(app: App, folder: Path | None) -> None:
@@ -221,7 +209,7 @@ def stop(app: App, folder: Path | None) -> None:
     app.out.done(Stopped(home.path, daemon.stop(home.path)))
 
 
-@sandbox.command("status")
+@click.command("status", cls=Command)
 @_dir_option
 @pass_app
 def status(app: App, folder: Path | None) -> None:
@@ -230,7 +218,7 @@ def status(app: App, folder: Path | None) -> None:
     app.out.emit(Running(home.path, _state(home)))
 
 
-@sandbox.command("env")
+@click.command("env", cls=Command)
 @_dir_option
 @pass_app
 def env(app: App, folder: Path | None) -> None:

@@ -12,7 +12,7 @@ from mcpy.cli import documents
 from mcpy.cli.app import pass_app
 from mcpy.cli.base import Command
 from mcpy.cli.params import ALIAS, KEY
-from mcpy.commands.batch_jobs import finish, jobs_of
+from mcpy.commands.batch.state import finish, jobs_of
 from mcpy.errors import ApiError, InputError, McpyError, NotFoundError, UnsupportedError
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from mcpy.cli.app import pass_app
 from mcpy.cli.kes_access import KesCommand, KesOptions, connect
 from mcpy.cli.params import KEY
 from mcpy.cli.payload import decode, is_elsewhere, read
-from mcpy.commands.kes_crypto import named
+from mcpy.commands.kes.crypto import named
 from mcpy.errors import InputError, KesError, ProtocolError
 
 if TYPE_CHECKING:

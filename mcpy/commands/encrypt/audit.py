@@ -13,7 +13,7 @@ from mcpy.cli.app import pass_app
 from mcpy.cli.base import Command
 from mcpy.cli.many import Failures, buckets_of, jobs_of
 from mcpy.cli.params import TARGETS, Parsed
-from mcpy.commands.encrypt_audit_report import AuditSummary, TargetReport, VersionLine
+from mcpy.commands.encrypt.audit_report import AuditSummary, TargetReport, VersionLine
 from mcpy.errors import FindingError, InputError, Interrupted, McpyError, UnreachableError
 from mcpy.fleet.transfer.walk import is_below
 from mcpy.models import Target
@@ -225,7 +225,7 @@ class _Run:
 
     def _write_files(self, summary: AuditSummary) -> None:
         from mcpy.cli.documents import write_text
-        from mcpy.commands.encrypt_audit_page import page
+        from mcpy.commands.encrypt.audit_page import page
 
         if name := self.options["csv_file"]:
             write_text(name, summary.csv())

@@ -12,7 +12,7 @@ from mcpy.cli.app import pass_app
 from mcpy.cli.base import Command
 from mcpy.cli.many import buckets_of, jobs_option
 from mcpy.cli.params import TARGETS
-from mcpy.commands.encrypt_desired import (
+from mcpy.commands.encrypt.desired import (
     ItemShown,
     Summary,
     compared,

@@ -12,7 +12,7 @@ from mcpy.cli.base import Command
 from mcpy.cli.many import Failures, buckets_of
 from mcpy.cli.output import printable
 from mcpy.cli.params import AGE, MOMENT, TARGETS
-from mcpy.commands.rm_plan import Removal, Which, plan, remove
+from mcpy.commands.objects.rm_plan import Removal, Which, plan, remove
 from mcpy.errors import InputError, UnsupportedError
 from mcpy.models import Target
 

@@ -18,7 +18,7 @@ from mcpy.cli.multipart import MAX_PARALLEL, parallel, part_limits
 from mcpy.cli.output import printable
 from mcpy.cli.params import AGE, MOMENT
 from mcpy.cli.sizes import human_size
-from mcpy.commands.cp_jobs import How, Job, plan, run
+from mcpy.commands.objects.cp_jobs import How, Job, plan, run
 from mcpy.errors import InputError, McpyError, UnsupportedError
 from mcpy.models import Target
 

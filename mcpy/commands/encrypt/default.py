@@ -1,4 +1,4 @@
-"""``mcpy encrypt``: the default encryption of buckets."""
+"""``mcpy encrypt set``, ``info`` and ``clear``: the default encryption of buckets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mcpy.cli.app import pass_app
-from mcpy.cli.base import Group
+from mcpy.cli.base import Command
 from mcpy.cli.many import buckets_of, for_each, jobs_option
 from mcpy.cli.params import BUCKETS
 from mcpy.errors import InputError, NotFoundError
@@ -122,51 +122,7 @@ class EncryptionCleared:
         )
 
 
-@click.group(
-    cls=Group,
-    lazy={
-        "audit": (
-            "mcpy.commands.encrypt_audit",
-            "audit",
-            "Count every object and version by scheme and key.",
-        ),
-        "impact": (
-            "mcpy.commands.encrypt_impact",
-            "impact",
-            "Show what would become unreadable if KEY were locked or deleted.",
-        ),
-        "explain": (
-            "mcpy.commands.encrypt_explain",
-            "explain",
-            "Show the chain of keys from the KMS to an object, and where each of them lives.",
-        ),
-        "plan": (
-            "mcpy.commands.encrypt_plan",
-            "plan",
-            "Show how keys and buckets differ from FILE; exit 3 when anything does.",
-        ),
-        "apply": (
-            "mcpy.commands.encrypt_apply",
-            "apply",
-            "Make keys and buckets what FILE says; what is so already stays untouched.",
-        ),
-        "objects": (
-            "mcpy.commands.encrypt_objects",
-            "objects",
-            "Encrypt the objects below TARGET that are stored already, in place, on the server.",
-        ),
-        "rotate": (
-            "mcpy.commands.encrypt_rotate",
-            "rotate",
-            "Take SSE-KMS objects below TARGET, all versions, to another key, and prove it.",
-        ),
-    },
-)
-def encrypt() -> None:
-    """Set the default encryption of buckets; see what is encrypted and how, and encrypt it."""
-
-
-@encrypt.command("set")
+@click.command("set", cls=Command)
 @click.argument("scheme", type=click.Choice(["sse-s3", "sse-kms"], case_sensitive=False))
 @click.argument("arguments", nargs=-1, required=True, metavar="[KEY] TARGET...")
 @jobs_option
@@ -186,7 +142,7 @@ def set_(app: App, scheme: Scheme, arguments: tuple[str, ...], *, jobs: int) -> 
     for_each(app, buckets, lambda target: _set(app, target, wanted), jobs=jobs)
 
 
-@encrypt.command("info")
+@click.command("info", cls=Command)
 @click.argument("targets", nargs=-1, required=True, type=BUCKETS, metavar="TARGET...")
 @jobs_option
 @pass_app
@@ -196,7 +152,7 @@ def info(app: App, targets: tuple[Target, ...], *, jobs: int) -> None:
     for_each(app, buckets, lambda target: _info(app, target), data=True, jobs=jobs)
 
 
-@encrypt.command("clear")
+@click.command("clear", cls=Command)
 @click.argument("targets", nargs=-1, required=True, type=BUCKETS, metavar="TARGET...")
 @jobs_option
 @pass_app

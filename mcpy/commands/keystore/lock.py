@@ -15,7 +15,7 @@ from mcpy.cli.kes_access import KesCommand, KesOptions, connect
 from mcpy.cli.keystore_access import open_keystore
 from mcpy.cli.many import check_askable, confirm
 from mcpy.cli.params import KEY
-from mcpy.commands.keystore import CONFIG
+from mcpy.commands.keystore.check import CONFIG
 from mcpy.errors import DeclinedError, InputError, KesError, McpyError, UnsupportedError
 
 if TYPE_CHECKING:

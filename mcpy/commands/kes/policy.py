@@ -12,7 +12,7 @@ import click
 from mcpy.cli.app import pass_app
 from mcpy.cli.base import Group
 from mcpy.cli.kes_access import KesCommand, KesOptions, connect
-from mcpy.commands.kes_ls import policies, show
+from mcpy.commands.kes.ls import policies, show
 from mcpy.errors import KesError
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class PolicyRules:
     cls=Group,
     lazy={
         "check": (
-            "mcpy.commands.kes_policy_check",
+            "mcpy.commands.kes.policy_check",
             "check",
             "See whether a policy or identity may do what MinIO does.",
         ),

@@ -9,7 +9,7 @@ import click
 from mcpy.cli.app import pass_app
 from mcpy.cli.base import Command
 from mcpy.cli.many import jobs_option
-from mcpy.commands.encrypt_desired import (
+from mcpy.commands.encrypt.desired import (
     ItemShown,
     Summary,
     compared,

@@ -11,24 +11,24 @@ from mcpy.cli.base import Group
 @click.group(
     cls=Group,
     lazy={
-        "key": ("mcpy.commands.kes_key", "key", "Create, import, show, use and remove keys."),
+        "key": ("mcpy.commands.kes.key", "key", "Create, import, show, use and remove keys."),
         "identity": (
-            "mcpy.commands.kes_identity",
+            "mcpy.commands.kes.identity",
             "identity",
             "Make, compute and look up identities.",
         ),
-        "ls": ("mcpy.commands.kes_ls", "ls", "List keys, identities or policies."),
+        "ls": ("mcpy.commands.kes.ls", "ls", "List keys, identities or policies."),
         "policy": (
-            "mcpy.commands.kes_policy",
+            "mcpy.commands.kes.policy",
             "policy",
             "Show policies, and check that they let MinIO work.",
         ),
-        "status": ("mcpy.commands.kes_status", "status", "Show the state of the server."),
-        "version": ("mcpy.commands.kes_version", "version", "Show the version of the server."),
-        "log": ("mcpy.commands.kes_log", "log", "Follow the audit or error log."),
-        "metric": ("mcpy.commands.kes_metric", "metric", "Show the server's counters."),
+        "status": ("mcpy.commands.kes.status", "status", "Show the state of the server."),
+        "version": ("mcpy.commands.kes.version", "version", "Show the version of the server."),
+        "log": ("mcpy.commands.kes.log", "log", "Follow the audit or error log."),
+        "metric": ("mcpy.commands.kes.metric", "metric", "Show the server's counters."),
         "config": (
-            "mcpy.commands.kes_config",
+            "mcpy.commands.kes.config",
             "config",
             "Write and judge the configuration of a KES server.",
         ),

@@ -66,9 +66,9 @@ class _IdentityGroup(Group):
     invoke_without_command=True,
     subcommand_metavar="[COMMAND | API-KEY | FILE]",
     lazy={
-        "new": ("mcpy.commands.kes_identity_new", "new", "Make a new identity."),
-        "info": ("mcpy.commands.kes_identity_info", "info", "Show role and policy."),
-        "ls": ("mcpy.commands.kes_identity_info", "ls", "List the identities KES knows."),
+        "new": ("mcpy.commands.kes.identity_new", "new", "Make a new identity."),
+        "info": ("mcpy.commands.kes.identity_info", "info", "Show role and policy."),
+        "ls": ("mcpy.commands.kes.identity_info", "ls", "List the identities KES knows."),
     },
 )
 @click.pass_context

@@ -10,14 +10,14 @@ from mcpy.cli.base import Group
 @click.group(
     cls=Group,
     lazy={
-        "key": ("mcpy.commands.admin_kms_key", "key", "Create, list and try keys."),
+        "key": ("mcpy.commands.admin.kms.key", "key", "Create, list and try keys."),
         "env": (
-            "mcpy.commands.admin_kms_env",
+            "mcpy.commands.admin.kms.env",
             "env",
             "Print the settings that make the server use KES, or write them.",
         ),
         "status": (
-            "mcpy.commands.admin_kms_status",
+            "mcpy.commands.admin.kms.status",
             "status",
             "Show the KMS, its default key and endpoints; fails when an endpoint does not answer.",
         ),

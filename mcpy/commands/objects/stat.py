@@ -14,7 +14,7 @@ from mcpy.cli.many import JOBS, Failures, buckets_of, for_each
 from mcpy.cli.output import printable
 from mcpy.cli.params import MOMENT, TARGETS
 from mcpy.cli.sizes import human_size
-from mcpy.commands.stat_bucket import bucket_stat
+from mcpy.commands.objects.stat_bucket import bucket_stat
 from mcpy.errors import InputError, McpyError, NotFoundError, S3Error
 from mcpy.models import Target
 

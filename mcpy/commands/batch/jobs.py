@@ -1,4 +1,4 @@
-"""``mcpy batch``: jobs that the servers of a deployment work on by themselves."""
+"""``mcpy batch list``, ``status``, ``describe`` and ``cancel``: jobs that were started."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mcpy.cli.app import pass_app
-from mcpy.cli.base import Group
+from mcpy.cli.base import Command
 from mcpy.cli.output import printable, table
 from mcpy.cli.params import ALIAS
-from mcpy.commands.batch_jobs import JobState, finish, jobs_of
+from mcpy.commands.batch.state import JobState, finish, jobs_of
 from mcpy.errors import InputError
 
 if TYPE_CHECKING:
@@ -52,27 +52,7 @@ class JobCancelled:
         return f"Cancelled job `{self.job}`."
 
 
-@click.group(
-    cls=Group,
-    short={"ls": "list"},
-    lazy={
-        "generate": (
-            "mcpy.commands.batch_start",
-            "generate",
-            "Print a job to fill in, for `batch start`; `list` prints the types there are.",
-        ),
-        "start": (
-            "mcpy.commands.batch_start",
-            "start",
-            "Start the job in JOBFILE, or of stdin for `-`.",
-        ),
-    },
-)
-def batch() -> None:
-    """Have the servers rotate the keys of many objects by themselves."""
-
-
-@batch.command("list")
+@click.command("list", cls=Command)
 @click.argument("alias", type=ALIAS)
 @click.option("--type", "kind", default="", metavar="TYPE", help="Only jobs of this type.")
 @pass_app
@@ -84,7 +64,7 @@ def list_(app: App, alias: str, kind: str) -> None:
         app.out.emit(JobList(found, app.out.tables))
 
 
-@batch.command("status")
+@click.command("status", cls=Command)
 @click.argument("alias", type=ALIAS)
 @click.argument("job", metavar="JOB-ID")
 @click.option("--wait", is_flag=True, help="Return when the job is over.")
@@ -94,7 +74,7 @@ def status(app: App, alias: str, job: str, *, wait: bool) -> None:
     finish(app, jobs_of(app, alias, endless=wait), job, wait=wait)
 
 
-@batch.command("describe")
+@click.command("describe", cls=Command)
 @click.argument("alias", type=ALIAS)
 @click.argument("job", metavar="JOB-ID")
 @pass_app
@@ -103,7 +83,7 @@ def describe(app: App, alias: str, job: str) -> None:
     app.out.lines(jobs_of(app, alias).describe(job).rstrip("\n"))
 
 
-@batch.command("cancel")
+@click.command("cancel", cls=Command)
 @click.argument("alias", type=ALIAS)
 @click.argument("job", required=False, metavar="JOB-ID")
 @click.option("--id", "given", metavar="JOB-ID", help="The same, as in mc.")

@@ -1,0 +1,1 @@
+"""Buckets and objects: ``mb``, ``rb``, ``ls``, ``stat``, ``cp``, ``cat`` and ``rm``."""
