@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
 TREE = tree.read(cli, "mcpy")
 SCRIPTS = Path(__file__).parent / "completion"
 
@@ -155,10 +156,11 @@ def test_the_readmes_layout_is_that_of_the_code() -> None:
     assert parts - paths == {"mcpy/__init__.py"}
 
 
-def _readme_examples() -> Iterator[list[str]]:
-    """Yield each call of mcpy in the README's shell blocks, as words."""
-    for block in re.findall(r"```sh\n(.*?)```", README.read_text("utf-8"), re.DOTALL):
-        for line in block.splitlines():
+def _examples_of_pages() -> Iterator[list[str]]:
+    """Yield each call of mcpy in the shell blocks of the README and of docs/, as words."""
+    text = "".join(page.read_text("utf-8") for page in PAGES)
+    for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL):
+        for line in block.replace("\\\n", "").splitlines():
             if "<<" in line or "$(" in line:
                 continue
             lexer = shlex.shlex(line, posix=True, punctuation_chars="&|;<>")
@@ -173,11 +175,27 @@ def _readme_examples() -> Iterator[list[str]]:
                 call = []
 
 
+def _anchors(page: Path) -> set[str]:
+    """Return what GitHub names the headings of a page."""
+    text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
+    titles = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\((?!https?:)([^)]+)\)", page.read_text("utf-8")):
+        name, _, anchor = link.partition("#")
+        target = page.parent / name if name else page
+        assert target.exists(), link
+        assert not anchor or anchor in _anchors(target), link
+
+
 @pytest.mark.parametrize(
     "words",
     [
         *(shlex.split(line) for examples in EXAMPLES.values() for _, line in examples),
-        *_readme_examples(),
+        *_examples_of_pages(),
     ],
     ids=" ".join,
 )
