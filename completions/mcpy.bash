@@ -89,9 +89,10 @@ _mcpy_table() {
         repeats=1
         ;;
     "mcpy encrypt explain")
-        options="--version-id --vid -h --help"
-        takes="--version-id=- --vid=-"
+        options="--version-id --vid --jobs --max-workers -h --help"
+        takes="--version-id=- --vid=- --jobs=- --max-workers=-"
         arguments=("target")
+        repeats=1
         ;;
     "mcpy encrypt plan")
         options="--export --user-policy --all --no-objects --jobs --max-workers -h --help"
@@ -131,20 +132,28 @@ _mcpy_table() {
         options="-h --help"
         ;;
     "mcpy admin service freeze")
-        options="-h --help"
+        options="--jobs --max-workers -h --help"
+        takes="--jobs=- --max-workers=-"
         arguments=("alias")
+        repeats=1
         ;;
     "mcpy admin service restart")
-        options="--force --dry-run -h --help"
+        options="--jobs --max-workers --force --dry-run -h --help"
+        takes="--jobs=- --max-workers=-"
         arguments=("alias")
+        repeats=1
         ;;
     "mcpy admin service stop")
-        options="-h --help"
+        options="--jobs --max-workers -h --help"
+        takes="--jobs=- --max-workers=-"
         arguments=("alias")
+        repeats=1
         ;;
     "mcpy admin service unfreeze")
-        options="-h --help"
+        options="--jobs --max-workers -h --help"
+        takes="--jobs=- --max-workers=-"
         arguments=("alias")
+        repeats=1
         ;;
     "mcpy admin kms")
         commands="key env status"
@@ -160,12 +169,16 @@ _mcpy_table() {
         repeats=1
         ;;
     "mcpy admin kms key list")
-        options="-h --help"
+        options="--jobs --max-workers -h --help"
+        takes="--jobs=- --max-workers=-"
         arguments=("alias")
+        repeats=1
         ;;
     "mcpy admin kms key status")
-        options="-h --help"
-        arguments=("alias" "-")
+        options="--jobs --max-workers -h --help"
+        takes="--jobs=- --max-workers=-"
+        arguments=("alias")
+        repeats=1
         ;;
     "mcpy admin kms env")
         options="--key --write --export --server --cert --key-file --no-check -h --help"
@@ -173,8 +186,10 @@ _mcpy_table() {
         arguments=("alias")
         ;;
     "mcpy admin kms status")
-        options="-h --help"
+        options="--jobs --max-workers -h --help"
+        takes="--jobs=- --max-workers=-"
         arguments=("alias")
+        repeats=1
         ;;
     "mcpy admin config")
         commands="export get history import reset restore set"
@@ -423,8 +438,8 @@ _mcpy_table() {
         repeats=1
         ;;
     "mcpy ls")
-        options="-r --recursive --versions --rewind -I --incomplete --sc --storage-class --summarize -h --help"
-        takes="--rewind=- --sc=- --storage-class=-"
+        options="-r --recursive --versions --rewind -I --incomplete --sc --storage-class --summarize --jobs --max-workers -h --help"
+        takes="--rewind=- --sc=- --storage-class=- --jobs=- --max-workers=-"
         arguments=("target")
         repeats=1
         ;;
@@ -447,8 +462,8 @@ _mcpy_table() {
         repeats=1
         ;;
     "mcpy rm")
-        options="-r --recursive --force --dangerous --versions --non-current --version-id --vid --rewind --older-than --newer-than -I --incomplete --bypass --dry-run --fake --stdin -h --help"
-        takes="--version-id=- --vid=- --rewind=- --older-than=- --newer-than=-"
+        options="-r --recursive --force --dangerous --versions --non-current --version-id --vid --rewind --older-than --newer-than -I --incomplete --bypass --dry-run --fake --stdin --jobs --max-workers -h --help"
+        takes="--version-id=- --vid=- --rewind=- --older-than=- --newer-than=- --jobs=- --max-workers=-"
         arguments=("target")
         repeats=1
         ;;

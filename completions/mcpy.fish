@@ -133,6 +133,8 @@ set -g __mcpy_takes \
     'mcpy encrypt impact --max-workers' \
     'mcpy encrypt explain --version-id' \
     'mcpy encrypt explain --vid' \
+    'mcpy encrypt explain --jobs' \
+    'mcpy encrypt explain --max-workers' \
     'mcpy encrypt plan --jobs' \
     'mcpy encrypt plan --max-workers' \
     'mcpy encrypt apply --expect' \
@@ -156,11 +158,25 @@ set -g __mcpy_takes \
     'mcpy encrypt rotate --copy-limit' \
     'mcpy admin info --jobs' \
     'mcpy admin info --max-workers' \
+    'mcpy admin service freeze --jobs' \
+    'mcpy admin service freeze --max-workers' \
+    'mcpy admin service restart --jobs' \
+    'mcpy admin service restart --max-workers' \
+    'mcpy admin service stop --jobs' \
+    'mcpy admin service stop --max-workers' \
+    'mcpy admin service unfreeze --jobs' \
+    'mcpy admin service unfreeze --max-workers' \
+    'mcpy admin kms key list --jobs' \
+    'mcpy admin kms key list --max-workers' \
+    'mcpy admin kms key status --jobs' \
+    'mcpy admin kms key status --max-workers' \
     'mcpy admin kms env --key' \
     'mcpy admin kms env --write' \
     'mcpy admin kms env --server' \
     'mcpy admin kms env --cert' \
     'mcpy admin kms env --key-file' \
+    'mcpy admin kms status --jobs' \
+    'mcpy admin kms status --max-workers' \
     'mcpy admin config history -n' \
     'mcpy admin config history --count' \
     'mcpy kes key dek --server' \
@@ -372,6 +388,8 @@ set -g __mcpy_takes \
     'mcpy ls --rewind' \
     'mcpy ls --sc' \
     'mcpy ls --storage-class' \
+    'mcpy ls --jobs' \
+    'mcpy ls --max-workers' \
     'mcpy stat --version-id' \
     'mcpy stat --vid' \
     'mcpy stat --rewind' \
@@ -408,6 +426,8 @@ set -g __mcpy_takes \
     'mcpy rm --rewind' \
     'mcpy rm --older-than' \
     'mcpy rm --newer-than' \
+    'mcpy rm --jobs' \
+    'mcpy rm --max-workers' \
     'mcpy doctor --version-id' \
     'mcpy doctor --vid' \
     'mcpy ready --jobs' \
@@ -547,7 +567,7 @@ complete -c mcpy -n '__mcpy_at "mcpy" 0' -a rb -d 'Remove buckets'
 complete -c mcpy -n '__mcpy_at "mcpy" 0' -a ls -d 'List buckets and objects'
 complete -c mcpy -n '__mcpy_at "mcpy" 0' -a stat -d 'Show metadata and encryption'
 complete -c mcpy -n '__mcpy_at "mcpy" 0' -a cp -d 'Copy files and objects, in every direction'
-complete -c mcpy -n '__mcpy_at "mcpy" 0' -a cat -d 'Write objects to stdout'
+complete -c mcpy -n '__mcpy_at "mcpy" 0' -a cat -d 'Write objects to stdout, in the order given'
 complete -c mcpy -n '__mcpy_at "mcpy" 0' -a rm -d 'Remove objects'
 complete -c mcpy -n '__mcpy_at "mcpy" 0' -a doctor -d 'Find the broken link between an alias and its keys, and what to do about it'
 complete -c mcpy -n '__mcpy_at "mcpy" 0' -a ready -d 'Wait until servers are healthy and S3 answers'
@@ -593,7 +613,7 @@ complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a info -d 'Show the default en
 complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a clear -d 'Stop encrypting new objects by default; what is encrypted stays so'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a audit -d 'Count every object and version by scheme and key'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a impact -d 'Show what would become unreadable if KEY were locked or deleted'
-complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a explain -d 'Show the chain of keys from the KMS to an object, and where each of them lives'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a explain -d 'Show the chain of keys from the KMS to objects, and where each of them lives'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a plan -d 'Show how keys and buckets differ from FILE; exit 3 when anything does'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a apply -d 'Make keys and buckets what FILE says; what is so already stays untouched'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt" 0' -a objects -d 'Encrypt the objects below TARGET that are stored already, in place, on the server'
@@ -626,8 +646,9 @@ complete -c mcpy -n '__mcpy_at "mcpy encrypt impact"' -l jobs -l max-workers -r 
 complete -c mcpy -n '__mcpy_at "mcpy encrypt impact"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt impact" 1+' -f -a '(__mcpy_aliases)'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt explain"' -l version-id -l vid -r -f -d 'This version of the object'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt explain"' -l jobs -l max-workers -r -f -d 'Targets at a time. [4] [1<=x<=64]'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt explain"' -s h -l help -d 'Show this message and exit'
-complete -c mcpy -n '__mcpy_at "mcpy encrypt explain" 0' -f -a '(__mcpy_targets)'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt explain" 0+' -f -a '(__mcpy_targets)'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt plan"' -l export -d 'Write the file for TARGET... to stdout instead'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt plan"' -l user-policy -d 'Print a policy for users that refuses the same'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt plan"' -l all -d 'Show what is as wanted too'
@@ -684,31 +705,37 @@ complete -c mcpy -n '__mcpy_at "mcpy admin service" 0' -a restart -d 'Restart ev
 complete -c mcpy -n '__mcpy_at "mcpy admin service" 0' -a stop -d 'Stop every node; only the host\'s service manager can start it again'
 complete -c mcpy -n '__mcpy_at "mcpy admin service" 0' -a unfreeze -d 'Let S3 calls through again'
 complete -c mcpy -n '__mcpy_at "mcpy admin service"' -s h -l help -d 'Show this message and exit'
+complete -c mcpy -n '__mcpy_at "mcpy admin service freeze"' -l jobs -l max-workers -r -f -d 'Deployments at a time. [1] [1<=x<=64]'
 complete -c mcpy -n '__mcpy_at "mcpy admin service freeze"' -s h -l help -d 'Show this message and exit'
-complete -c mcpy -n '__mcpy_at "mcpy admin service freeze" 0' -f -a '(__mcpy_aliases)'
+complete -c mcpy -n '__mcpy_at "mcpy admin service freeze" 0+' -f -a '(__mcpy_aliases)'
+complete -c mcpy -n '__mcpy_at "mcpy admin service restart"' -l jobs -l max-workers -r -f -d 'Deployments at a time. [1] [1<=x<=64]'
 complete -c mcpy -n '__mcpy_at "mcpy admin service restart"' -l force -d 'Even if the KMS is down or a node is offline'
 complete -c mcpy -n '__mcpy_at "mcpy admin service restart"' -l dry-run -d 'Only ask each node, and the KMS'
 complete -c mcpy -n '__mcpy_at "mcpy admin service restart"' -s h -l help -d 'Show this message and exit'
-complete -c mcpy -n '__mcpy_at "mcpy admin service restart" 0' -f -a '(__mcpy_aliases)'
+complete -c mcpy -n '__mcpy_at "mcpy admin service restart" 0+' -f -a '(__mcpy_aliases)'
+complete -c mcpy -n '__mcpy_at "mcpy admin service stop"' -l jobs -l max-workers -r -f -d 'Deployments at a time. [1] [1<=x<=64]'
 complete -c mcpy -n '__mcpy_at "mcpy admin service stop"' -s h -l help -d 'Show this message and exit'
-complete -c mcpy -n '__mcpy_at "mcpy admin service stop" 0' -f -a '(__mcpy_aliases)'
+complete -c mcpy -n '__mcpy_at "mcpy admin service stop" 0+' -f -a '(__mcpy_aliases)'
+complete -c mcpy -n '__mcpy_at "mcpy admin service unfreeze"' -l jobs -l max-workers -r -f -d 'Deployments at a time. [1] [1<=x<=64]'
 complete -c mcpy -n '__mcpy_at "mcpy admin service unfreeze"' -s h -l help -d 'Show this message and exit'
-complete -c mcpy -n '__mcpy_at "mcpy admin service unfreeze" 0' -f -a '(__mcpy_aliases)'
+complete -c mcpy -n '__mcpy_at "mcpy admin service unfreeze" 0+' -f -a '(__mcpy_aliases)'
 complete -c mcpy -n '__mcpy_at "mcpy admin kms" 0' -a key -d 'Create, list and try keys'
 complete -c mcpy -n '__mcpy_at "mcpy admin kms" 0' -a env -d 'Print the settings that make the server use KES, or write them'
 complete -c mcpy -n '__mcpy_at "mcpy admin kms" 0' -a status -d 'Show the KMS, its default key and endpoints; fails when an endpoint does not answer'
 complete -c mcpy -n '__mcpy_at "mcpy admin kms"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy admin kms key" 0' -a create -d 'Create keys through the server, and try each afterwards'
 complete -c mcpy -n '__mcpy_at "mcpy admin kms key" 0' -a list -d 'List the keys of the server\'s KMS'
-complete -c mcpy -n '__mcpy_at "mcpy admin kms key" 0' -a status -d 'Encrypt and decrypt with a key, or with the server\'s default key'
+complete -c mcpy -n '__mcpy_at "mcpy admin kms key" 0' -a status -d 'Encrypt and decrypt with keys, or with the server\'s default key'
 complete -c mcpy -n '__mcpy_at "mcpy admin kms key"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy admin kms key create"' -l if-missing -d 'A key that exists is no error'
 complete -c mcpy -n '__mcpy_at "mcpy admin kms key create"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy admin kms key create" 0' -f -a '(__mcpy_aliases)'
+complete -c mcpy -n '__mcpy_at "mcpy admin kms key list"' -l jobs -l max-workers -r -f -d 'Targets at a time. [4] [1<=x<=64]'
 complete -c mcpy -n '__mcpy_at "mcpy admin kms key list"' -s h -l help -d 'Show this message and exit'
-complete -c mcpy -n '__mcpy_at "mcpy admin kms key list" 0' -f -a '(__mcpy_aliases)'
+complete -c mcpy -n '__mcpy_at "mcpy admin kms key list" 0+' -f -a '(__mcpy_aliases)'
+complete -c mcpy -n '__mcpy_at "mcpy admin kms key status"' -l jobs -l max-workers -r -f -d 'Targets at a time. [4] [1<=x<=64]'
 complete -c mcpy -n '__mcpy_at "mcpy admin kms key status"' -s h -l help -d 'Show this message and exit'
-complete -c mcpy -n '__mcpy_at "mcpy admin kms key status" 0' -f -a '(__mcpy_aliases)'
+complete -c mcpy -n '__mcpy_at "mcpy admin kms key status" 0+' -f -a '(__mcpy_aliases)'
 complete -c mcpy -n '__mcpy_at "mcpy admin kms env"' -l key -r -f -d 'The server\'s default key. [required]'
 complete -c mcpy -n '__mcpy_at "mcpy admin kms env"' -l write -r -F -d 'Merge them into this environment file of the service'
 complete -c mcpy -n '__mcpy_at "mcpy admin kms env"' -l export -d 'Print them as shell exports'
@@ -718,8 +745,9 @@ complete -c mcpy -n '__mcpy_at "mcpy admin kms env"' -l key-file -r -F -d 'Its p
 complete -c mcpy -n '__mcpy_at "mcpy admin kms env"' -l no-check -d 'Do not try the key at the KES first'
 complete -c mcpy -n '__mcpy_at "mcpy admin kms env"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy admin kms env" 0' -f -a '(__mcpy_aliases)'
+complete -c mcpy -n '__mcpy_at "mcpy admin kms status"' -l jobs -l max-workers -r -f -d 'Targets at a time. [4] [1<=x<=64]'
 complete -c mcpy -n '__mcpy_at "mcpy admin kms status"' -s h -l help -d 'Show this message and exit'
-complete -c mcpy -n '__mcpy_at "mcpy admin kms status" 0' -f -a '(__mcpy_aliases)'
+complete -c mcpy -n '__mcpy_at "mcpy admin kms status" 0+' -f -a '(__mcpy_aliases)'
 complete -c mcpy -n '__mcpy_at "mcpy admin config" 0' -a export -d 'Print every setting for `import`, secrets included'
 complete -c mcpy -n '__mcpy_at "mcpy admin config" 0' -a get -d 'Show the settings of SUBSYSTEM[:TARGET]; without one, which subsystems there are'
 complete -c mcpy -n '__mcpy_at "mcpy admin config" 0' -a history -d 'Show the last changes, and the ids that bring their state back'
@@ -1099,6 +1127,7 @@ complete -c mcpy -n '__mcpy_at "mcpy ls"' -l rewind -r -f -d 'What was there the
 complete -c mcpy -n '__mcpy_at "mcpy ls"' -s I -l incomplete -d 'Uploads that were never finished'
 complete -c mcpy -n '__mcpy_at "mcpy ls"' -l sc -l storage-class -r -f -d 'Objects of this class only'
 complete -c mcpy -n '__mcpy_at "mcpy ls"' -l summarize -d 'Number and size at the end'
+complete -c mcpy -n '__mcpy_at "mcpy ls"' -l jobs -l max-workers -r -f -d 'Targets at a time. [4] [1<=x<=64]'
 complete -c mcpy -n '__mcpy_at "mcpy ls"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy ls" 0+' -f -a '(__mcpy_targets)'
 complete -c mcpy -n '__mcpy_at "mcpy stat"' -s r -l recursive -d 'All that is below TARGET'
@@ -1155,6 +1184,7 @@ complete -c mcpy -n '__mcpy_at "mcpy rm"' -s I -l incomplete -d 'Uploads that we
 complete -c mcpy -n '__mcpy_at "mcpy rm"' -l bypass -d 'In spite of governance retention'
 complete -c mcpy -n '__mcpy_at "mcpy rm"' -l dry-run -l fake -d 'Only say what would be removed'
 complete -c mcpy -n '__mcpy_at "mcpy rm"' -l stdin -d 'Read TARGETs from stdin, one a line'
+complete -c mcpy -n '__mcpy_at "mcpy rm"' -l jobs -l max-workers -r -f -d 'Targets at a time. [4] [1<=x<=64]'
 complete -c mcpy -n '__mcpy_at "mcpy rm"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy rm" 0+' -f -a '(__mcpy_targets)'
 complete -c mcpy -n '__mcpy_at "mcpy doctor"' -l version-id -l vid -r -f -d 'Version of the object'

@@ -51,7 +51,7 @@ GROUPS: dict[str, tuple[str, str, str]] = {
         "Show metadata and encryption.",
     ),
     "cp": ("mcpy.commands.objects.cp", "cp", "Copy files and objects, in every direction."),
-    "cat": ("mcpy.commands.objects.cat", "cat", "Write objects to stdout."),
+    "cat": ("mcpy.commands.objects.cat", "cat", "Write objects to stdout, in the order given."),
     "rm": ("mcpy.commands.objects.rm", "rm", "Remove objects."),
     "doctor": (
         "mcpy.commands.doctor",

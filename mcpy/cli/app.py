@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import sys
+from copy import copy
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -79,6 +80,13 @@ class App:
 
         upload, download = self.settings.limit_upload, self.settings.limit_download
         return Throttle(upload) if upload else None, Throttle(download) if download else None
+
+    def apart(self) -> App:
+        """Return this app for one of several targets: its deadline begins now, and is its own."""
+        other = copy(self)
+        other.__dict__.pop("deadline", None)
+        other._s3 = {}
+        return other
 
     def bulk(self) -> None:
         """Hold each call to the timeout, not all together: there may be any number of them."""

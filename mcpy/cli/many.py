@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -13,6 +15,7 @@ from mcpy.errors import (
     DeclinedError,
     ExitCode,
     InputError,
+    Interrupted,
     McpyError,
     NotFoundError,
     PartialError,
@@ -21,14 +24,17 @@ from mcpy.errors import (
 from mcpy.models import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
     from mcpy.cli.app import App
     from mcpy.cli.output import Result
 
 T = TypeVar("T")
+R = TypeVar("R", bound="Result")
+V = TypeVar("V")
 F = TypeVar("F", bound="Callable[..., Any]")
 JOBS = 4
+_AHEAD = 1000  # a page of a listing
 
 
 def jobs_option(command: Any) -> Any:  # noqa: ANN401 - click's decorators take and give anything
@@ -36,15 +42,15 @@ def jobs_option(command: Any) -> Any:  # noqa: ANN401 - click's decorators take 
     return jobs_of("Targets")(command)
 
 
-def jobs_of(what: str) -> Callable[[F], F]:
+def jobs_of(what: str, jobs: int = JOBS) -> Callable[[F], F]:
     """Return what adds ``--jobs``, where it counts something else than targets."""
     return click.option(
         "--jobs",
         "--max-workers",
         type=click.IntRange(1, 64),
-        default=JOBS,
+        default=jobs,
         metavar="N",
-        help=f"{what} at a time. [{JOBS}]",
+        help=f"{what} at a time. [{jobs}]",
     )
 
 
@@ -71,15 +77,17 @@ def buckets_of(app: App, targets: Iterable[Target]) -> list[Target]:
 def for_each(
     app: App,
     items: Sequence[T],
-    act: Callable[[T], Result],
+    act: Callable[[T], R],
     *,
     data: bool = False,
     jobs: int = 1,
+    then: Callable[[T, R], None] = lambda _, __: None,
 ) -> None:
     """Call ``act`` on each item and report what it did; one failure does not stop the rest.
 
     With ``data`` the reports are what was asked for, and ``--quiet`` does not silence them. With
     ``jobs`` some are done at a time; the reports come in the order of the items all the same.
+    ``then`` is called after each report, and may raise what fails the item in spite of it.
 
     Raises:
         McpyError: the one item's own error, or, of several, PartialError when some failed, and an
@@ -87,22 +95,86 @@ def for_each(
     """
     report = app.out.emit if data else app.out.done
     if len(items) == 1:
-        report(act(items[0]))
+        done = act(items[0])
+        report(done)
+        then(items[0], done)
         return
     failures: list[McpyError] = []
 
-    def tell(_: T, outcome: Result | McpyError) -> None:
+    def failed(error: McpyError) -> None:
+        app.out.error(error, kind="error")
+        failures.append(error)
+
+    def tell(item: T, outcome: R | McpyError) -> None:
         if isinstance(outcome, McpyError):
-            app.out.error(outcome, kind="error")
-            failures.append(outcome)
-        else:
-            report(outcome)
+            failed(outcome)
+            return
+        report(outcome)
+        try:
+            then(item, outcome)
+        except McpyError as e:
+            failed(e)
 
     from mcpy.fleet.parallel import Stop, each
 
     each(items, act, tell, jobs=min(jobs, max(1, len(items))), stop=Stop(), cut=app.cut)
     if failures:
         raise sum_of(failures, len(items))
+
+
+def streams(
+    app: App, items: Sequence[T], act: Callable[[T], Iterable[V]], *, jobs: int
+) -> Generator[V | McpyError]:
+    """Yield what ``act`` gives for each item, in the order of the items, some items at a time.
+
+    An item that waits for its turn is a page ahead at most. What fails ends that item alone and
+    stands in its place.
+
+    Raises:
+        McpyError: the one item's own.
+    """
+    from mcpy.fleet.parallel import Stop, outcomes
+
+    if len(items) == 1:
+        yield from act(items[0])
+        return
+    begun = outcomes(
+        items,
+        lambda item: _begun(act(item)),
+        jobs=min(jobs, max(1, len(items))),
+        stop=Stop(),
+        cut=app.cut,
+    )
+    with closing(begun) as found:
+        for _, stream in found:
+            if isinstance(stream, McpyError):
+                yield stream
+                continue
+            try:
+                yield from stream
+            except Interrupted:
+                raise
+            except McpyError as e:
+                yield e
+
+
+def _begun(stream: Iterable[V]) -> Iterator[V]:
+    """Take a page of ``stream`` at once; a failure comes after what came before it."""
+    source, first = iter(stream), list[V]()
+    failure: McpyError | None = None
+    try:
+        for value in islice(source, _AHEAD):
+            first.append(value)
+    except McpyError as e:
+        failure = e
+    return _rest(first, failure, source)
+
+
+def _rest(first: list[V], failure: McpyError | None, source: Iterator[V]) -> Iterator[V]:
+    yield from first
+    if failure:
+        raise failure
+    yield from source
 
 
 @dataclass

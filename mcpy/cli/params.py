@@ -115,9 +115,9 @@ def parse_bucket_target(text: str) -> Target:
     return target
 
 
-def parse_object_target(text: str) -> Target:
-    """Return a target that names an object."""
-    target = parse_bucket_target(text)
+def parse_objects(text: str) -> Target:
+    """Return a target that names an object, or one in each bucket that a pattern matches."""
+    target = parse_buckets(text)
     if not target.key:
         raise InputError(f"`{text}` names no object", hint=f"{target}/OBJECT")
     return target
@@ -175,7 +175,7 @@ RESOLVE = Parsed("HOST[:PORT]=ADDRESS", parse_resolve)
 HEADER = Parsed("NAME:VALUE", parse_header)
 TARGET = ParsedTarget("TARGET", Target.parse)
 BUCKET = ParsedTarget("TARGET", parse_bucket_target)
-OBJECT = ParsedTarget("TARGET", parse_object_target)
+OBJECTS = ParsedTarget("TARGET", parse_objects)
 TARGETS = ParsedTarget("TARGET", parse_targets)
 BUCKETS = ParsedTarget("TARGET", parse_buckets)
 AGE = Parsed("AGE", parse_age)

@@ -60,7 +60,7 @@ def ready(
     kind = "cluster/read" if cluster_read else "cluster"
 
     def wait(alias: str) -> Ready:
-        return _wait(app, alias, kind, maintenance=maintenance)
+        return _wait(app.apart(), alias, kind, maintenance=maintenance)
 
     for_each(app, aliases, wait, jobs=jobs)
 

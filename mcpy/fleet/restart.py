@@ -37,6 +37,10 @@ AGE_S = 1.5
 ENV_FILE_VARIABLE = "MINIO_CONFIG_ENV_FILE"
 
 
+class UnprovenError(DeadlineError):
+    """A deployment that was asked to restart, and of which nobody saw that it did."""
+
+
 @dataclass(frozen=True)
 class Node:
     """One server of a deployment at one moment.
@@ -165,7 +169,7 @@ def restart(deployment: Deployment, *, force: bool = False) -> Restarted:
 
     Raises:
         McpyError: nothing was restarted, because the server would not come back.
-        DeadlineError: it was asked to restart, and not proven to have done so in time.
+        UnprovenError: it was asked to restart, and not proven to have done so in time.
     """
     _, before = look(deployment.admin, deployment.now)
     if not force:
@@ -271,7 +275,7 @@ def _unproven(deployment: Deployment, what: str, *, ended: bool = False) -> Mcpy
     hint = f"mcpy ready {deployment.admin.alias}"
     if ended:
         hint = "read the server's log: it ended, and its host has to start it again"
-    return DeadlineError(
+    return UnprovenError(
         f"{where} was asked to restart, but {what} after {limit_s:g} s", hint=hint
     )
 

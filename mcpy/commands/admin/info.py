@@ -97,21 +97,17 @@ def info(app: App, aliases: tuple[str, ...], *, offline: bool, jobs: int) -> Non
     What is wrong with a deployment that is online is a warning: a node that is away, a KMS that
     does not answer. `mcpy admin kms status` fails for the latter.
     """
-    found: dict[str, Info] = {}
 
     def look(alias: str) -> Info:
-        found[alias] = Info(app.admin(alias).info(), offline)
-        return found[alias]
+        return Info(app.admin(alias).info(), offline)
 
-    try:
-        for_each(app, aliases, look, data=True, jobs=jobs)
-    finally:
-        for alias in [alias for alias in aliases if alias in found]:
-            for problem in _problems(found[alias].info, alias):
-                app.out.warn(problem)
-    for alias in aliases:
-        if (mode := found[alias].info["mode"]) != "online":
+    def check(alias: str, found: Info) -> None:
+        for problem in _problems(found.info, alias):
+            app.out.warn(problem)
+        if (mode := found.info["mode"]) != "online":
             raise UnreachableError(f"`{alias}` is {mode}", hint=f"mcpy ready {alias}")
+
+    for_each(app, aliases, look, data=True, jobs=jobs, then=check)
 
 
 def _problems(info: dict[str, Any], alias: str) -> Iterator[str]:

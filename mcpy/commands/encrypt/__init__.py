@@ -40,7 +40,7 @@ _DEFAULT = "mcpy.commands.encrypt.default"
         "explain": (
             "mcpy.commands.encrypt.explain",
             "explain",
-            "Show the chain of keys from the KMS to an object, and where each of them lives.",
+            "Show the chain of keys from the KMS to objects, and where each of them lives.",
         ),
         "plan": (
             "mcpy.commands.encrypt.plan",

@@ -9,9 +9,11 @@ import click
 
 from mcpy.cli.app import pass_app
 from mcpy.cli.base import Command
+from mcpy.cli.many import buckets_of, for_each, jobs_option
 from mcpy.cli.output import printable
-from mcpy.cli.params import BUCKET
+from mcpy.cli.params import BUCKETS
 from mcpy.cli.sizes import human_size
+from mcpy.errors import InputError
 
 if TYPE_CHECKING:
     from mcpy.cli.app import App
@@ -103,19 +105,26 @@ def _listed(title: str, lines: tuple[str, ...]) -> list[str]:
 
 
 @click.command("explain", cls=Command)
-@click.argument("target", type=BUCKET)
+@click.argument("targets", nargs=-1, required=True, type=BUCKETS, metavar="TARGET...")
 @click.option("--version-id", "--vid", default="", help="This version of the object.")
+@jobs_option
 @pass_app
-def explain(app: App, target: Target, *, version_id: str) -> None:
-    """Show the chain of keys from the KMS to an object, and where each of them lives.
+def explain(app: App, targets: tuple[Target, ...], *, version_id: str, jobs: int) -> None:
+    """Show the chain of keys from the KMS to objects, and where each of them lives.
 
     For a bucket it is the chain of what its default encrypts from now on. It says what locking or
     deleting the key would do.
     """
+    if version_id and len(targets) > 1:
+        raise InputError("--version-id names a version of one object")
+    named = buckets_of(app, targets)
+    for_each(app, named, lambda one: _explain(app, one, version_id), data=True, jobs=jobs)
+
+
+def _explain(app: App, target: Target, version_id: str) -> Explained:
     from mcpy.fleet.explain import explain_bucket, explain_object
 
     s3, admin = app.s3(target.alias), app.admin(target.alias)
     if target.key:
-        app.out.emit(Explained(explain_object(s3, admin, target, version_id)))
-    else:
-        app.out.emit(Explained(explain_bucket(s3, admin, target)))
+        return Explained(explain_object(s3, admin, target, version_id))
+    return Explained(explain_bucket(s3, admin, target))

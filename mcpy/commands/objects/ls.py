@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, fields, replace
 from itertools import chain, groupby, islice
 from typing import TYPE_CHECKING, Any
@@ -10,11 +11,11 @@ import click
 
 from mcpy.cli.app import pass_app
 from mcpy.cli.base import Command
-from mcpy.cli.many import buckets_of, sum_of
+from mcpy.cli.many import Failures, buckets_of, jobs_option, streams
 from mcpy.cli.output import printable
 from mcpy.cli.params import MOMENT, TARGETS
 from mcpy.cli.sizes import human_size
-from mcpy.errors import Interrupted, McpyError, NotFoundError, UnsupportedError
+from mcpy.errors import McpyError, NotFoundError, UnsupportedError
 from mcpy.models import Target
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ class Summary:
 @click.option("--storage-class", "--sc", default="", help="Objects of this class only.")
 @click.option("--summarize", is_flag=True, help="Number and size at the end.")
 @click.option("--zip", "in_zip", is_flag=True, hidden=True, help="Refused: mc's option.")
+@jobs_option
 @pass_app
 def ls(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  # noqa: ANN401 - click's
     """List buckets and objects. An alias has buckets; exit 5 when a prefix matches nothing."""
@@ -123,27 +125,26 @@ def ls(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  # noq
     app.bulk()
     how = How(**{name: options[name] for name in How.names()})
     named = buckets_of(app, targets)
-    total, failures = Summary(0, 0), list[McpyError]()
-    for target in named:
-        try:
-            total = _list(app, target, how, total)
-        except McpyError as error:
-            if len(named) == 1 or isinstance(error, Interrupted):
-                raise
-            app.out.error(error, kind="error")
-            failures.append(error)
-        if app.out.reader_left:
-            return
+    failures = Failures()
+    lines = streams(app, named, lambda target: _lines(app, target, how), jobs=options["jobs"])
+    with closing(lines):
+        total = _write(app, lines, failures)
+    if app.out.reader_left:
+        return
     if options["summarize"]:
         app.out.emit(total)
-    if failures:
-        raise sum_of(failures, len(named))
+    if failures.count:
+        raise failures.sum_of(len(named))
 
 
-def _list(app: App, target: Target, how: How, total: Summary) -> Summary:
-    """Write the lines of one target, and return ``total`` with its numbers added."""
-    count, size = total.count, total.size
-    for line in _lines(app, target, how):
+def _write(app: App, lines: Iterable[Line | McpyError], failures: Failures) -> Summary:
+    """Write the lines as long as somebody reads them, and return their numbers."""
+    count = size = 0
+    for line in lines:
+        if isinstance(line, McpyError):
+            app.out.error(line, kind="error")
+            failures.add(line)
+            continue
         app.out.emit(line)
         count += not line.entry.is_prefix
         size += line.entry.size

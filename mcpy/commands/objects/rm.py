@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import click
 
 from mcpy.cli.app import pass_app
 from mcpy.cli.base import Command
-from mcpy.cli.many import Failures, buckets_of
+from mcpy.cli.many import Failures, buckets_of, jobs_option, streams
 from mcpy.cli.output import printable
 from mcpy.cli.params import AGE, MOMENT, TARGETS
 from mcpy.commands.objects.rm_plan import Removal, Which, plan, remove
@@ -17,9 +18,10 @@ from mcpy.errors import InputError, UnsupportedError
 from mcpy.models import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from mcpy.cli.app import App
+    from mcpy.errors import McpyError
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ def _version(version_id: str) -> str:
 @click.option("--purge", is_flag=True, hidden=True, help="Refused: mc's option.")
 @click.option("--dry-run", "--fake", is_flag=True, help="Only say what would be removed.")
 @click.option("--stdin", is_flag=True, help="Read TARGETs from stdin, one a line.")
+@jobs_option
 @pass_app
 def rm(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  # noqa: ANN401 - click's
     """Remove objects. In a versioned bucket the versions stay below a delete marker.
@@ -101,7 +104,7 @@ def rm(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  # noq
         raise InputError("rm needs a target", hint="mcpy rm TARGET...")
     _check(which, targets, dangerous=options["dangerous"], stdin=options["stdin"])
     named = [*buckets_of(app, targets), *(_from_stdin(app) if options["stdin"] else ())]
-    _remove(app, named, which, dry_run=options["dry_run"])
+    _remove(app, named, which, dry_run=options["dry_run"], jobs=options["jobs"])
 
 
 def _check(which: Which, targets: tuple[Target, ...], *, dangerous: bool, stdin: bool) -> None:
@@ -129,13 +132,16 @@ def _from_stdin(app: App) -> Iterator[Target]:
             yield target
 
 
-def _remove(app: App, targets: list[Target], which: Which, *, dry_run: bool) -> None:
+def _remove(app: App, targets: list[Target], which: Which, *, dry_run: bool, jobs: int) -> None:
     failures = Failures()
     alone = len(targets) == 1 and not (which.recursive or which.versions or which.incomplete)
     count = 0
-    for target in targets:
+
+    def act(target: Target) -> Iterable[Removal | McpyError]:
         planned = plan(app, target, which)
-        outcomes = planned if dry_run else remove(app, planned, which)
+        return planned if dry_run else remove(app, planned, which)
+
+    with closing(streams(app, targets, act, jobs=jobs)) as outcomes:
         for outcome in outcomes:
             count += 1
             if isinstance(outcome, Removal):

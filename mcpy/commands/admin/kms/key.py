@@ -9,10 +9,11 @@ import click
 
 from mcpy.cli.app import pass_app
 from mcpy.cli.base import Group
-from mcpy.cli.many import for_each
+from mcpy.cli.many import for_each, jobs_option
 from mcpy.cli.output import printable
 from mcpy.cli.params import ALIAS, KEY
 from mcpy.errors import McpyError, NotFoundError, UnreachableError
+from mcpy.models import check_alias_name, check_key_name
 
 if TYPE_CHECKING:
     from mcpy.api.madmin import KeyStatus
@@ -41,18 +42,19 @@ class KeyCreated:
 
 @dataclass(frozen=True)
 class KeyList:
-    """The keys of the server's KMS."""
+    """The keys of the server's KMS; ``several`` says that other servers' are shown too."""
 
     alias: str
     keys: list[str]
+    several: bool = False
 
     def data(self) -> dict[str, Any]:
         """Return mc's fields."""
         return {"status": "success", "target": self.alias, "keys": self.keys}
 
     def text(self) -> str:
-        """Return one name a line."""
-        return "\n".join(self.keys)
+        """Return one name a line, behind its alias when there are several."""
+        return "\n".join(f"{self.alias}\t{key}" if self.several else key for key in self.keys)
 
 
 @dataclass(frozen=True)
@@ -60,11 +62,13 @@ class KeyTried:
     """The outcome of a round trip through a key."""
 
     status: KeyStatus
+    target: str = ""
 
     def data(self) -> dict[str, Any]:
         """Return mc's fields; ``status`` is what became of the key, not of the question."""
         status = self.status
         found = {"keyId": status.key_id, "status": "success" if status.works else "error"}
+        found |= {"target": self.target} if self.target else {}
         if status.encryption_error:
             found["encryptionError"] = status.encryption_error
         if status.decryption_error:
@@ -75,7 +79,7 @@ class KeyTried:
         """Return the key and both halves of the round trip."""
         status = self.status
         rows = [
-            f"Key: {status.key_id}",
+            f"Key: {status.key_id}" + (f" of `{self.target}`" if self.target else ""),
             f"  Encryption: {status.encryption_error or 'works'}",
             f"  Decryption: {self._decryption()}",
         ]
@@ -110,24 +114,55 @@ def create(app: App, alias: str, names: tuple[str, ...], *, if_missing: bool) ->
 
 
 @key.command("list")
-@click.argument("alias", type=ALIAS)
+@click.argument("aliases", type=ALIAS, nargs=-1, required=True, metavar="ALIAS...")
+@jobs_option
 @pass_app
-def list_(app: App, alias: str) -> None:
+def list_(app: App, aliases: tuple[str, ...], *, jobs: int) -> None:
     """List the keys of the server's KMS."""
-    keys = app.admin(alias).list_keys()
-    app.out.emit(KeyList(alias, keys))
-    if len(keys) >= _PAGE:
+
+    def ask(alias: str) -> KeyList:
+        return KeyList(alias, app.admin(alias).list_keys(), len(aliases) > 1)
+
+    for_each(
+        app, aliases, ask, data=True, jobs=jobs, then=lambda _, listed: _warn_of_more(app, listed)
+    )
+
+
+def _warn_of_more(app: App, listed: KeyList) -> None:
+    if len(listed.keys) >= _PAGE:
         app.out.warn("a MinIO server lists 1,024 keys at most; mcpy kes key ls lists all")
 
 
 @key.command("status")
-@click.argument("alias", type=ALIAS)
-@click.argument("name", required=False, type=KEY, metavar="[KEY]")
+@click.argument("names", nargs=-1, required=True, metavar="ALIAS [ALIAS/]... [KEY]...")
+@jobs_option
 @pass_app
-def status(app: App, alias: str, name: str | None) -> None:
-    """Encrypt and decrypt with a key, or with the server's default key."""
-    found = app.admin(alias).key_status(name or "")
-    app.out.emit(KeyTried(found))
+def status(app: App, names: tuple[str, ...], *, jobs: int) -> None:
+    """Encrypt and decrypt with keys, or with the server's default key.
+
+    A second name is a key: further aliases end with a slash.
+    """
+    aliases, keys = _aliases_and_keys(names)
+
+    def ask(pair: tuple[str, str]) -> KeyTried:
+        alias, name = pair
+        return KeyTried(app.admin(alias).key_status(name), alias if len(aliases) > 1 else "")
+
+    def check(pair: tuple[str, str], tried: KeyTried) -> None:
+        _check(pair[0], tried.status)
+
+    pairs = [(alias, name) for alias in aliases for name in keys or [""]]
+    for_each(app, pairs, ask, data=True, jobs=jobs, then=check)
+
+
+def _aliases_and_keys(names: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    first, *rest = names
+    aliases = [first, *(name for name in rest if name.endswith("/"))]
+    keys: list[str] = [check_key_name(name) for name in rest if not name.endswith("/")]
+    return [check_alias_name(alias) for alias in aliases], keys
+
+
+def _check(alias: str, found: KeyStatus) -> None:
     if found.missing:
         raise NotFoundError(f"there is no key `{found.key_id}`", hint="mcpy kes key ls")
     if found.kms_silent:

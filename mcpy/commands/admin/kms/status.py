@@ -9,6 +9,7 @@ import click
 
 from mcpy.cli.app import pass_app
 from mcpy.cli.base import Command
+from mcpy.cli.many import for_each, jobs_option
 from mcpy.cli.output import printable
 from mcpy.cli.params import ALIAS
 from mcpy.errors import PartialError, UnreachableError
@@ -22,10 +23,11 @@ _ONLINE = "online"
 
 @dataclass(frozen=True)
 class KmsShown:
-    """The KMS of a server."""
+    """The KMS of a server; ``several`` says that it is not the only one that is shown."""
 
     alias: str
     kms: KmsStatus
+    several: bool = False
 
     def data(self) -> dict[str, Any]:
         """Return the KMS with a list of its endpoints."""
@@ -42,7 +44,8 @@ class KmsShown:
 
     def text(self) -> str:
         """Return the KMS, its default key, and a line for each endpoint."""
-        rows = [f"KMS: {self.kms.name}", f"Default key: {self.kms.default_key or '(none)'}"]
+        of = f" of `{self.alias}`" if self.several else ""
+        rows = [f"KMS{of}: {self.kms.name}", f"Default key: {self.kms.default_key or '(none)'}"]
         rows += [f"  {e}  {s}" for e, s in sorted(self.kms.endpoints.items())]
         return printable("\n".join(rows))
 
@@ -53,12 +56,19 @@ class KmsShown:
 
 
 @click.command("status", cls=Command)
-@click.argument("alias", type=ALIAS)
+@click.argument("aliases", type=ALIAS, nargs=-1, required=True, metavar="ALIAS...")
+@jobs_option
 @pass_app
-def status(app: App, alias: str) -> None:
+def status(app: App, aliases: tuple[str, ...], *, jobs: int) -> None:
     """Show the KMS, its default key and endpoints; fails when an endpoint does not answer."""
-    shown = KmsShown(alias, app.admin(alias).kms_status())
-    app.out.emit(shown)
+
+    def ask(alias: str) -> KmsShown:
+        return KmsShown(alias, app.admin(alias).kms_status(), len(aliases) > 1)
+
+    for_each(app, aliases, ask, data=True, jobs=jobs, then=_check)
+
+
+def _check(alias: str, shown: KmsShown) -> None:
     if not shown.offline:
         return
     message = f"{', '.join(shown.offline)} does not answer `{alias}`"
