@@ -143,6 +143,8 @@ class Server(World):
             key = request.url.params.get("key-id") or self.kms.default_key
             error = {} if key in self.kms.known else {"encryption-error": "key does not exist"}
             return httpx.Response(200, json={"key-id": key, **error})
+        if path == "/minio/admin/v3/datausageinfo":
+            return httpx.Response(200, json={"bucketsUsageInfo": {}})
         assert path == "/minio/admin/v3/accountinfo", path
         policy = {"Version": "2012-10-17", "Statement": self.statements}
         return httpx.Response(200, json={"AccountName": ACCESS, "Policy": policy})

@@ -180,8 +180,3 @@ def paragraph(text: str, kind: str = "") -> str:
 def heading(text: str) -> str:
     """Return the heading of a section."""
     return f"<h2>{escape(text)}</h2>"
-
-
-def plural(number: int, noun: str) -> str:
-    """Return ``1 version``, ``2,000 versions``."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")

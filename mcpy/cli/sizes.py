@@ -1,4 +1,4 @@
-"""Bytes for people."""
+"""Bytes and numbers for people."""
 
 from __future__ import annotations
 
@@ -15,3 +15,14 @@ def human_size(count: int) -> str:
         if size < 1024:
             break
     return f"{size:.1f} {unit}"
+
+
+def plural(number: int, noun: str) -> str:
+    """Return ``1 version``, ``2,000 versions``."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def are(number: int, noun: str, *, of: int | None = None) -> str:
+    """Return ``1 version is``, ``2 versions are``; with ``of``, ``1 of 2 versions is``."""
+    what = plural(number, noun) if of is None else f"{number:,} of {plural(of, noun)}"
+    return f"{what} {'is' if number == 1 else 'are'}"

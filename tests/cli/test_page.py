@@ -13,6 +13,7 @@ import pytest
 
 from mcpy.cli import page as html
 from mcpy.cli.page import Cell, Part
+from mcpy.cli.sizes import plural
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,7 +91,7 @@ def test_a_bar_shows_each_part_by_its_share_and_in_words() -> None:
     ("number", "words"), [(0, "0 versions"), (1, "1 version"), (2000, "2,000 versions")]
 )
 def test_one_is_not_a_plural(number: int, words: str) -> None:
-    assert html.plural(number, "version") == words
+    assert plural(number, "version") == words
 
 
 @needs_chromium

@@ -18,39 +18,20 @@ from mcpy.fleet.audit.count import Shard
 from mcpy.fleet.inventory import Item
 from mcpy.fleet.parallel import Stop
 from mcpy.models import BucketEncryption, CustomerKey, Target
-from tests.in_process import SECRET, World
+from tests.in_process import Server
 from tests.running import Mcpy, Terminal
 from tests.s3_calls import S3 as SSE_S3
 from tests.s3_calls import kms_with
 from tests.stub import s3_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from mcpy.api.s3 import S3
     from mcpy.fleet.inventory import State
 
 PLAIN: dict[str, str] = {}
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path / "s3")
-    yield made
-    made.store.close()
-
-
-@pytest.fixture
-def run(world: World, tmp_path: Path) -> Mcpy:
-    made = Mcpy(tmp_path / "config", world, env={"HOME": str(tmp_path)}, secrets={SECRET})
-    made.store.put(world.alias)
-    return made
-
-
-@pytest.fixture
-def s3(world: World) -> S3:
-    return world.client()
 
 
 def fill(s3: S3, bucket: str = "b-1") -> None:
@@ -133,7 +114,7 @@ def test_a_requirement_that_is_not_met_is_exit_3_and_names_the_versions(run: Mcp
     result = run("encrypt", "audit", "--require", "sse-kms:tenant-a", "play/b-1/dir")
     assert result.exit_code == 3
     assert result.stderr == (
-        "mcpy: error: 1 of 2 versions are not sse-kms:tenant-a\n"
+        "mcpy: error: 1 of 2 versions is not sse-kms:tenant-a\n"
         "mcpy: hint: --list violations names them all\n"
     )
     last = rows(result.stdout)[-1]
@@ -160,7 +141,7 @@ def test_a_requirement_that_is_met_is_exit_0(
 
 @pytest.mark.parametrize("required", ["sse-s3", "sse-kms", "any"])
 def test_what_may_not_be_seen_does_not_pass(
-    run: Mcpy, s3: S3, world: World, required: str
+    run: Mcpy, s3: S3, world: Server, required: str
 ) -> None:
     s3.make_bucket("b-1")
     s3.put_object("b-1", "k", b"x", headers=SSE_S3)
@@ -237,7 +218,7 @@ class Links(HTMLParser):
 
 
 def test_the_page_holds_all_it_needs_and_escapes_names(
-    run: Mcpy, s3: S3, world: World, tmp_path: Path
+    run: Mcpy, s3: S3, world: Server, tmp_path: Path
 ) -> None:
     fill(s3)
     name = "<script>alert(1)</script>"
@@ -261,7 +242,7 @@ def test_the_page_holds_all_it_needs_and_escapes_names(
 
 
 def test_a_file_that_cannot_be_written_is_refused_before_the_work(
-    run: Mcpy, s3: S3, world: World, tmp_path: Path
+    run: Mcpy, s3: S3, world: Server, tmp_path: Path
 ) -> None:
     fill(s3)
     world.calls.clear()
@@ -271,7 +252,7 @@ def test_a_file_that_cannot_be_written_is_refused_before_the_work(
 
 
 def test_a_bucket_that_may_not_be_listed_does_not_stop_the_others(
-    run: Mcpy, s3: S3, world: World
+    run: Mcpy, s3: S3, world: Server
 ) -> None:
     fill(s3, "b-1")
     fill(s3, "b-2")
@@ -305,13 +286,15 @@ def test_a_prefix_below_which_nothing_is_passes_no_requirement(run: Mcpy, s3: S3
     assert "neither an object nor a folder" in result.stderr
 
 
-def test_a_default_that_may_not_be_read_is_unknown(run: Mcpy, s3: S3, world: World) -> None:
+def test_a_default_that_may_not_be_read_is_unknown(run: Mcpy, s3: S3, world: Server) -> None:
     fill(s3)
     denied = s3_error(403, "AccessDenied")
     world.hook = lambda request: denied if b"encryption" in request.url.query else None
     result = run("--json", "encrypt", "audit", "play/b-1")
     assert result.objects[0]["default"] == {"scheme": "unknown", "keyId": ""}
-    assert result.objects[0]["defaultProblem"] == "AccessDenied: no"
+    assert result.objects[0]["defaultProblem"] == (
+        "AccessDenied: no (s3:GetEncryptionConfiguration is needed)"
+    )
 
 
 def test_a_target_within_another_is_counted_once(run: Mcpy, s3: S3) -> None:
@@ -320,7 +303,7 @@ def test_a_target_within_another_is_counted_once(run: Mcpy, s3: S3) -> None:
     assert [line["type"] for line in result.objects] == ["bucket", "summary"]
 
 
-def test_a_kms_that_is_down_is_said_once_and_ends_it(run: Mcpy, s3: S3, world: World) -> None:
+def test_a_kms_that_is_down_is_said_once_and_ends_it(run: Mcpy, s3: S3, world: Server) -> None:
     fill(s3, "b-1")
     fill(s3, "b-2")
     world.kms.down = True
@@ -331,7 +314,7 @@ def test_a_kms_that_is_down_is_said_once_and_ends_it(run: Mcpy, s3: S3, world: W
 
 
 def test_a_server_without_versions_is_audited_by_the_latest_and_says_so(
-    run: Mcpy, s3: S3, world: World
+    run: Mcpy, s3: S3, world: Server
 ) -> None:
     fill(s3)
     refused = s3_error(501, "NotImplemented")
@@ -343,24 +326,114 @@ def test_a_server_without_versions_is_audited_by_the_latest_and_says_so(
 
 
 @pytest.mark.parametrize("how_many", ["1", "all"])
-def test_a_byte_tells_what_headers_do_not(run: Mcpy, s3: S3, world: World, how_many: str) -> None:
+def test_a_byte_tells_what_headers_do_not(run: Mcpy, s3: S3, world: Server, how_many: str) -> None:
     fill(s3)
     world.lose("tenant-b")  # no listing and no HEAD of SSE-KMS asks the KMS
     assert run("encrypt", "audit", "play/b-1").exit_code == 0
     arguments = ("--decrypt-check", how_many, "--require", "any")
     result = run("--json", "encrypt", "audit", *arguments, "play/b-1/dir")
     assert result.exit_code == 3
-    groups = {group["keyId"]: group for group in result.objects[0]["encryption"]}
-    assert (groups["tenant-a"]["opened"], groups["tenant-a"]["notOpened"]) == (1, 0)
-    assert (groups["tenant-b"]["opened"], groups["tenant-b"]["notOpened"]) == (0, 1)
-    named = result.objects[0]["named"][0]
+    assert [
+        [group[name] for name in ("scheme", "keyId", "objects", "size", "opened", "notOpened")]
+        for group in [
+            one | {"size": one["objectsSize"]} for one in result.objects[0]["encryption"]
+        ]
+    ] == [["sse-kms", "tenant-a", 1, 7, 1, 0], ["unreadable", "tenant-b", 1, 7, 0, 1]]
+    (named,) = result.objects[0]["named"]
     assert (named["key"], named["scheme"]) == ("dir/kms-b", "unreadable")
     assert named["why"].startswith("kms:KeyNotFound")
     assert result.objects[0]["violations"] == 1
 
 
+@pytest.mark.parametrize("how_many", ["1", "all"])
+def test_what_does_not_open_is_exit_3_and_unreadable_in_every_table(
+    run: Mcpy, s3: S3, world: Server, tmp_path: Path, how_many: str
+) -> None:
+    fill(s3)
+    s3.put_object("b-1", "dir/kms-b", b"more", headers=kms_with("tenant-b"))
+    world.lose("tenant-b")
+    file, page = tmp_path / "a.csv", tmp_path / "a.html"
+    files = ("--csv", str(file), "--html", str(page))
+    result = run("encrypt", "audit", "--decrypt-check", how_many, *files, "play/b-1/dir")
+    broken = 1 if how_many == "1" else 2
+    assert (result.exit_code, result.stderr) == (
+        3,
+        f"mcpy: error: {broken} of 3 versions {'is' if broken == 1 else 'are'} unreadable\n"
+        "mcpy: hint: --list unreadable names them all\n",
+    )
+    bad = [row for row in rows(result.stdout) if row[:1] == ["bucket"] and row[4] == "unreadable"]
+    assert [(row[5], row[-2:]) for row in bad] == [("tenant-b", ["0", str(broken)])]
+    with file.open(newline="") as opened:
+        counted = {(row["scheme"], row["key"]): row for row in csv.DictReader(opened)}
+    lost = counted["unreadable", "tenant-b"]
+    assert int(lost["objects"]) + int(lost["older_versions"]) == broken == int(lost["not_opened"])
+    assert (("sse-kms", "tenant-b") in counted) is (how_many == "1")
+    assert (
+        f"{broken} of 3 versions {'is' if broken == 1 else 'are'} unreadable." in page.read_text()
+    )
+
+
+def test_one_of_the_sample_that_violates_anyway_is_named_once(
+    run: Mcpy, s3: S3, world: Server
+) -> None:
+    fill(s3)
+    world.lose("tenant-b")
+    arguments = ("--decrypt-check", "3", "--require", "sse-s3")
+    result = run("--json", "encrypt", "audit", *arguments, "play/b-1/dir")
+    assert (result.exit_code, result.objects[0]["violations"]) == (3, 2)
+    named = [(one["key"], one["scheme"]) for one in result.objects[0]["named"]]
+    assert named == [("dir/kms-a", "sse-kms"), ("dir/kms-b", "unreadable")]
+
+
+def test_all_buckets_of_an_alias_are_those_that_these_credentials_may_list(
+    run: Mcpy, s3: S3, world: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(s3)
+    statement = {"Effect": "Allow", "Action": ["s3:*"], "Resource": ["arn:aws:s3:::b-1/*"]}
+    monkeypatch.setattr(Server, "statements", [statement])
+    file, page = tmp_path / "a.csv", tmp_path / "a.html"
+    files = ("--csv", str(file), "--html", str(page))
+    result = run("encrypt", "audit", *files, "play")
+    why = (
+        "whether these are all its buckets is not known: "
+        "s3:ListAllMyBuckets on arn:aws:s3:::* is not granted for certain"
+    )
+    assert (result.exit_code, result.stderr) == (
+        8,
+        f"mcpy: warning: play: {why}\n"
+        "mcpy: error: this audit is not complete: there may be more than it tells of\n",
+    )
+    with file.open(newline="") as opened:
+        last = list(csv.DictReader(opened))[-1]
+    assert (last["target"], last["complete"], last["problem"]) == ("play", "no", why)
+    assert f"play: {why}" in page.read_text()
+    result = run("--json", "encrypt", "audit", "--require", "any", "play/b-*")
+    assert result.exit_code == 3
+    assert (result.objects[1]["complete"], result.objects[1]["problems"]) == (
+        *(False, [f"play: {why}"]),
+    )
+    world.calls.clear()
+    assert run("encrypt", "audit", "play/b-1").exit_code == 0
+    assert not [call for call in world.calls if "admin" in call]
+
+
+def test_no_default_is_made_up_where_none_was_read(run: Mcpy, s3: S3, world: Server) -> None:
+    fill(s3, "b-1")
+    fill(s3, "b-2")
+    s3.put_bucket_encryption("b-2", BucketEncryption("AES256"), current=None)
+    world.kms.down = True
+    result = run("--json", "encrypt", "audit", "play")
+    assert result.exit_code == 6
+    buckets = [line for line in result.objects if line.get("type") == "bucket"]
+    assert [one["default"]["scheme"] for one in buckets] == ["none", "unknown"]
+    world.kms.down = False
+    result = run("--json", "encrypt", "audit", "play/no-such")
+    assert (result.exit_code, result.objects[0]["default"]["scheme"]) == (5, "unknown")
+    assert "NoSuchBucket" in result.objects[0]["defaultProblem"]
+
+
 def test_a_kms_that_goes_away_while_objects_are_opened_ends_it(
-    run: Mcpy, s3: S3, world: World
+    run: Mcpy, s3: S3, world: Server
 ) -> None:
     s3.make_bucket("b-1")
     s3.put_object("b-1", "k", b"x", headers=kms_with("tenant-a"))
@@ -402,15 +475,32 @@ def test_people_get_a_paragraph_with_the_default_beside_the_objects(s3: S3) -> N
         "  sse-kms  tenant-a        1        7 B               0        0 B  1 of 1\n"
         "  sse-kms  tenant-b        1        7 B               0        0 B  1 of 1\n"
         "  sse-c    -               1        7 B               0        0 B  -\n"
-        "  1 delete markers, which have no content\n"
-        "  4 objects are not as the default would store them now\n"
-        "  2 versions are not any\n"
+        "  1 delete marker, without content\n"
+        "  4 objects are not as the default would store now\n"
+        "  0 versions are unreadable\n"
+        "  2 versions are not encrypted\n"
         f"  plain      play/b-1/plain ({audited.tally.named[0].version_id})\n"
         f"  plain      play/b-1/s3 ({audited.tally.named[1].version_id})\n"
     )
     total = AuditSummary.of([audited, audited], wish, aligned=True).text()
     assert total.startswith("All 2 targets\n  Scheme")
-    assert "4 versions are not any" in total
+    assert "4 versions are not encrypted" in total
+
+
+def test_an_audit_of_the_latest_alone_goes_on_without_counting_twice(
+    s3: S3, world: Server, tmp_path: Path
+) -> None:
+    fill(s3)
+    refused = s3_error(501, "NotImplemented")
+    world.hook = lambda request: refused if b"versions" in request.url.query else None
+    path = tmp_path / "state"
+    state = AuditState(TARGETS, QUESTION, path)
+    audit_target(s3, state.targets[0], Wish(), watch=Watch(), stop=Stop())
+    state.targets[0].done = False  # as of a moment before the end
+    state.keep(state.targets[0], now=True)
+    again = AuditState(TARGETS, QUESTION, path).targets[0]
+    audit_target(s3, again, Wish(), watch=Watch(), stop=Stop())
+    assert (again.tally.total().number, again.versions) == (5, False)
 
 
 QUESTION = {"targets": ["play/b-1"]}
@@ -476,7 +566,7 @@ def test_folders_are_counted_at_the_same_time_and_what_lies_beside_them(s3: S3) 
     assert audited.tally.delete_markers == 1
 
 
-def test_another_server_is_not_asked_for_folders(s3: S3, world: World) -> None:
+def test_another_server_is_not_asked_for_folders(s3: S3, world: Server) -> None:
     fill_folders(s3)
     world.minio = False
     world.calls.clear()
@@ -495,7 +585,7 @@ def test_a_key_with_very_many_versions_is_counted_without_holding_them() -> None
 
 
 def test_without_the_right_to_list_versions_the_way_out_is_named(
-    run: Mcpy, s3: S3, world: World
+    run: Mcpy, s3: S3, world: Server
 ) -> None:
     fill(s3)
     denied = s3_error(403, "AccessDenied")
@@ -507,7 +597,7 @@ def test_without_the_right_to_list_versions_the_way_out_is_named(
 
 
 def test_the_command_goes_on_from_its_file_and_removes_it_in_the_end(
-    run: Mcpy, s3: S3, world: World, tmp_path: Path
+    run: Mcpy, s3: S3, world: Server, tmp_path: Path
 ) -> None:
     fill(s3, "b-1")
     fill(s3, "b-2")
@@ -541,7 +631,7 @@ def test_the_file_of_another_audit_is_refused(run: Mcpy, s3: S3, tmp_path: Path)
     assert "is the state of an audit of other targets or with other options" in result.stderr
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"version": 1}', "\x00"])
+@pytest.mark.parametrize("content", ["", "[]", '{"version": 2}', "\x00", "[" * 200_000])
 def test_a_file_that_is_no_state_is_an_error(
     run: Mcpy, s3: S3, tmp_path: Path, content: str
 ) -> None:

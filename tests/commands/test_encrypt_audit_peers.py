@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -183,6 +184,28 @@ def test_without_permission_to_read_nothing_is_called_plain(
     assert all("s3:GetObject is needed" in item.why for item in items)
 
 
+def test_who_may_not_list_every_bucket_is_told_that_some_may_be_missing(
+    world: SecureWorld, s3: S3, tmp_path: Path
+) -> None:
+    for bucket in ("seen", "hidden"):
+        s3.make_bucket(bucket)
+    policy = tmp_path / "policy.json"
+    resources = ["arn:aws:s3:::seen", "arn:aws:s3:::seen/*"]
+    statement = {"Effect": "Allow", "Action": ["s3:*"], "Resource": resources}
+    policy.write_text(json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    world.admin("user", "add", "play", "one-bucket", "one-bucket-throw-away")
+    world.admin("policy", "create", "play", "one-bucket", str(policy))
+    world.admin("policy", "attach", "play", "one-bucket", "--user", "one-bucket")
+    mcpy = world.mcpy
+    mcpy.store.put(
+        replace(world.alias, access_key="one-bucket", secret_key="one-bucket-throw-away")
+    )
+    result = mcpy("encrypt", "audit", "play")
+    assert (result.exit_code, result.stdout.split("\t")[1]) == (8, "play/seen")
+    assert "play: whether these are all its buckets is not known" in result.stderr
+    assert mcpy("encrypt", "audit", "play/seen").exit_code == 0
+
+
 # none below the name of another, such as `a/b`: MinIO stores that, and no listing shows it
 LOST = ["a", "a.txt", "data/obj-0001", "data/obj-0002", "sp ace +%", "uni-ü漢", "zed/"]
 FOUND = ["0first", "data/obj-0000", "data/obj-0003", "mid", "zz"]
@@ -232,7 +255,7 @@ def test_objects_of_a_lost_default_key_are_named_and_the_others_listed(
     ]
     assert ("gone", "", False) in versions
     assert ("gone", "unreadable", True) in versions
-    bucket, _ = audited(world, "play/lossy-versions")
+    bucket, *_ = audited(world, "play/lossy-versions", code=8)
     assert (bucket["gaps"], bucket["complete"]) == (1, False)
     text = world.mcpy("encrypt", "explain", "play/lossy/a").stdout
     assert "DOES NOT OPEN: kms:KeyNotFound" in text
@@ -250,7 +273,9 @@ def test_one_lost_key_of_sse_kms_is_found_by_a_byte_alone(world: SecureWorld, s3
     assert world.mcpy("kes", "key", "rm", "--yes", "--without-impact", "short-lived")[0] == 0
     bucket, _ = audited(world, "play/quiet")
     assert bucket["named"] == []
-    bucket, _ = audited(world, "--decrypt-check", "5", "play/quiet")
+    bucket, *_ = audited(world, "--decrypt-check", "5", "play/quiet", code=3)
+    (lost,) = [group for group in bucket["encryption"] if group["scheme"] == "unreadable"]
+    assert (lost["keyId"], lost["objects"], lost["notOpened"]) == ("short-lived", 1, 1)
     assert [named["key"] for named in bucket["named"]] == ["k"]
 
 

@@ -11,38 +11,19 @@ from mcpy.api.s3info import customer_headers
 from mcpy.fleet.explain import Facts, stages
 from mcpy.models import Alias, BucketEncryption, CustomerKey, Target
 from tests.in_process import ACCESS, SECRET, Server
-from tests.running import Mcpy
 from tests.s3_calls import S3 as SSE_S3
 from tests.s3_calls import kms_with
 from tests.stub import s3_error, xml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from mcpy.api.s3 import S3
     from mcpy.fleet.explain.chain import Kind, Scheme
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[Server]:
-    made = Server(tmp_path / "s3")
-    yield made
-    made.store.close()
-
-
-@pytest.fixture
-def run(world: Server, tmp_path: Path) -> Mcpy:
-    made = Mcpy(tmp_path / "config", world, env={"HOME": str(tmp_path)}, secrets={SECRET})
-    made.store.put(world.alias)
-    return made
+    from tests.running import Mcpy
 
 
 @pytest.fixture(autouse=True)
-def s3(world: Server) -> S3:
-    client = world.client()
-    client.make_bucket("b-1")
-    return client
+def _bucket(s3: S3) -> None:
+    s3.make_bucket("b-1")
 
 
 def explained(run: Mcpy, target: str, *more: str) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from tests.s3_calls import kms_with
 from tests.stub import s3_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from mcpy.api.s3 import S3
@@ -21,26 +20,9 @@ if TYPE_CHECKING:
 RM = ("kes", "key", "rm", "--yes", "tenant-a")
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[Server]:
-    made = Server(tmp_path / "s3")
-    yield made
-    made.store.close()
-
-
-@pytest.fixture
-def run(world: Server, tmp_path: Path) -> Mcpy:
-    made = Mcpy(tmp_path / "config", world, env={"HOME": str(tmp_path)}, secrets={SECRET})
-    made.env |= {"KES_SERVER": "https://kes.test:7373", "KES_API_KEY": KES_API_KEY}
-    made.store.put(world.alias)
-    return made
-
-
 @pytest.fixture(autouse=True)
-def s3(world: Server) -> S3:
-    client = world.client()
-    client.make_bucket("b-1")
-    return client
+def _bucket(s3: S3) -> None:
+    s3.make_bucket("b-1")
 
 
 def with_kes(run: Mcpy, name: str, server: str, url: str = "https://s3.test") -> None:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from mcpy.api.s3info import customer_headers
-from mcpy.errors import Interrupted, McpyError, S3Error, UnreachableError
+from mcpy.errors import DeadlineError, Interrupted, McpyError, S3Error, UnreachableError
 from mcpy.fleet.inventory import Item, KmsDownError, NoVersionsError, scan, split
 from mcpy.fleet.inventory.naming import Namer
 from mcpy.fleet.parallel import Stop
@@ -325,7 +325,35 @@ def test_a_kms_that_is_down_ends_the_scan_at_once(s3: S3, world: World) -> None:
     ) as raised:
         list(scan(s3, "b-1"))
     assert raised.value.code == 6
-    assert len(world.calls) == 5  # one page, tried again as reads are, and the question
+    assert len(world.calls) == 2  # one page, for which the server waited enough, and the question
+
+
+def test_a_listing_without_an_answer_is_laid_to_the_kms_only_where_that_is_down(
+    s3: S3, world: World
+) -> None:
+    put(s3, SSE_S3, "k")
+
+    def silent(request: httpx.Request) -> None:
+        if b"versions" in request.url.query:
+            raise httpx.ReadTimeout("")
+
+    world.hook = silent
+    with pytest.raises(DeadlineError) as raised:
+        list(scan(s3, "b-1"))
+    assert "gave no answer within" in raised.value.message
+    world.kms.down = True
+    with pytest.raises(KmsDownError):
+        list(scan(s3, "b-1"))
+
+
+def test_a_failure_that_may_pass_is_tried_again(s3: S3, world: World) -> None:
+    put(s3, SSE_S3, "k")
+    refusals = [s3_error(503, "SlowDown"), s3_error(503, "SlowDown")]
+    world.hook = lambda request: (
+        refusals.pop() if b"versions" in request.url.query and refusals else None
+    )
+    assert [item.key for item in scan(s3, "b-1")] == ["k"]
+    assert not refusals
 
 
 def test_a_kms_that_is_down_does_not_matter_where_no_etag_is_sealed(s3: S3, world: World) -> None:

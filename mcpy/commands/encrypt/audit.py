@@ -12,9 +12,17 @@ import click
 from mcpy.cli.app import pass_app
 from mcpy.cli.base import Command
 from mcpy.cli.many import Failures, buckets_of, jobs_of
-from mcpy.cli.params import TARGETS, Parsed
+from mcpy.cli.params import TARGETS, Parsed, is_pattern
+from mcpy.cli.sizes import are
 from mcpy.commands.encrypt.audit_report import AuditSummary, TargetReport, VersionLine
-from mcpy.errors import FindingError, InputError, Interrupted, McpyError, UnreachableError
+from mcpy.errors import (
+    FindingError,
+    InputError,
+    Interrupted,
+    McpyError,
+    PartialError,
+    UnreachableError,
+)
 from mcpy.fleet.transfer.walk import is_below
 from mcpy.models import Target
 
@@ -53,14 +61,14 @@ MOST_OPENED = 10_000
     "--require",
     type=Parsed("SCHEME", _requirement),
     metavar="SCHEME[:KEY]",
-    help="Exit 3 unless all are sse-s3, sse-kms, sse-kms:KEY, or any encryption.",
+    help="Exit 3 unless each is so: sse-s3, sse-kms, sse-kms:KEY, or `any` for encrypted at all.",
 )
 @click.option(
     "--decrypt-check",
     "open_",
     type=Parsed("N|all", _open),
     metavar="N|all",
-    help="Read one byte of N versions of each scheme and key, or of all.",
+    help="Read one byte of N versions of each scheme and key, or of all; exit 3 when one fails.",
 )
 @click.option(
     "--list",
@@ -94,7 +102,7 @@ def audit(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  # 
 
     app.bulk()
     check_writable(options["csv_file"], options["html_file"], options["resume"])
-    run = _Run(app, _places(app, targets), options)
+    run = _Run(app, _places(app, targets), options, _unlisted(app, targets))
     run.all()
     run.finish()
 
@@ -104,6 +112,19 @@ def _places(app: App, targets: tuple[Target, ...]) -> list[Target]:
     every = [t if t.bucket else Target(t.alias, "*") for t in targets]
     found = buckets_of(app, every)
     return [one for one in found if not any(_covers(other, one) for other in found)]
+
+
+def _unlisted(app: App, targets: tuple[Target, ...]) -> dict[str, str]:
+    """Return for each alias of which all buckets are meant why some may be missing; of MinIO."""
+    from mcpy.api.minio_account import unlisted
+
+    aliases = dict.fromkeys(t.alias for t in targets if not t.bucket or is_pattern(t.bucket))
+    whys = {name: unlisted(app.admin(name)) for name in aliases if app.s3(name).is_minio}
+    return {
+        name: f"whether these are all its buckets is not known: {why}"
+        for name, why in whys.items()
+        if why
+    }
 
 
 def _covers(other: Target, one: Target) -> bool:
@@ -118,6 +139,7 @@ class _Run:
     app: App
     places: list[Target]
     options: dict[str, Any]
+    unlisted: dict[str, str] = field(default_factory=dict)
     failures: Failures = field(default_factory=Failures)
     gone: dict[str, McpyError] = field(default_factory=dict)
     last: McpyError | None = None
@@ -210,7 +232,11 @@ class _Run:
 
     def finish(self) -> None:
         """Write the sum and the files, and raise what has to be said by the exit code."""
-        summary = AuditSummary.of(self.state.targets, self.wish, aligned=self.app.out.tables)
+        summary = AuditSummary.of(
+            self.state.targets, self.wish, aligned=self.app.out.tables, unlisted=self.unlisted
+        )
+        for problem in summary.problems:
+            self.app.out.warn(problem)
         if len(self.places) > 1 or self.app.out.json:
             self.app.out.emit(summary)
         self._write_files(summary)
@@ -218,25 +244,38 @@ class _Run:
             self.state.remove()
         else:
             self._tell_how_to_resume()
-        if summary.tally.violations:
-            raise _violation(summary, self.wish, self.failures.count)
+        if finding := _finding(summary, self.wish, self.failures.count):
+            raise finding
         if self.last:
             raise self.last if len(self.places) == 1 else self.failures.sum_of(len(self.places))
+        if not summary.complete:
+            raise PartialError("this audit is not complete: there may be more than it tells of")
 
     def _write_files(self, summary: AuditSummary) -> None:
         from mcpy.cli.documents import write_text
+        from mcpy.commands.encrypt.audit_csv import counts
         from mcpy.commands.encrypt.audit_page import page
 
         if name := self.options["csv_file"]:
-            write_text(name, summary.csv())
+            write_text(name, counts(summary))
         if name := self.options["html_file"]:
             write_text(name, page(summary))
 
 
-def _violation(summary: AuditSummary, wish: Wish, failed: int) -> McpyError:
-    number = summary.tally.violations
-    total = summary.tally.total().number
-    message = f"{number} of {total} versions are not {wish.requirement}"
+def _finding(summary: AuditSummary, wish: Wish, failed: int) -> McpyError | None:
+    """Return what violates the requirement, or could not be opened; None where nothing is so."""
+    tally = summary.tally
+    total = tally.total().number
+    if tally.violations and wish.requirement:
+        message, kind = are(tally.violations, "version", of=total), "violations"
+        message += f" not {wish.requirement.words}"
+        if tally.hidden:
+            message += f" ({tally.hidden:,} of them unknown or unreadable)"
+    elif tally.unreadable and wish.open:
+        message, kind = are(tally.unreadable, "version", of=total), "unreadable"
+        message += " unreadable"
+    else:
+        return None
     if failed:
         message += f", and {failed} of {len(summary.targets)} targets could not be audited"
-    return FindingError(message, hint="--list violations names them all")
+    return FindingError(message, hint=f"--list {kind} names them all")

@@ -9,7 +9,7 @@ from mcpy import __version__
 from mcpy.cli import page as html
 from mcpy.cli.output import printable
 from mcpy.cli.page import Cell, Part
-from mcpy.cli.sizes import human_size
+from mcpy.cli.sizes import are, human_size, plural
 from mcpy.commands.encrypt.audit_report import TargetReport
 
 if TYPE_CHECKING:
@@ -54,16 +54,21 @@ def page(summary: AuditSummary, now: datetime | None = None) -> str:
 
 
 def _body(summary: AuditSummary) -> Iterator[str]:
-    tally = summary.tally
+    tally, wish = summary.tally, summary.wish
     yield html.tiles(_tiles(summary))
-    if summary.wish.requirement:
+    total = tally.total().number
+    if wish.requirement:
         number = tally.violations
         yield html.paragraph(
-            f"{number:,} of {tally.total().number:,} versions are not {summary.wish.requirement}."
+            f"{are(number, 'version', of=total)} not {wish.requirement.words}."
             if number
-            else f"Every version seen is {summary.wish.requirement}.",
+            else f"Every version seen is {wish.requirement.words}.",
             "bad" if number else "good",
         )
+    if wish.open and tally.unreadable:
+        yield html.paragraph(f"{are(tally.unreadable, 'version', of=total)} unreadable.", "bad")
+    for problem in summary.problems:
+        yield html.paragraph(printable(problem), "bad")
     if not summary.complete:
         yield html.paragraph("This audit is not complete: see below what is missing.", "bad")
     if len(summary.targets) > 1:
@@ -129,14 +134,12 @@ def _remarks(audited: AuditedTarget, report: TargetReport) -> Iterator[str]:
     tally = audited.tally
     if aside := report.beside_default():
         yield html.paragraph(
-            f"Not as the default would store them now: {html.plural(aside, 'object')}."
+            f"Not as the default would store them now: {plural(aside, 'object')}."
         )
     if tally.delete_markers:
-        yield html.paragraph(f"{html.plural(tally.delete_markers, 'delete marker')}.", "soft")
+        yield html.paragraph(f"{plural(tally.delete_markers, 'delete marker')}.", "soft")
     if tally.gaps:
-        yield html.paragraph(
-            f"{html.plural(tally.gaps, 'place')} hid more from the listing.", "bad"
-        )
+        yield html.paragraph(f"{plural(tally.gaps, 'place')} hid more from the listing.", "bad")
 
 
 def _named(item: Item) -> list[Cell]:
@@ -156,7 +159,7 @@ def _parts(tally: Tally) -> list[Part]:
             group.state + (f" {group.key_id}" if group.key_id else ""),
             # what is empty has a place in the bar all the same
             max(group.total.size, 1) if by_size else group.total.number,
-            f"{html.plural(group.total.number, 'version')}, {human_size(group.total.size)}",
+            f"{plural(group.total.number, 'version')}, {human_size(group.total.size)}",
         )
         for group in tally.sorted()
     ]

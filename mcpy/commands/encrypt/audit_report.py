@@ -1,29 +1,23 @@
-"""What ``encrypt audit`` prints: a version, a bucket or prefix, the sum of all, and the CSV."""
+"""What ``encrypt audit`` prints: a version, a bucket or prefix, the sum of all."""
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mcpy.cli.output import printable, table
-from mcpy.cli.sizes import human_size
+from mcpy.cli.sizes import are, human_size, plural
 from mcpy.fleet.audit import Tally
 from mcpy.models import scheme_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from mcpy.fleet.audit import AuditedTarget, Group, Wish
     from mcpy.fleet.inventory import Item
     from mcpy.models import BucketEncryption, Target
 
 COLUMNS = ("Scheme", "Key", "Objects", "Size", "Older versions", "Size", "Opened")
-CSV_COLUMNS = (
-    *("target", "default", "default_key", "scheme", "key", "objects", "objects_bytes"),
-    *("older_versions", "older_versions_bytes", "opened", "not_opened", "complete", "problem"),
-)
 
 
 def default_scheme(default: BucketEncryption | None, problem: str) -> str:
@@ -96,6 +90,13 @@ class TargetReport:
         """The default's key."""
         return self.audited.default.key if self.audited.default else ""
 
+    @property
+    def problem(self) -> str:
+        """Why not every version was seen; ``""`` where all were."""
+        gaps = self.audited.tally.gaps
+        hidden = f"at {plural(gaps, 'place')} more versions could not even be listed"
+        return self.audited.problem or (hidden if gaps else "")
+
     def data(self) -> dict[str, Any]:
         """Return default, counts, and the first versions worth naming."""
         audited = self.audited
@@ -123,7 +124,7 @@ class TargetReport:
     def _rows(self) -> list[str]:
         head = ("bucket", str(self.audited.target), self.scheme, self.key)
         groups = self.audited.tally.sorted()
-        rows = [(*head, *_cells(group)) for group in groups]
+        rows = [(*head, *cells(group)) for group in groups]
         rows = rows or [(*head, "", "", "0", "0", "0", "0", "0", "0")]
         lines = ["\t".join(printable(cell) for cell in row) for row in rows]
         tally = self.audited.tally
@@ -139,7 +140,7 @@ class TargetReport:
         lines += _remarks(tally, self.wish, aside=self.beside_default())
         lines += [f"  {_named(audited.target, item)}" for item in tally.named]
         if tally.unnamed:
-            lines.append(f"  ... and {tally.unnamed:,} more: --list names them all")
+            lines.append(f"  ... and {tally.unnamed:,} more: --list violations names them all")
         return "\n".join(printable(line) for line in lines) + "\n"
 
     def _default_words(self) -> str:
@@ -167,21 +168,32 @@ class AuditSummary:
     wish: Wish
     tally: Tally = field(default_factory=Tally)
     aligned: bool = False
+    unlisted: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(
-        cls, targets: Sequence[AuditedTarget], wish: Wish, *, aligned: bool = False
+        cls,
+        targets: Sequence[AuditedTarget],
+        wish: Wish,
+        *,
+        aligned: bool = False,
+        unlisted: Mapping[str, str] | None = None,
     ) -> AuditSummary:
-        """Add up what was found."""
+        """Add up what was found; ``unlisted`` says for an alias why buckets may be missing."""
         tally = Tally()
         for one in targets:
             tally.include(one.tally)
-        return cls(targets, wish, tally, aligned)
+        return cls(targets, wish, tally, aligned, unlisted or {})
 
     @property
     def complete(self) -> bool:
-        """Whether every version of every target was seen."""
-        return all(one.complete for one in self.targets)
+        """Whether every version of every target was seen, and every bucket of an alias."""
+        return not self.unlisted and all(one.complete for one in self.targets)
+
+    @property
+    def problems(self) -> list[str]:
+        """Why buckets may be missing."""
+        return [f"{alias}: {why}" for alias, why in self.unlisted.items()]
 
     def data(self) -> dict[str, Any]:
         """Return the counts."""
@@ -191,6 +203,7 @@ class AuditSummary:
             "targets": len(self.targets),
             "targetsFailed": sum(bool(one.problem) for one in self.targets),
             "complete": self.complete,
+            **({"problems": self.problems} if self.unlisted else {}),
             **_counts(self.tally, self.wish),
         }
 
@@ -198,25 +211,12 @@ class AuditSummary:
         """Return a table for a person, or rows."""
         if not self.aligned:
             head = ("sum", str(len(self.targets)), "", "")
-            return "\n".join("\t".join((*head, *_cells(group))) for group in self.tally.sorted())
-        lines = [f"All {len(self.targets)} targets"]
+            return "\n".join("\t".join((*head, *cells(group))) for group in self.tally.sorted())
+        lines = [f"All {plural(len(self.targets), 'target')}"]
+        lines += [f"  {'Not all':<10}{printable(problem)}" for problem in self.problems]
         lines += [f"  {line}" for line in _aligned(self.tally).splitlines()]
         lines += _remarks(self.tally, self.wish, aside=0)
         return "\n".join(lines)
-
-    def csv(self) -> str:
-        """Return one row for each scheme and key of each target."""
-        file = io.StringIO()
-        writer = csv.writer(file)
-        writer.writerow(CSV_COLUMNS)
-        for audited in self.targets:
-            report = TargetReport(audited, self.wish)
-            head = (str(audited.target), report.scheme, report.key)
-            tail = ("yes" if audited.complete else "no", audited.problem)
-            cells = [_cells(group) for group in audited.tally.sorted()]
-            for row in cells or [("", "", *["0"] * 6)]:
-                writer.writerow([_harmless(cell) for cell in (*head, *row, *tail)])
-        return file.getvalue()
 
 
 def _counts(tally: Tally, wish: Wish) -> dict[str, Any]:
@@ -246,7 +246,8 @@ def _group(group: Group) -> dict[str, Any]:
     }
 
 
-def _cells(group: Group) -> tuple[str, ...]:
+def cells(group: Group) -> tuple[str, ...]:
+    """Return scheme, key and the six numbers of a group, unformatted."""
     numbers = (group.latest.number, group.latest.size, group.older.number, group.older.size)
     opened = (group.checked - group.failed, group.failed)
     return (group.state, group.key_id, *(str(number) for number in (*numbers, *opened)))
@@ -272,13 +273,15 @@ def _aligned(tally: Tally) -> str:
 def _remarks(tally: Tally, wish: Wish, *, aside: int) -> list[str]:
     lines = []
     if tally.delete_markers:
-        lines.append(f"  {tally.delete_markers:,} delete markers, which have no content")
+        lines.append(f"  {plural(tally.delete_markers, 'delete marker')}, without content")
     if aside:
-        lines.append(f"  {aside:,} objects are not as the default would store them now")
+        lines.append(f"  {are(aside, 'object')} not as the default would store now")
     if tally.gaps:
-        lines.append(f"  at {tally.gaps:,} places more versions could not even be listed")
+        lines.append(f"  at {plural(tally.gaps, 'place')} more versions could not even be listed")
+    if wish.open:
+        lines.append(f"  {are(tally.unreadable, 'version')} unreadable")
     if wish.requirement:
-        lines.append(f"  {tally.violations:,} versions are not {wish.requirement}")
+        lines.append(f"  {are(tally.violations, 'version')} not {wish.requirement.words}")
     return lines
 
 
@@ -290,8 +293,3 @@ def _named(target: Target, item: Item) -> str:
 
 def _violates(wish: Wish, item: Item) -> bool:
     return wish.requirement is not None and not wish.requirement.is_met(item)
-
-
-def _harmless(cell: str) -> str:
-    """Keep a spreadsheet from taking a name for a formula."""
-    return f"'{cell}" if cell[:1] in {"=", "+", "-", "@", "\t", "\r"} else cell

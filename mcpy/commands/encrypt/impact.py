@@ -15,7 +15,7 @@ from mcpy.cli.many import jobs_of
 from mcpy.cli.output import printable
 from mcpy.cli.page import Cell, Part
 from mcpy.cli.params import ALIAS, KEY
-from mcpy.cli.sizes import human_size
+from mcpy.cli.sizes import human_size, plural
 from mcpy.errors import FindingError, PartialError
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def impact(  # noqa: PLR0913 - options
 
 def page(found: Impact) -> str:
     """Return the report as an HTML page."""
-    servers = html.plural(len(found.servers), "server")
+    servers = plural(len(found.servers), "server")
     return html.document(
         f"What depends on the key {found.key}",
         under=f"{found.created} · {servers} · mcpy {__version__}",
@@ -120,6 +120,6 @@ def _body(found: Impact) -> Iterator[str]:
 def _parts(found: Impact, one: ServerImpact) -> list[Part]:
     possible = found.possible(one)
     return [
-        Part("plain", "need it", one.certain.number, html.plural(one.certain.number, "version")),
-        Part("unknown", "possibly need it", possible, html.plural(possible, "version")),
+        Part("plain", "need it", one.certain.number, plural(one.certain.number, "version")),
+        Part("unknown", "possibly need it", possible, plural(possible, "version")),
     ]

@@ -37,6 +37,11 @@ class Requirement:
     def __str__(self) -> str:
         return f"{self.scheme}:{self.key}" if self.key else self.scheme
 
+    @property
+    def words(self) -> str:
+        """What a version is that meets it; one that does not is ``not`` so."""
+        return "encrypted" if self.scheme == "any" else str(self)
+
     def is_met(self, item: Item) -> bool:
         """Whether ``item`` is so; what nobody knows is not, and a delete marker has no content."""
         if item.is_delete_marker:

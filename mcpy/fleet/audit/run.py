@@ -7,7 +7,7 @@ it is encrypted, and whether a byte of it can be read. None of them shows what i
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import repeat
 from typing import TYPE_CHECKING
 
@@ -52,7 +52,7 @@ class AuditedTarget:
 
     Attributes:
         default: the bucket's default encryption; None for none, or when it is not known.
-        default_problem: why it is not known.
+        default_problem: why it is not known; ``""`` once it was read.
         versions: whether all versions were looked at.
         shards: its folders, and how far each is counted.
         done: whether that is all.
@@ -61,7 +61,7 @@ class AuditedTarget:
 
     target: Target
     default: BucketEncryption | None = None
-    default_problem: str = ""
+    default_problem: str = "nobody asked for it"
     versions: bool = True
     tally: Tally = field(default_factory=Tally)
     shards: list[Shard] = field(default_factory=list)
@@ -109,17 +109,19 @@ def audit_target(
         McpyError: the bucket cannot be listed to its end; ``audited`` is true up to there.
     """
     _read_default(s3, audited)
-    audited.versions = wish.versions
+    # what goes on goes on as it began: the latest were counted already where no versions are told
+    audited.versions = audited.versions and wish.versions
     try:
         _count(s3, audited, wish, watch, stop, cut)
     except NoVersionsError as e:
         watch.warn(f"{e.message}: only the latest of `{audited.target}` are looked at")
         audited.versions = False
+        audited.tally = Tally()
         audited.shards.clear()
         _count(s3, audited, wish, watch, stop, cut)
     except S3Error as e:
-        if e.status == 403 and wish.versions:
-            e.hint = e.hint or "s3:ListBucketVersions is needed; --latest needs s3:ListBucket only"
+        if e.api_code == "AccessDenied" or e.status == 403:
+            e.hint = e.hint or _listing_right(audited)
         raise
     _open_sample(s3, audited, wish, watch, stop)
     tally = audited.tally
@@ -134,10 +136,22 @@ def audit_target(
 def _read_default(s3: S3, audited: AuditedTarget) -> None:
     try:
         audited.default = s3.get_bucket_encryption(audited.target.bucket)
-    except (S3Error, UnsupportedError) as e:
-        if isinstance(e, S3Error) and e.api_code == "NoSuchBucket":
-            raise
+    except McpyError as e:
         audited.default_problem = e.message
+        if isinstance(e, S3Error) and e.status == 403:
+            audited.default_problem += " (s3:GetEncryptionConfiguration is needed)"
+        told = isinstance(e, S3Error) and e.api_code != "NoSuchBucket"
+        if not (told or isinstance(e, UnsupportedError)):
+            raise
+    else:
+        audited.default_problem = ""
+
+
+def _listing_right(audited: AuditedTarget) -> str:
+    where = f"arn:aws:s3:::{audited.target.bucket}"
+    if audited.versions:
+        return f"s3:ListBucketVersions on {where} is needed; --latest needs s3:ListBucket only"
+    return f"s3:ListBucket on {where} is needed"
 
 
 def _count(
@@ -165,11 +179,12 @@ def _count(
 
 
 def _add(tally: Tally, item: Item, problem: str | None, wish: Wish, watch: Watch) -> None:
-    violates = tally.add(item, wish.requirement, sample=max(0, wish.open))
-    broken = None
-    if problem is not None:
-        broken = tally.checked(item, problem, wish.requirement)
-    watch.item(broken or item, violates or (broken is not None and bool(wish.requirement)))
+    if problem:
+        item = replace(item, state="unreadable", why=problem)
+    violates = tally.add(
+        item, wish.requirement, sample=max(0, wish.open), opened=problem is not None
+    )
+    watch.item(item, violates)
 
 
 def _opened(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-VERSION = 1
+VERSION = 2
 SAVED_EVERY_S = 2.0
 
 
@@ -58,7 +58,7 @@ class AuditState:
                 return [_target(one) for one in found["targets"]]
         except OSError as e:
             raise ConfigError(f"cannot read {path}: {e.strerror}") from e
-        except (ValueError, KeyError, TypeError, AttributeError) as e:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as e:
             raise ConfigError(f"{path} is not the state of an audit") from e
         raise InputError(
             f"{path} is the state of an audit of other targets or with other options",

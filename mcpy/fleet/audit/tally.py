@@ -38,8 +38,8 @@ class Group:
         latest: versions that are the latest of their key.
         older: versions that lie behind others.
         checked: how many were opened to see whether they can be decrypted.
-        failed: how many of those could not.
-        sample: key and version id of some, to be opened.
+        failed: how many of those could not: then they are counted as ``unreadable``.
+        sample: key, version id, size and whether it is the latest, of some to be opened.
     """
 
     state: str
@@ -48,12 +48,16 @@ class Group:
     older: Count = field(default_factory=Count)
     checked: int = 0
     failed: int = 0
-    sample: list[tuple[str, str]] = field(default_factory=list)
+    sample: list[tuple[str, str, int, bool]] = field(default_factory=list)
 
     @property
     def total(self) -> Count:
         """All versions."""
         return Count(self.latest.number + self.older.number, self.latest.size + self.older.size)
+
+    def place(self, item: Item) -> Count:
+        """Return where a version is counted."""
+        return self.latest if item.is_latest else self.older
 
 
 @dataclass
@@ -75,15 +79,23 @@ class Tally:
     unnamed: int = 0
     gaps: int = 0
 
-    def add(self, item: Item, requirement: Requirement | None, *, sample: int = 0) -> bool:
-        """Count one version; return whether it violates the requirement."""
+    def add(
+        self,
+        item: Item,
+        requirement: Requirement | None,
+        *,
+        sample: int = 0,
+        opened: bool = False,
+    ) -> bool:
+        """Count one version, perhaps one that was ``opened``; return whether it is a violation."""
         if item.is_delete_marker:
             self.delete_markers += 1
             return False
         group = self._group(item)
-        place = group.latest if item.is_latest else group.older
-        place.number += 1
-        place.size += item.size
+        group.place(item).add(Count(1, item.size))
+        if opened:
+            group.checked += 1
+            group.failed += item.state == "unreadable"
         self.gaps += item.rest_unknown
         if sample and item.state in {"sse-s3", "sse-kms"}:
             _keep(group, item, sample)
@@ -93,26 +105,57 @@ class Tally:
         return violates
 
     def checked(self, item: Item, problem: str, requirement: Requirement | None) -> Item | None:
-        """Count a version that was opened; return it as unreadable when it could not be."""
+        """Count one of the sample that was opened; return it as unreadable when it could not be.
+
+        Such a one is taken from where it was counted, to what is unreadable.
+        """
         group = self._group(item)
-        group.checked += 1
         if not problem:
+            group.checked += 1
             return None
-        group.failed += 1
+        group.place(item).add(Count(-1, -item.size))
+        if not group.total.number:
+            del self.groups[group.state, group.key_id]
         broken = replace(item, state="unreadable", why=problem)
-        counted = requirement is not None and not requirement.is_met(item)
-        self._name(broken, violates=requirement is not None and not counted)
+        group = self._group(broken)
+        group.place(broken).add(Count(1, broken.size))
+        group.checked += 1
+        group.failed += 1
+        if requirement is None or requirement.is_met(item):
+            self._name(broken, violates=requirement is not None)
+        else:
+            self._rename(broken)
         return broken
 
     def sampled(self) -> Iterator[Item]:
         """Yield what was kept of each scheme and key, to be opened."""
         for group in self.groups.values():
-            for key, version_id in group.sample:
-                yield Item(key, version_id, state=group.state, key_id=group.key_id)  # type: ignore[arg-type]  # from JSON
+            for key, version_id, size, latest in group.sample:
+                yield Item(
+                    key,
+                    version_id,
+                    latest,
+                    size=size,
+                    state=group.state,  # type: ignore[arg-type]  # from JSON
+                    key_id=group.key_id,
+                )
 
     def sorted(self) -> list[Group]:
         """Return the groups from plain to unreadable, keys by name."""
         return sorted(self.groups.values(), key=lambda g: (ORDER.index(g.state), g.key_id))
+
+    @property
+    def unreadable(self) -> int:
+        """How many versions the KMS could not open, in listing them or when they were opened."""
+        return self._number("unreadable")
+
+    @property
+    def hidden(self) -> int:
+        """How many versions do not show how they are encrypted, or cannot be read."""
+        return self._number("unreadable", "unknown")
+
+    def _number(self, *states: str) -> int:
+        return sum(g.total.number for g in self.groups.values() if g.state in states)
 
     def total(self) -> Count:
         """Return all versions and bytes."""
@@ -149,7 +192,10 @@ class Tally:
         for one in data["groups"]:
             group = Group(**one)
             group.latest, group.older = Count(**one["latest"]), Count(**one["older"])
-            group.sample = [(str(key), str(version)) for key, version in one["sample"]]
+            group.sample = [
+                (str(key), str(version), int(size), bool(latest))
+                for key, version, size, latest in one["sample"]
+            ]
             made.groups[group.state, group.key_id] = group
         return made
 
@@ -166,13 +212,19 @@ class Tally:
         else:
             self.unnamed += 1
 
+    def _rename(self, item: Item) -> None:
+        """Say of a version that was named before what is known now."""
+        for place, one in enumerate(self.named):
+            if (one.key, one.version_id) == (item.key, item.version_id):
+                self.named[place] = item
+
 
 _NUMBERS = ("delete_markers", "violations", "unnamed", "gaps")
 
 
 def _keep(group: Group, item: Item, most: int) -> None:
     """Keep a sample in which every version is as likely (reservoir sampling)."""
-    one = (item.key, item.version_id)
+    one = (item.key, item.version_id, item.size, item.is_latest)
     if len(group.sample) < most:
         group.sample.append(one)
         return

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mcpy.api.s3listing import Entry, MalformedPageError, objects_page, versions_page
-from mcpy.errors import McpyError, S3Error, UnreachableError, UnsupportedError
+from mcpy.errors import DeadlineError, McpyError, S3Error, UnreachableError, UnsupportedError
 from mcpy.fleet.inventory.item import is_sealed
 from mcpy.fleet.inventory.naming import Namer
 
@@ -152,9 +152,17 @@ class Listing:
         query |= {"delimiter": delimiter} if delimiter else {}
         query |= {"max-keys": str(size)} | markers
         read = versions_page if self._versions else objects_page
-        # where a page is sought that does not fail, a failure need not be tried again
-        repeatable = None if size == PAGE else False
-        return self._s3.page(self._bucket, query, read, repeatable=repeatable)
+        try:
+            return self._s3.page(self._bucket, query, read, repeatable=False)
+        except DeadlineError as e:
+            self._raise_if_kms_is_down(e)
+            raise
+        except (S3Error, UnreachableError) as e:
+            # where a page is sought that does not fail, a failure need not be tried again; nor
+            # one of the KMS, which the server waited for already
+            if size < PAGE or (isinstance(e, S3Error) and not _passes(e)):
+                raise
+        return self._s3.page(self._bucket, query, read)
 
     def _markers(self, place: Place) -> dict[str, str]:
         if not self._versions:
@@ -183,7 +191,15 @@ class Listing:
             raise NoVersionsError(f"{self._s3.http.where} cannot list versions") from error
         if not error.api_code.startswith("kms:"):
             raise error
-        if error.status >= 500 and not self._s3.kms_ready():
+        if error.status >= 500:
+            self._raise_if_kms_is_down(error)
+
+    def _raise_if_kms_is_down(self, error: McpyError) -> None:
+        try:
+            ready = self._s3.kms_ready()
+        except UnreachableError:
+            return
+        if not ready:
             raise KmsDownError(
                 f"the KMS behind {self._s3.http.where} does not answer, or its default key is "
                 f"locked; without it `{self._bucket}` cannot be listed: {error.message}",
@@ -246,6 +262,11 @@ class Listing:
         except S3Error as e:
             return None if e.status == 403 else False
         return is_sealed(info.etag)
+
+
+def _passes(error: S3Error) -> bool:
+    """Whether a failure may pass by itself."""
+    return error.status >= 500 and not error.api_code.startswith("kms:")
 
 
 def _reason(error: S3Error) -> str:
