@@ -78,7 +78,7 @@ _mcpy_table() {
         ;;
     "mcpy encrypt audit")
         options="--latest --require --decrypt-check --list --csv --html --resume --jobs --max-workers -h --help"
-        takes="--require=- --decrypt-check=- --list=:all:violations:plain:sse-s3:sse-kms:sse-c:unknown:unreadable --csv=file --html=file --resume=file --jobs=- --max-workers=-"
+        takes="--require=- --decrypt-check=- --csv=file --html=file --resume=file --jobs=- --max-workers=-"
         arguments=("target")
         repeats=1
         ;;

@@ -121,7 +121,6 @@ set -g __mcpy_takes \
     'mcpy encrypt clear --max-workers' \
     'mcpy encrypt audit --require' \
     'mcpy encrypt audit --decrypt-check' \
-    'mcpy encrypt audit --list' \
     'mcpy encrypt audit --csv' \
     'mcpy encrypt audit --html' \
     'mcpy encrypt audit --resume' \
@@ -632,8 +631,8 @@ complete -c mcpy -n '__mcpy_at "mcpy encrypt clear" 0+' -f -a '(__mcpy_targets)'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt audit"' -l latest -d 'The latest versions only'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt audit"' -l require -r -f -d 'Exit 3 unless each is so: sse-s3, sse-kms, sse-kms:KEY, or `any` for encrypted at all'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt audit"' -l decrypt-check -r -f -d 'Read one byte of N versions of each scheme and key, or of all; exit 3 when one fails'
-complete -c mcpy -n '__mcpy_at "mcpy encrypt audit"' -l list -r -f -a 'all violations plain sse-s3 sse-kms sse-c unknown unreadable' -d 'Name each version of this kind too'
-complete -c mcpy -n '__mcpy_at "mcpy encrypt audit"' -l csv -r -F -d 'Write the table there'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt audit"' -l list -d 'Name each version of this kind too, in the files as well; by itself violations, which are all unknown and unreadable ones where nothing is required'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt audit"' -l csv -r -F -d 'Write the table there; with --list a line for each version it names'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt audit"' -l html -r -F -d 'Write a page with charts there'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt audit"' -l resume -r -F -d 'Keep in this file how far it is, and go on from there'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt audit"' -l jobs -l max-workers -r -f -d 'Requests at a time. [4] [1<=x<=64]'

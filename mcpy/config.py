@@ -21,7 +21,7 @@ from mcpy.errors import ConfigError, InputError, NoAliasError
 from mcpy.models import Alias, KesProfile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 FILE_NAME = "config.toml"
 LOCK_TIMEOUT_S = 10
@@ -217,12 +217,17 @@ class AliasStore:
 
 def write_private(path: Path, content: bytes) -> None:
     """Replace ``path`` by ``content`` in one step, readable by its owner only, synced to disk."""
+    write_pieces(path, [content])
+
+
+def write_pieces(path: Path, pieces: Iterable[bytes]) -> None:
+    """Replace ``path`` as ``write_private`` does, by what need not be in memory as a whole."""
     path = path.resolve()  # a link stays a link
     # mkstemp makes the file 0600 before its first byte
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            file.writelines(pieces)
             file.flush()
             os.fsync(file.fileno())
         Path(name).replace(path)

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mcpy.cli.payload import read
-from mcpy.config import write_private
+from mcpy.config import write_pieces
 from mcpy.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mcpy.cli.app import App
 
 
@@ -53,12 +55,19 @@ def write_text(file: str, text: str) -> None:
     Raises:
         ConfigError: it cannot be written.
     """
+    write_long(file, [text])
+
+
+def write_long(file: str, text: Iterable[str]) -> None:
+    """Write a report as ``write_text`` does, piece by piece: it may be of any length."""
     path = Path(file)
+    pieces = (piece.encode() for piece in text)
     try:
         if path.exists() and not path.is_file():
-            path.write_text(text, "utf-8")
+            with path.open("wb") as opened:
+                opened.writelines(pieces)
         else:
-            write_private(path, text.encode())
+            write_pieces(path, pieces)
     except OSError as e:
         raise ConfigError(f"cannot write {file}: {e.strerror}") from e
 

@@ -12,7 +12,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --soft: #59636e; --line: #d1d9e0; --back: #fff;
@@ -86,16 +86,22 @@ class Cell:
 
 def document(title: str, *, under: str, body: Iterable[str], foot: Iterable[str]) -> str:
     """Return the whole page; ``under`` and ``foot`` are text, ``body`` is HTML."""
+    return "".join(pieces(title, under=under, body=body, foot=foot))
+
+
+def pieces(title: str, *, under: str, body: Iterable[str], foot: Iterable[str]) -> Iterator[str]:
+    """Yield what ``document`` returns, for a page that may be long."""
     policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
     notes = "".join(f"<p>{escape(line)}</p>" for line in foot)
-    return (
+    yield (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body><main>"
         f'<header><h1>{escape(title)}</h1><p class="soft">{escape(under)}</p></header>'
-        f"{''.join(body)}<footer>{notes}</footer></main></body></html>\n"
     )
+    yield from body
+    yield f"<footer>{notes}</footer></main></body></html>\n"
 
 
 def tiles(values: Sequence[tuple[str, str, str]]) -> str:
@@ -148,15 +154,17 @@ def _legend(parts: Sequence[Part]) -> str:
 
 def table(headers: Sequence[Cell], rows: Iterable[Sequence[Cell]]) -> str:
     """Return a table that scrolls by itself where the page is narrow."""
+    return "".join(long_table(headers, rows))
+
+
+def long_table(headers: Sequence[Cell], rows: Iterable[Sequence[Cell]]) -> Iterator[str]:
+    """Yield what ``table`` returns, row by row."""
     head = "".join(f"<th{_class(cell)}>{escape(cell.text)}</th>" for cell in headers)
-    body = "".join(
-        "<tr>" + "".join(f"<td{_class(cell)}>{escape(cell.text)}</td>" for cell in row) + "</tr>"
-        for row in rows
-    )
-    return (
-        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
-    )
+    yield f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>'
+    for row in rows:
+        cells = "".join(f"<td{_class(cell)}>{escape(cell.text)}</td>" for cell in row)
+        yield f"<tr>{cells}</tr>"
+    yield "</tbody></table></div>"
 
 
 def _class(cell: Cell) -> str:

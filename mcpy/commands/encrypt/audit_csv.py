@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import csv
-import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mcpy.commands.encrypt.audit_report import TargetReport, cells
 
@@ -17,11 +16,20 @@ COLUMNS = (
     *("target", "default", "default_key", "scheme", "key", "objects", "objects_bytes"),
     *("older_versions", "older_versions_bytes", "opened", "not_opened", "complete", "problem"),
 )
+VERSION_COLUMNS = (
+    *("kind", "url", "version_id", "latest", "size", "last_modified"),
+    *("scheme", "key", "violation", "why"),
+)
 
 
-def counts(summary: AuditSummary) -> str:
-    """Return one row for each scheme and key of each target, and one for what may be missing."""
-    return _table(COLUMNS, _counted(summary))
+def rows(summary: AuditSummary, listed: Iterable[dict[str, Any]] | None) -> Iterator[str]:
+    """Yield a line for each scheme and key of each target, or for each version ``listed``.
+
+    What may be missing has a line of its own in either.
+    """
+    if listed is None:
+        return _table(COLUMNS, _counted(summary))
+    return _table(VERSION_COLUMNS, _listed(summary, listed))
 
 
 def _counted(summary: AuditSummary) -> Iterator[tuple[str, ...]]:
@@ -36,13 +44,38 @@ def _counted(summary: AuditSummary) -> Iterator[tuple[str, ...]]:
         yield (alias, *[""] * (len(COLUMNS) - 3), "no", why)
 
 
-def _table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    file = io.StringIO()
-    writer = csv.writer(file)
-    writer.writerow(columns)
+def _listed(summary: AuditSummary, listed: Iterable[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
+    for line in listed:
+        yield (
+            "delete marker" if line["isDeleteMarker"] else "version",
+            line["url"],
+            line["versionId"],
+            "yes" if line["isLatest"] else "no",
+            str(line["size"]),
+            line["lastModified"],
+            line["scheme"],
+            line["keyId"],
+            "yes" if line["violation"] else "no",
+            line.get("why", ""),
+        )
+    lacking = {str(one.target): TargetReport(one, summary.wish).problem for one in summary.targets}
+    for url, why in (lacking | dict(summary.unlisted)).items():
+        if why:
+            yield ("incomplete", url, *[""] * (len(VERSION_COLUMNS) - 3), why)
+
+
+class _Lines:
+    """What a CSV writer writes to, that hands each line back."""
+
+    def write(self, line: str) -> str:
+        return line
+
+
+def _table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    writer = csv.writer(_Lines())
+    yield writer.writerow(columns)
     for row in rows:
-        writer.writerow([_harmless(cell) for cell in row])
-    return file.getvalue()
+        yield writer.writerow([_harmless(cell) for cell in row])
 
 
 def _harmless(cell: str) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 from mcpy import __version__
 from mcpy.cli import page as html
@@ -13,7 +14,7 @@ from mcpy.cli.sizes import are, human_size, plural
 from mcpy.commands.encrypt.audit_report import TargetReport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from mcpy.commands.encrypt.audit_report import AuditSummary
     from mcpy.fleet.audit import AuditedTarget, Group, Tally
@@ -39,16 +40,16 @@ _HONEST = (
 )
 
 
-def page(summary: AuditSummary, now: datetime | None = None) -> str:
-    """Return the whole page as HTML."""
-    when = f"{now or datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+def page(summary: AuditSummary, listed: Iterable[dict[str, Any]] | None = None) -> Iterator[str]:
+    """Yield the whole page as HTML; with a table of what was ``listed``."""
+    when = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
     versions = "every version" if summary.wish.versions else "the latest versions only"
     names = [str(one.target) for one in summary.targets]
     what = names[0] if len(names) == 1 else f"{len(names)} buckets and prefixes"
-    return html.document(
+    return html.pieces(
         f"Encryption audit of {printable(what)}",
         under=f"{when} · {versions} · mcpy {__version__}",
-        body=_body(summary),
+        body=chain(_body(summary), () if listed is None else _list(listed)),
         foot=_HONEST,
     )
 
@@ -79,6 +80,23 @@ def _body(summary: AuditSummary) -> Iterator[str]:
         yield html.heading("Each bucket or prefix, by size")
     for audited in summary.targets:
         yield _panel(audited, TargetReport(audited, summary.wish))
+
+
+def _list(listed: Iterable[dict[str, Any]]) -> Iterator[str]:
+    yield html.heading("Each version that was asked for by --list")
+    yield from html.long_table(
+        [Cell("State"), Cell("Name"), Cell("Version"), Cell("Key"), Cell("Reason")],
+        (
+            [
+                Cell(line["scheme"] or "delete marker"),
+                Cell(printable(line["url"]), name=True),
+                Cell(line["versionId"], name=True),
+                Cell(line["keyId"], name=True),
+                Cell(printable(line.get("why", ""))),
+            ]
+            for line in listed
+        ),
+    )
 
 
 def _tiles(summary: AuditSummary) -> list[tuple[str, str, str]]:
@@ -127,7 +145,7 @@ def _inner(audited: AuditedTarget, report: TargetReport) -> Iterator[str]:
             [_named(item) for item in tally.named],
         )
     if tally.unnamed:
-        yield html.paragraph(f"... and {tally.unnamed:,} more.", "soft")
+        yield html.paragraph(f"... and {tally.unnamed:,} more: --list names them all.", "soft")
 
 
 def _remarks(audited: AuditedTarget, report: TargetReport) -> Iterator[str]:

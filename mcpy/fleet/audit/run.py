@@ -55,6 +55,7 @@ class AuditedTarget:
         default_problem: why it is not known; ``""`` once it was read.
         versions: whether all versions were looked at.
         shards: its folders, and how far each is counted.
+        listed: how many of its versions were put on a list beside the state.
         done: whether that is all.
         problem: the error that ended it.
     """
@@ -65,6 +66,7 @@ class AuditedTarget:
     versions: bool = True
     tally: Tally = field(default_factory=Tally)
     shards: list[Shard] = field(default_factory=list)
+    listed: int = 0
     done: bool = False
     problem: str = ""
 

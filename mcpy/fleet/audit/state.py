@@ -99,6 +99,7 @@ def _data(one: AuditedTarget) -> dict[str, Any]:
         "defaultProblem": one.default_problem,
         "versions": one.versions,
         "shards": [[shard.prefix, shard.after, shard.done] for shard in one.shards],
+        "listed": one.listed,
         "done": one.done,
         "tally": one.tally.data(),
     }
@@ -112,5 +113,6 @@ def _target(data: dict[str, Any]) -> AuditedTarget:
         data["versions"],
         Tally.of(data["tally"]),
         [Shard(*shard) for shard in data["shards"]],
+        int(data["listed"]),
         data["done"],
     )
