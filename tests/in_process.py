@@ -15,9 +15,9 @@ from mcpy.api.http import Deadline, HttpOptions
 from mcpy.api.s3 import S3
 from mcpy.api.sigv4 import wire_target
 from mcpy.models import Alias
+from mcpy.sandbox.message import Request
 from mcpy.sandbox.s3.app import S3App
 from mcpy.sandbox.store import Store
-from mcpy.sandbox.wsgi import Request
 from tests.s3_calls import ManyKeys
 from tests.stub import s3_error
 

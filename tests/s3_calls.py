@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from mcpy.sandbox.kms import DataKey, KmsProblem, StaticKms
+from mcpy.sandbox.message import Request
 from mcpy.sandbox.s3.app import S3App
 from mcpy.sandbox.s3.canonical import (
     Credential,
@@ -20,7 +21,6 @@ from mcpy.sandbox.s3.canonical import (
     string_to_sign,
 )
 from mcpy.sandbox.store import Store
-from mcpy.sandbox.wsgi import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -6,19 +6,18 @@ import time
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING
 
 from mcpy.sandbox.body import ChunkedBody, LengthBody
 from mcpy.sandbox.head import BadHeadError, read_head
-from mcpy.sandbox.wsgi import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from mcpy.sandbox.body import WireBody
     from mcpy.sandbox.head import Head
+    from mcpy.sandbox.message import Handler, Response
     from mcpy.sandbox.server import Connection
-    from mcpy.sandbox.wsgi import Handler, Response
 
 _DRAIN_BYTES = 256 * 1024
 _BODILESS = frozenset({204, 304})
@@ -76,20 +75,12 @@ class Exchange:
 
     def run(self, handler: Handler) -> bool:
         """Let ``handler`` answer; tell whether the connection can have another request."""
-        head, connection = self._head, self._connection
-        raw_path, _, raw_query = head.target.partition("?")
-        request = Request(
-            method=head.method,
-            raw_path=raw_path,
-            raw_query=raw_query,
-            headers=head.headers,
-            body=cast("BinaryIO", self._body),  # of which it is the part that is read
-            length=head.length,
-            secure=connection.secure,
-            peer_certs=connection.socket.peer_certs(),
-            remote=connection.remote_addr or "",
+        head = self._head
+        response = handler(
+            self._connection.request(
+                head.method, head.target, head.headers, self._body, head.length
+            )
         )
-        response = handler(request)
         if isinstance(response.body, bytes):
             self._answer(response, response.body)
         else:

@@ -191,7 +191,7 @@ class Sandbox(Access):
         )
         like = personality(self._like or (last.like if last else "minio"))
         self._provide_key(minio=like.has_admin_api)
-        manner = Manner(like, self._own_kms(), self.faults)
+        manner = Manner(like, self._own_kms(), self.faults, self._kes.inside)
         self._s3 = address.listening(
             lambda port: S3Service(
                 self.home, (s3[0], port), self._log, tls=self._tls, manner=manner

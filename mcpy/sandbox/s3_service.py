@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from mcpy.sandbox.admin import Deployment
     from mcpy.sandbox.home import Home
+    from mcpy.sandbox.message import Handler, Request, Response
     from mcpy.sandbox.server import HttpServer
     from mcpy.sandbox.tls import TlsContext
-    from mcpy.sandbox.wsgi import Handler, Request, Response
 
 _TRUE = {"on", "true", "1", "yes"}
 _ANSWER_S = 1.0
@@ -153,7 +153,8 @@ class _Run:
         self._on_service = on_service
         self._credentials = Identities(root_credentials(env), home.path / "iam.json")
         self._faults = manner.faults
-        self._kms = reach_kms(env, needed=manner.like.has_admin_api)
+        needed = manner.like.has_admin_api
+        self._kms = reach_kms(env, needed=needed, inside=manner.inside)
         self._store = Store(home.data)
         self._s3 = S3App(
             self._store,

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mcpy.sandbox.faults import Faults
     from mcpy.sandbox.home import Home
     from mcpy.sandbox.kms import Kms
+    from mcpy.sandbox.kms.link import Inside
     from mcpy.sandbox.like.base import Like
 
 
@@ -24,11 +25,13 @@ class Manner:
         like: the server to be like.
         own_kms: variables of the sandbox's own KES, for a server that brings its KMS along.
         faults: what goes wrong.
+        inside: the sandbox's own KES, to be asked without the wire.
     """
 
     like: Like
     own_kms: Mapping[str, str]
     faults: Faults
+    inside: Inside | None = None
 
     @classmethod
     def plain(cls) -> Manner:
@@ -65,7 +68,7 @@ def root_credentials(env: Mapping[str, str]) -> dict[str, str]:
     return {user: password}
 
 
-def reach_kms(env: Mapping[str, str], *, needed: bool) -> Kms | None:
+def reach_kms(env: Mapping[str, str], *, needed: bool, inside: Inside | None = None) -> Kms | None:
     """Return the KMS the environment names, proven to work if ``needed``; None when it names none.
 
     Asks for a data key of the default key as a real server does when it starts, and makes the
@@ -75,7 +78,7 @@ def reach_kms(env: Mapping[str, str], *, needed: bool) -> Kms | None:
         return None
     from mcpy.sandbox.kms import KesKms, KmsProblem, StaticKms
 
-    kms: Kms | None = KesKms.from_env(env) or StaticKms.from_env(env)
+    kms: Kms | None = KesKms.from_env(env, inside=inside) or StaticKms.from_env(env)
     if kms is None:
         return None
     try:

@@ -21,14 +21,16 @@ from cheroot import server as cheroot_server
 
 from mcpy.sandbox.exchange import converse
 from mcpy.sandbox.faults.scene import ConnectionBroken
+from mcpy.sandbox.message import Request
 from mcpy.sandbox.pool import WorkerPool
 from mcpy.sandbox.stream import PlainSocket, SocketReader, SocketWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from mcpy.sandbox.kms.link import Ends
+    from mcpy.sandbox.message import Handler, Readable
     from mcpy.sandbox.tls import TlsContext
-    from mcpy.sandbox.wsgi import Handler
 
 IDLE_S = 90
 """How long an idle connection is kept, and how long a peer may be silent within a request."""
@@ -92,6 +94,13 @@ class HttpServer:
         self._thread = threading.Thread(target=self._server.serve, daemon=True)
         self._thread.start()
 
+    def connection(self, ends: Ends) -> Connection | None:
+        """Return the open connection between two addresses, once a request came over it."""
+        connection = self._server.met.get(ends)
+        if connection is not None:
+            connection.last_used = time.time()
+        return connection
+
     def stop(self, grace_s: float = _STOP_S) -> None:
         """Stop listening, let running requests end for ``grace_s`` seconds, close the rest."""
         if not self._listening:
@@ -125,6 +134,7 @@ class Server(cheroot_server.HTTPServer):
         self.request_queue_size = _BACKLOG
         self.keep_alive_conn_limit = 1_000_000
         self.expiration_interval = 0.1
+        self.met: dict[Ends, Connection] = {}
         self._log = log
 
     def bind(self, family: int, type: int, proto: int = 0) -> socket.socket:  # noqa: A002 - cheroot's signature
@@ -168,14 +178,42 @@ class Connection(cheroot_server.HTTPConnection):
         self.wfile = SocketWriter(wire)
         self.secure = server.tls is not None
         self.unread = False
+        self._ends: Ends | None = None
 
     def exchange(self) -> bool:
         """Answer one request; tell whether the connection can have another."""
         try:
-            return converse(self, self.server.handler)
+            keep = converse(self, self.server.handler)
         except ConnectionBroken as e:
             self._break(e)
             raise
+        if keep and self._ends is None and self.secure:
+            plain: socket.socket = self.socket.plain
+            self._ends = plain.getpeername()[:2], plain.getsockname()[:2]
+            self.server.met[self._ends] = self
+        return keep
+
+    def request(
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: Readable,
+        length: int | None,
+    ) -> Request:
+        """Return what the handler is to see of a request on this connection."""
+        raw_path, _, raw_query = target.partition("?")
+        return Request(
+            method=method,
+            raw_path=raw_path,
+            raw_query=raw_query,
+            headers=headers,
+            body=body,
+            length=length,
+            secure=self.secure,
+            peer_certs=self.socket.peer_certs(),
+            remote=self.remote_addr or "",
+        )
 
     def speaks(self, wait_s: float) -> bool:
         """Tell whether the peer says something, or leaves, within ``wait_s`` seconds."""
@@ -183,6 +221,8 @@ class Connection(cheroot_server.HTTPConnection):
 
     def close(self) -> None:
         """Close; what the peer still sends is waited for a moment, lest it miss the answer."""
+        if self._ends is not None:
+            self.server.met.pop(self._ends, None)
         with contextlib.suppress(OSError):
             if self.unread or self.socket.refused:
                 self._linger()

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from mcpy.sandbox.wsgi import Request
+    from mcpy.sandbox.message import Request
 
 pytestmark = pytest.mark.peers
 

@@ -16,6 +16,7 @@ import pytest
 
 from mcpy.sandbox.admin import AdminApp, Deployment, StoreEngine
 from mcpy.sandbox.kms import DataKey, Kms, KmsProblem, StaticKms
+from mcpy.sandbox.message import Request, Response
 from mcpy.sandbox.s3.canonical import (
     Credential,
     canonical_request,
@@ -24,7 +25,6 @@ from mcpy.sandbox.s3.canonical import (
     string_to_sign,
 )
 from mcpy.sandbox.store import Store
-from mcpy.sandbox.wsgi import Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -12,8 +12,8 @@ import pytest
 from mcpy.sandbox.admin import Router, census_of
 from mcpy.sandbox.admin.deployment import StoppedError
 from mcpy.sandbox.kms import KmsProblem
+from mcpy.sandbox.message import Response
 from mcpy.sandbox.store import Store
-from mcpy.sandbox.wsgi import Response
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mcpy.sandbox.wsgi import Request, Response
+from mcpy.sandbox.message import Request, Response
 from tests.sandbox.admin_calls import START, content, server
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mcpy.sandbox.admin import AdminApp
-    from mcpy.sandbox.wsgi import Response
+    from mcpy.sandbox.message import Response
 
 ADMIN = "/minio/admin/v3/"
 SECRET = "minioadmin"

@@ -18,8 +18,8 @@ from mcpy.api.http import HttpOptions
 from mcpy.api.s3 import S3
 from mcpy.errors import InputError
 from mcpy.sandbox.faults import KINDS, Faults, parse
+from mcpy.sandbox.message import Request, Response, empty_body
 from mcpy.sandbox.play import Sandbox
-from mcpy.sandbox.wsgi import Request, Response, empty_body
 from tests.likes import Play
 
 if TYPE_CHECKING:

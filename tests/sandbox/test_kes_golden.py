@@ -18,7 +18,7 @@ from mcpy.keystores.fs import FolderStore
 from mcpy.sandbox import certs
 from mcpy.sandbox.kes.app import KesApp
 from mcpy.sandbox.kes.config import parse
-from mcpy.sandbox.wsgi import Request
+from mcpy.sandbox.message import Request
 
 DATA = Path(__file__).parent.parent / "data" / "kes"
 VECTORS = json.loads((DATA / "vectors.json").read_text())

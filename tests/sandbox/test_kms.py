@@ -17,10 +17,10 @@ from mcpy.sandbox.kms import KesKms, KmsProblem, StaticKms, canonical_context
 from mcpy.sandbox.kms.identity import tls_context
 from mcpy.sandbox.kms.link import Link
 from mcpy.sandbox.kms.model import Metrics
+from mcpy.sandbox.message import Request, Response
 from mcpy.sandbox.play import Sandbox
 from mcpy.sandbox.server import HttpServer
 from mcpy.sandbox.tls import TlsContext
-from mcpy.sandbox.wsgi import Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from mcpy.sandbox.message import Request
 from mcpy.sandbox.s3 import auth
 from mcpy.sandbox.s3.canonical import (
     Credential,
@@ -23,7 +24,6 @@ from mcpy.sandbox.s3.canonical import (
     string_to_sign,
 )
 from mcpy.sandbox.s3.errors import S3Problem
-from mcpy.sandbox.wsgi import Request
 
 DATA = Path(__file__).parents[1] / "data/sigv4"
 SUITE_KEYS = {"AKIDEXAMPLE": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"}

@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 import pytest
 
+from mcpy.sandbox.message import Request
 from mcpy.sandbox.s3 import auth2
 from mcpy.sandbox.s3.errors import S3Problem
-from mcpy.sandbox.wsgi import Request
 from tests.s3_calls import ACCESS, SECRET, Answer, Server
 
 if TYPE_CHECKING:

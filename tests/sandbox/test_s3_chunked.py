@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from mcpy.sandbox.message import Request
 from mcpy.sandbox.s3 import auth
 from mcpy.sandbox.s3.chunked import ChunkedPayload, Payload, PlainPayload, drain
 from mcpy.sandbox.s3.errors import S3Problem
-from mcpy.sandbox.wsgi import Request
 
 KEYS = {"AKIAIOSFODNN7EXAMPLE": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}
 NOW = datetime(2013, 5, 24, tzinfo=UTC)

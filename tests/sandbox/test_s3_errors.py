@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from mcpy.sandbox.message import Request, empty_body
 from mcpy.sandbox.s3.errors import S3Problem, catalogue, go_json, render
 from mcpy.sandbox.s3.xml import XmlProblem, document, element, parse, url_encode
-from mcpy.sandbox.wsgi import Request, empty_body
 
 RECORDED = [
     json.loads(line)

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from mcpy.sandbox.message import Request
 from mcpy.sandbox.s3.canonical import (
     Credential,
     canonical_request,
@@ -20,7 +21,6 @@ from mcpy.sandbox.s3.canonical import (
 from mcpy.sandbox.s3.identities import Identities, UnknownPolicyError, UnknownUserError, names_of
 from mcpy.sandbox.s3.policy import action_of
 from mcpy.sandbox.s3.statements import allowed
-from mcpy.sandbox.wsgi import Request
 from tests.s3_calls import ACCESS, SECRET, Answer, Server, md5_header
 
 if TYPE_CHECKING:

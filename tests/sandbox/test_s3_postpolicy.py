@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from mcpy.sandbox.message import Request
 from mcpy.sandbox.s3.canonical import Credential, signature_of
 from mcpy.sandbox.s3.errors import S3Problem
 from mcpy.sandbox.s3.postpolicy import FormUpload, is_form, read_form
-from mcpy.sandbox.wsgi import Request
 
 NOW = datetime(2026, 11, 23, 20, tzinfo=UTC)
 KEYS = {"minioadmin": "minioadmin"}

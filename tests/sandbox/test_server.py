@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from mcpy.sandbox.message import Request, Response
 from mcpy.sandbox.server import HttpServer
-from mcpy.sandbox.wsgi import Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mcpy.sandbox.wsgi import Handler
+    from mcpy.sandbox.message import Handler
 
 pytestmark = pytest.mark.sandbox
 

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from mcpy.sandbox.admin.call import AdminHandler
     from mcpy.sandbox.admin.deployment import Deployment
     from mcpy.sandbox.kms import Kms
+    from mcpy.sandbox.message import Request, Response
     from mcpy.sandbox.s3.errors import Form
-    from mcpy.sandbox.wsgi import Request, Response
 
 ADMIN = "/minio/admin/v3/"
 KMS = "/minio/kms/v1/"

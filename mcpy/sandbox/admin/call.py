@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from mcpy.sandbox.message import Response
 from mcpy.sandbox.s3.auth import payload
 from mcpy.sandbox.s3.errors import S3Problem, go_json
-from mcpy.sandbox.wsgi import Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from mcpy.sandbox.admin.config import ConfigStore
     from mcpy.sandbox.admin.deployment import Deployment
     from mcpy.sandbox.kms import Kms
+    from mcpy.sandbox.message import Request
     from mcpy.sandbox.s3.auth import Caller
     from mcpy.sandbox.s3.identities import Identities
-    from mcpy.sandbox.wsgi import Request
 
 MAX_BODY_BYTES = 262_272
 TEXT = "text/plain; charset=utf-8"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from mcpy.sandbox.admin.call import TEXT, answer_json
 from mcpy.sandbox.admin.config import defaults
 from mcpy.sandbox.admin.sealed import SealError, seal, unseal
+from mcpy.sandbox.message import Response
 from mcpy.sandbox.s3.errors import S3Problem, go_json
-from mcpy.sandbox.wsgi import Response
 
 if TYPE_CHECKING:
     from mcpy.sandbox.admin.call import AdminCall

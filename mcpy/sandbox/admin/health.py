@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mcpy.sandbox.kms import KmsProblem
+from mcpy.sandbox.message import Response
 from mcpy.sandbox.s3.errors import S3Problem
 from mcpy.sandbox.s3.sse import decryption_problem, generation_problem
-from mcpy.sandbox.wsgi import Response
 
 if TYPE_CHECKING:
     from mcpy.sandbox.kms import Kms
-    from mcpy.sandbox.wsgi import Request
+    from mcpy.sandbox.message import Request
 
 CONTEXT = {"healthcheck": ""}
 _DEFAULTS = ("X-Minio-Storage-Class-Defaults", "false")

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from mcpy.sandbox.admin.call import AdminCall
     from mcpy.sandbox.admin.deployment import Census, Deployment
     from mcpy.sandbox.kms import Kms
+    from mcpy.sandbox.message import Response
     from mcpy.sandbox.s3.identities import Identities
-    from mcpy.sandbox.wsgi import Response
 
 REDACTED = "*** EXISTS, REDACTED ***"
 SECRET_NAMES = frozenset({"MINIO_ROOT_USER", "MINIO_ACCESS_KEY"})

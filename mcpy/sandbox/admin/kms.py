@@ -18,8 +18,8 @@ from mcpy.sandbox.kms.model import (
     NOT_AUTHENTIC,
     NOT_SUPPORTED,
 )
+from mcpy.sandbox.message import Response
 from mcpy.sandbox.s3.errors import S3Problem, catalogue
-from mcpy.sandbox.wsgi import Response
 
 if TYPE_CHECKING:
     from mcpy.sandbox.admin.call import AdminCall

@@ -14,13 +14,13 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from mcpy.sandbox.message import Response
 from mcpy.sandbox.s3.errors import S3Problem
-from mcpy.sandbox.wsgi import Response
 
 if TYPE_CHECKING:
     from mcpy.sandbox.admin.call import Services
+    from mcpy.sandbox.message import Request
     from mcpy.sandbox.s3.identities import Identities
-    from mcpy.sandbox.wsgi import Request
 
 PATHS = re.compile(
     r"/minio/(prometheus/metrics|v2/metrics/(cluster|node|bucket|resource)|metrics/v3.*)"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mcpy.sandbox.wsgi import Handler, Request, Response
+    from mcpy.sandbox.message import Handler, Request, Response
 
 ADMIN_PREFIXES = (
     "/minio/admin/",

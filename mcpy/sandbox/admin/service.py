@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mcpy.sandbox.message import Response
 from mcpy.sandbox.s3.errors import S3Problem, go_json
-from mcpy.sandbox.wsgi import Response
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from mcpy.sandbox.admin.call import answer_json
 from mcpy.sandbox.admin.sealed import SealError, seal, unseal
+from mcpy.sandbox.message import Response
 from mcpy.sandbox.s3.errors import S3Problem, go_json
 from mcpy.sandbox.s3.identities import UnknownPolicyError, UnknownUserError, names_of
-from mcpy.sandbox.wsgi import Response
 
 if TYPE_CHECKING:
     from mcpy.sandbox.admin.call import AdminCall

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING
 
 from mcpy.sandbox.faults import answers
 from mcpy.sandbox.faults.scene import ConnectionBroken
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from mcpy.sandbox.faults.scene import Scene
-    from mcpy.sandbox.wsgi import Response
+    from mcpy.sandbox.message import Readable, Response
 
 _STEP_S = 0.02
 
@@ -78,14 +78,14 @@ def _lost(scene: Scene) -> Response:
 
 
 def _cut(scene: Scene) -> Response:
-    body = cast("BinaryIO", _Cut(scene.request.body, int(scene.fault.value)))
+    body = _Cut(scene.request.body, int(scene.fault.value))
     return scene.handler(replace(scene.request, body=body))
 
 
 class _Cut:
     """A request's body that ends with its connection."""
 
-    def __init__(self, body: BinaryIO, left: int) -> None:
+    def __init__(self, body: Readable, left: int) -> None:
         self._body = body
         self._left = left
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mcpy.sandbox.faults.scene import ConnectionBroken
-from mcpy.sandbox.wsgi import Response
+from mcpy.sandbox.message import Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

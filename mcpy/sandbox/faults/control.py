@@ -14,13 +14,13 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from mcpy.errors import InputError
-from mcpy.sandbox.wsgi import Response
+from mcpy.sandbox.message import Response
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mcpy.sandbox.faults.live import Faults
-    from mcpy.sandbox.wsgi import Request
+    from mcpy.sandbox.message import Request
 
 PATH = "/_sandbox/faults"
 _MAX_BYTES = 64 * 1024

@@ -7,10 +7,10 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from mcpy.sandbox.wsgi import Response
+from mcpy.sandbox.message import Response
 
 if TYPE_CHECKING:
-    from mcpy.sandbox.wsgi import Handler, Request
+    from mcpy.sandbox.message import Handler, Request
 
 _USE = re.compile(r"/v1/key/(?:describe|delete|generate|encrypt|decrypt|hmac)/([^/]+)")
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from mcpy.sandbox.faults.scene import Refuse
-    from mcpy.sandbox.wsgi import Handler, Request, Response
+    from mcpy.sandbox.message import Handler, Request, Response
 
 
 @dataclass

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mcpy.sandbox.s3.errors import S3Problem
 
 if TYPE_CHECKING:
-    from mcpy.sandbox.wsgi import Request
+    from mcpy.sandbox.message import Request
 
 _FULL = (
     "Storage backend has reached its minimum free drive threshold. Please delete a few objects "

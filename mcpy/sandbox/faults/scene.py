@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import threading
 
     from mcpy.sandbox.faults.spec import Fault
-    from mcpy.sandbox.wsgi import Handler, Request, Response
+    from mcpy.sandbox.message import Handler, Request, Response
 
 
 class ConnectionBroken(ConnectionError):  # noqa: N818 - what is done, not what went wrong

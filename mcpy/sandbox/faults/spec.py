@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mcpy.errors import InputError
 
 if TYPE_CHECKING:
-    from mcpy.sandbox.wsgi import Request
+    from mcpy.sandbox.message import Request
 
 
 class Kind(NamedTuple):

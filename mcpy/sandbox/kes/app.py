@@ -19,7 +19,7 @@ from mcpy.sandbox.kes.ask import Ask
 from mcpy.sandbox.kes.keyfile import KeyRecord
 from mcpy.sandbox.kes.log import DEBUG, Call, EventLog
 from mcpy.sandbox.kes.state import State, routes
-from mcpy.sandbox.wsgi import Response
+from mcpy.sandbox.message import Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mcpy.keystores.base import KeyStore
     from mcpy.sandbox.kes.config import KesConfig
     from mcpy.sandbox.kes.state import Route
-    from mcpy.sandbox.wsgi import Request
+    from mcpy.sandbox.message import Request
 
 
 class KesApp:
@@ -173,8 +173,10 @@ def _find(table: Iterable[Route], request: Request) -> tuple[Route | None, str |
     """Return the route for a request, or the path it is to be sent to instead."""
     raw = request.raw_path
     clean = raw if request.method == "CONNECT" else _clean(raw)
-    # an escaped slash is no separator: it must not complete a route
-    parts = "/".join(unquote(part).replace("/", "%2F") for part in clean.split("/"))
+    parts = clean
+    if "%" in clean:
+        # an escaped slash is no separator: it must not complete a route
+        parts = "/".join(unquote(part).replace("/", "%2F") for part in clean.split("/"))
     for route in table:
         if route.path.endswith("/"):
             if parts + "/" == route.path and request.method != "CONNECT":

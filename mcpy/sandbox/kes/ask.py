@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mcpy.sandbox.kes import errors
 from mcpy.sandbox.kes.policy import valid_name, valid_pattern
 from mcpy.sandbox.kes.wire import Fields, go_json
-from mcpy.sandbox.wsgi import Response
+from mcpy.sandbox.message import Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -15,7 +15,7 @@ from mcpy.sandbox.kes.ask import answer, done
 from mcpy.sandbox.kes.log import WARN
 from mcpy.sandbox.kes.policy import valid_name
 from mcpy.sandbox.kes.wire import format_time
-from mcpy.sandbox.wsgi import Response
+from mcpy.sandbox.message import Response
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,7 +6,7 @@ Clients tell errors apart by the pair (status, message), so both are part of the
 from __future__ import annotations
 
 from mcpy.sandbox.kes.wire import go_json
-from mcpy.sandbox.wsgi import Response
+from mcpy.sandbox.message import Response
 
 
 class KesProblem(Exception):  # noqa: N818 - an answer rather than a fault

@@ -17,7 +17,7 @@ from mcpy.sandbox.kes.wire import encode_base64, format_time
 
 if TYPE_CHECKING:
     from mcpy.sandbox.kes.ask import Ask
-    from mcpy.sandbox.wsgi import Response
+    from mcpy.sandbox.message import Response
 
 
 # KES cannot tell a key that is missing from a folder that is

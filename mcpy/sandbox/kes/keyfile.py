@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from mcpy.sandbox.kes.cipher import ALGORITHMS, KEY_SIZE, Algorithm, SecretKey
@@ -70,6 +71,7 @@ class KeyRecord:
         return encode_base64(message).encode()
 
 
+@lru_cache(maxsize=64)
 def decode_key(value: bytes) -> KeyRecord:
     """Read what a keystore holds, today's form or the former JSON.
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mcpy.sandbox.kes.config import ApiOption
     from mcpy.sandbox.kes.log import EventLog
     from mcpy.sandbox.kes.policy import Policy
-    from mcpy.sandbox.wsgi import Response
+    from mcpy.sandbox.message import Response
 
 MAX_BODY = 1_000_000
 """Bytes of a request body, where an endpoint takes one."""

@@ -16,6 +16,8 @@ from mcpy.sandbox.kms.model import DataKey, KmsProblem, Metrics, canonical_conte
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from mcpy.sandbox.kms.link import Inside
+
 _ELLIPSIS = re.compile(r"\{(\d+)\.\.\.(\d+)\}")
 
 
@@ -30,10 +32,10 @@ class KesKms:
         self._link = link
 
     @classmethod
-    def from_env(cls, env: Mapping[str, str]) -> Self | None:
+    def from_env(cls, env: Mapping[str, str], *, inside: Inside | None = None) -> Self | None:
         """Return the KES ``MINIO_KMS_KES_ENDPOINT`` names, or None when it is not set.
 
-        Nothing is asked of the KES yet.
+        Nothing is asked of the KES yet. ``inside`` is one in this process, if there is any.
 
         Raises:
             ConfigError: a variable is missing, contradicts another, or names an unusable file.
@@ -48,7 +50,7 @@ class KesKms:
         default_key = env.get("MINIO_KMS_KES_KEY_NAME", "")
         if not default_key:
             raise ConfigError("MINIO_KMS_KES_KEY_NAME is not set")
-        return cls(Link(endpoints, tls_context(env)), default_key)
+        return cls(Link(endpoints, tls_context(env), inside=inside), default_key)
 
     def generate(self, key: str, context: Mapping[str, str]) -> DataKey:
         """See ``Kms``."""

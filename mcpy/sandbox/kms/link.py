@@ -2,6 +2,9 @@
 
 As the real client does, a request is repeated after a network error or 503, twice, after a short
 pause; an answer is final.
+
+A KES in this process is asked over the wire once a connection: TLS tells each side who the other
+is. What follows on that connection is handed over by a call, for as long as the KES keeps it open.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import ssl
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from mcpy.sandbox.kms.model import KmsProblem
@@ -25,6 +28,24 @@ if TYPE_CHECKING:
 TIMEOUT_S = 15.0
 MAX_ANSWER_BYTES = 1024 * 1024
 RETRIES = 2
+
+
+Ends = tuple[tuple[str, int], tuple[str, int]]
+"""The two addresses of a connection: the client's and the server's."""
+
+
+class Inside(Protocol):
+    """A server in this process that takes requests without the wire."""
+
+    def __call__(
+        self, ends: Ends, method: str, path: str, body: bytes | None
+    ) -> tuple[int, bytes] | None:
+        """Answer status and body, as over the open connection with these ``ends``.
+
+        None when the request has to be sent: it is another server's connection, or what happens
+        on the wire matters.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -43,6 +64,7 @@ class Link:
         endpoints: ``https://host:port``, tried from the one that answered last.
         context: client certificate and trust.
         pause: sleeps; replaced in tests.
+        inside: takes requests of connections that end in this process.
     """
 
     def __init__(
@@ -51,10 +73,12 @@ class Link:
         context: ssl.SSLContext,
         *,
         pause: Callable[[float], None] = time.sleep,
+        inside: Inside | None = None,
     ) -> None:
         self.endpoints = tuple(endpoints)
         self._context = context
         self._pause = pause
+        self._inside = inside
         self._first = 0
         self._local = threading.local()
         self._lock = threading.Lock()
@@ -111,7 +135,8 @@ class Link:
         used = endpoint in connections
         connection = connections.get(endpoint) or self._new(endpoint)
         try:
-            answer = _exchange(connection, method, path, body)
+            answer = self._handed_over(connection, method, path, body)
+            answer = answer or _exchange(connection, method, path, body)
         except (OSError, http.client.HTTPException) as e:
             self._drop(endpoint, connection)
             if used and not isinstance(e, TimeoutError):
@@ -122,6 +147,15 @@ class Link:
         if answer.status != 200:
             raise KmsProblem(answer.status, _refusal(answer))
         return answer
+
+    def _handed_over(
+        self, connection: http.client.HTTPSConnection, method: str, path: str, body: object
+    ) -> Answer | None:
+        if self._inside is None or connection.sock is None:
+            return None
+        client, server = connection.sock.getsockname()[:2], connection.sock.getpeername()[:2]
+        found = self._inside((client, server), method, path, _content(body))
+        return None if found is None else _answer(*found)
 
     def _new(self, endpoint: str) -> http.client.HTTPSConnection:
         parts = urlsplit(endpoint)
@@ -152,20 +186,28 @@ def _exchange(
         raw = response.read(MAX_ANSWER_BYTES + 1)
     if response.will_close:
         connection.close()
+    return _answer(response.status, raw)
+
+
+def _answer(status: int, raw: bytes) -> Answer:
     if len(raw) > MAX_ANSWER_BYTES:
         raise http.client.HTTPException("answer too large")
     text = raw.decode("utf-8", "replace")
     try:
-        return Answer(response.status, json.loads(text), text)
+        return Answer(status, json.loads(text), text)
     except ValueError:
-        return Answer(response.status, None, text)
+        return Answer(status, None, text)
+
+
+def _content(body: object) -> bytes | None:
+    return None if body is None else json.dumps(body).encode()
 
 
 def _request(
     connection: http.client.HTTPSConnection, method: str, path: str, body: object
 ) -> bytes:
     name = f"[{connection.host}]" if ":" in connection.host else connection.host
-    content = b"" if body is None else json.dumps(body).encode()
+    content = _content(body) or b""
     kind = "" if body is None else "Content-Type: application/json\r\n"
     head = (
         f"{method} {path} HTTP/1.1\r\nHost: {name}:{connection.port}\r\n{kind}"

@@ -161,10 +161,13 @@ _ESCAPES = str.maketrans(
     {character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
     | {chr(code): "\\ufffd" for code in range(0xDC80, 0xDD00)}  # bytes that were not UTF-8
 )
+_PLAIN = re.compile(r"[\w /.,:;=+*@!?()-]*", re.ASCII)
 _LONG_ESCAPES = {"b": "\\u0008", "f": "\\u000c"}
 
 
 def _quoted(text: str) -> str:
+    if _PLAIN.fullmatch(text):
+        return f'"{text}"'
     quoted = json.dumps(text, ensure_ascii=False).translate(_ESCAPES)
     # Go has no short escapes for backspace and form feed
     return re.sub(r"\\(.)", lambda m: _LONG_ESCAPES.get(m[1], m[0]), quoted)

@@ -18,10 +18,10 @@ from mcpy.sandbox.store import NoBucketError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from mcpy.sandbox.message import Request, Response
     from mcpy.sandbox.s3.call import Call, Handler
     from mcpy.sandbox.store import ObjectVersion, Store, Upload
     from mcpy.sandbox.store.content import ContentWriter
-    from mcpy.sandbox.wsgi import Request, Response
 
 CUSTOMER_HEADERS = tuple(sse.CUSTOMER + part for part in ("algorithm", "key", "key-md5"))
 SOURCE_CUSTOMER_HEADERS = tuple(sse.COPY_CUSTOMER + p for p in ("algorithm", "key", "key-md5"))

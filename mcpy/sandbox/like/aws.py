@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING, ClassVar
 from mcpy.sandbox.like import acts, defaults, rekeying
 from mcpy.sandbox.like.base import Foreign, own
 from mcpy.sandbox.like.reads import KeyRefusals, readers
+from mcpy.sandbox.message import Response
 from mcpy.sandbox.s3 import buckets, copying, deletes, locks, multipart, objects, settings, sse
 from mcpy.sandbox.s3.call import no_content
 from mcpy.sandbox.s3.errors import S3Problem
-from mcpy.sandbox.wsgi import Response
 
 if TYPE_CHECKING:
     from mcpy.sandbox.like.base import Handlers
+    from mcpy.sandbox.message import Request
     from mcpy.sandbox.s3.call import Call
     from mcpy.sandbox.store import ObjectVersion
-    from mcpy.sandbox.wsgi import Request
 
 ACCOUNT = "000000000000"
 ARN = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/"

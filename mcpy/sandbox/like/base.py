@@ -6,19 +6,19 @@ import secrets
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
+from mcpy.sandbox.message import Response
 from mcpy.sandbox.s3 import auth
 from mcpy.sandbox.s3.call import OWNER_ID
 from mcpy.sandbox.s3.canonical import Credential
 from mcpy.sandbox.s3.errors import S3Problem, render, server_headers
 from mcpy.sandbox.s3.xml import document, element
-from mcpy.sandbox.wsgi import Response
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from mcpy.sandbox.message import Request
     from mcpy.sandbox.s3.call import Call, Handler, Headers
     from mcpy.sandbox.store import Store
-    from mcpy.sandbox.wsgi import Request
 
     Handlers = Mapping[Handler, Handler]
 

@@ -10,6 +10,7 @@ from mcpy.sandbox.like import acts, defaults
 from mcpy.sandbox.like.base import ANYONE, Foreign, Own, has_bucket, hex_digits, own, signed
 from mcpy.sandbox.like.ceph_uploads import WRONG_MD5, seal_pacific, seal_reef, uploads
 from mcpy.sandbox.like.reads import KeyRefusals, readers
+from mcpy.sandbox.message import Response
 from mcpy.sandbox.s3 import (
     buckets,
     copying,
@@ -21,14 +22,13 @@ from mcpy.sandbox.s3 import (
 from mcpy.sandbox.s3.call import answer_xml, no_content
 from mcpy.sandbox.s3.errors import S3Problem
 from mcpy.sandbox.s3.xml import NAMESPACE, element
-from mcpy.sandbox.wsgi import Response
 
 if TYPE_CHECKING:
     from mcpy.sandbox.like.base import Handlers
+    from mcpy.sandbox.message import Request
     from mcpy.sandbox.s3 import auth
     from mcpy.sandbox.s3.call import Call
     from mcpy.sandbox.store import ObjectVersion, Store
-    from mcpy.sandbox.wsgi import Request
 
 _REFUSALS = KeyRefusals(
     own(

@@ -14,8 +14,8 @@ from mcpy.sandbox.s3 import multipart, objects, sse
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mcpy.sandbox.message import Response
     from mcpy.sandbox.s3.call import Call, Handler
-    from mcpy.sandbox.wsgi import Response
 
 NO_KEY = (
     "Server Side Encryption with KMS managed key requires HTTP header "

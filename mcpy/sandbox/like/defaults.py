@@ -14,9 +14,9 @@ from mcpy.sandbox.s3.xml import NAMESPACE, Markup, element
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mcpy.sandbox.message import Response
     from mcpy.sandbox.s3.call import Call
     from mcpy.sandbox.s3.xml import Node
-    from mcpy.sandbox.wsgi import Response
 
 ROOT = "ServerSideEncryptionConfiguration"
 PART = "encryption-like"

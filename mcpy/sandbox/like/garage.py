@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from mcpy.sandbox.like import acts
 from mcpy.sandbox.like.base import Foreign, hex_digits, own, signed
 from mcpy.sandbox.like.reads import KeyRefusals, readers
+from mcpy.sandbox.message import Response
 from mcpy.sandbox.s3 import (
     attributes,
     buckets,
@@ -22,16 +23,15 @@ from mcpy.sandbox.s3 import (
 from mcpy.sandbox.s3.call import answer_xml
 from mcpy.sandbox.s3.errors import S3Problem
 from mcpy.sandbox.s3.xml import NAMESPACE, element
-from mcpy.sandbox.wsgi import Response
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mcpy.sandbox.like.base import Handlers
+    from mcpy.sandbox.message import Request
     from mcpy.sandbox.s3 import auth
     from mcpy.sandbox.s3.call import Call, Handler
     from mcpy.sandbox.store import Store
-    from mcpy.sandbox.wsgi import Request
 
 VERSION_ID = "x-amz-version-id"
 _REFUSALS = KeyRefusals(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from mcpy.sandbox.like import acts, defaults
 from mcpy.sandbox.like.base import ANYONE, Foreign, has_bucket, own, signed
 from mcpy.sandbox.like.versitygw import PLAIN
+from mcpy.sandbox.message import Response
 from mcpy.sandbox.s3 import (
     auth,
     buckets,
@@ -26,15 +27,14 @@ from mcpy.sandbox.s3.call import answer_xml, no_content
 from mcpy.sandbox.s3.errors import S3Problem
 from mcpy.sandbox.s3.xml import NAMESPACE, element
 from mcpy.sandbox.store import NoUploadError
-from mcpy.sandbox.wsgi import Response
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mcpy.sandbox.like.base import Handlers
+    from mcpy.sandbox.message import Request
     from mcpy.sandbox.s3.call import Call, Headers
     from mcpy.sandbox.store import ObjectVersion, Store
-    from mcpy.sandbox.wsgi import Request
 
 BUCKET_KEY = f"{sse.SSE}-bucket-key-enabled"
 SHOWN = (sse.SSE, sse.KMS_KEY_ID, BUCKET_KEY)

@@ -13,9 +13,9 @@ from mcpy.sandbox.s3.errors import S3Problem
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mcpy.sandbox.message import Response
     from mcpy.sandbox.s3.call import Call, Handler, Headers
     from mcpy.sandbox.store import ObjectVersion
-    from mcpy.sandbox.wsgi import Response
 
 
 @dataclass(frozen=True)

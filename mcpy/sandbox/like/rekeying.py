@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from mcpy.sandbox import envelope
 from mcpy.sandbox.kms import KmsProblem
 from mcpy.sandbox.like.base import own
+from mcpy.sandbox.message import Response
 from mcpy.sandbox.s3 import entity, sse
 from mcpy.sandbox.s3.errors import S3Problem
-from mcpy.sandbox.wsgi import Response
 
 if TYPE_CHECKING:
     from mcpy.sandbox.s3.call import Call

@@ -15,14 +15,14 @@ from mcpy.sandbox.kms import KmsProblem
 from mcpy.sandbox.like import acts, defaults
 from mcpy.sandbox.like.base import Foreign, own
 from mcpy.sandbox.like.moto import delete_default, get_default
+from mcpy.sandbox.message import Response
 from mcpy.sandbox.s3 import copying, entity, multipart, objects, reading, settings, sse
 from mcpy.sandbox.s3.errors import S3Problem
-from mcpy.sandbox.wsgi import Response
 
 if TYPE_CHECKING:
     from mcpy.sandbox.like.base import Handlers
+    from mcpy.sandbox.message import Request
     from mcpy.sandbox.s3.call import Call
-    from mcpy.sandbox.wsgi import Request
 
 ADMIN_BUCKET = "rustfs"
 VERSION = "1.0.0-beta.8"

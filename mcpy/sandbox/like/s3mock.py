@@ -8,6 +8,7 @@ from mcpy.sandbox.like import acts
 from mcpy.sandbox.like.base import Foreign, own
 from mcpy.sandbox.like.moto import anybody
 from mcpy.sandbox.like.versitygw import PLAIN
+from mcpy.sandbox.message import Response
 from mcpy.sandbox.s3 import (
     buckets,
     copying,
@@ -23,16 +24,15 @@ from mcpy.sandbox.s3.call import answer_xml
 from mcpy.sandbox.s3.errors import S3Problem
 from mcpy.sandbox.s3.xml import NAMESPACE, element
 from mcpy.sandbox.store import BucketExistsError
-from mcpy.sandbox.wsgi import Response
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mcpy.sandbox.like.base import Handlers
+    from mcpy.sandbox.message import Request
     from mcpy.sandbox.s3 import auth
     from mcpy.sandbox.s3.call import Call, Handler, Headers
     from mcpy.sandbox.store import ObjectVersion, Store
-    from mcpy.sandbox.wsgi import Request
 
 SHOWN = (sse.SSE, sse.KMS_KEY_ID, sse.CUSTOMER + "algorithm", sse.CUSTOMER + "key-md5")
 _METADATA = ("content-type", "cache-control", "content-disposition", "content-language", "expires")

@@ -9,6 +9,7 @@ from mcpy.sandbox.like import acts, defaults
 from mcpy.sandbox.like.base import Foreign, hex_digits, own
 from mcpy.sandbox.like.reads import KeyRefusals, readers
 from mcpy.sandbox.like.seaweedfs_uploads import KEY_MD5, failed, seal, seal_without_keys, writers
+from mcpy.sandbox.message import Response
 from mcpy.sandbox.s3 import (
     buckets,
     reading,
@@ -19,15 +20,14 @@ from mcpy.sandbox.s3.call import answer_xml, no_content
 from mcpy.sandbox.s3.errors import S3Problem
 from mcpy.sandbox.s3.xml import NAMESPACE, element
 from mcpy.sandbox.store import NoBucketError
-from mcpy.sandbox.wsgi import Response
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mcpy.sandbox.like.base import Handlers
+    from mcpy.sandbox.message import Request
     from mcpy.sandbox.s3.call import Call, Headers
     from mcpy.sandbox.store import ObjectVersion
-    from mcpy.sandbox.wsgi import Request
 
 _KEY_MISSING = (
     "Requests specifying Server Side Encryption with Customer provided keys must provide the "

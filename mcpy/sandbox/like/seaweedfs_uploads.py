@@ -21,9 +21,9 @@ from mcpy.sandbox.s3.errors import S3Problem
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mcpy.sandbox.message import Response
     from mcpy.sandbox.s3.call import Call, Handler
     from mcpy.sandbox.store import ObjectVersion
-    from mcpy.sandbox.wsgi import Response
 
 KEY_MD5 = "X-Minio-Internal-Like-Key-Md5"
 """Where the MD5 of an SSE-C key is kept, which refusals tell."""

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mcpy.sandbox.like.base import Handlers
+    from mcpy.sandbox.message import Request, Response
     from mcpy.sandbox.s3 import auth
     from mcpy.sandbox.s3.call import Call, Handler
     from mcpy.sandbox.store import ObjectVersion, Store
-    from mcpy.sandbox.wsgi import Request, Response
 
 NOT_IMPLEMENTED = "A header you provided implies functionality that is not implemented."
 _ID_LETTERS = string.ascii_uppercase + string.digits

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from mcpy.sandbox.like.base import Like
+from mcpy.sandbox.message import Response
 from mcpy.sandbox.s3 import (
     auth,
     auth2,
@@ -27,14 +28,13 @@ from mcpy.sandbox.s3.errors import S3Problem, new_request_id
 from mcpy.sandbox.s3.identities import Identities
 from mcpy.sandbox.s3.routes import EVENTS, find_handler
 from mcpy.sandbox.store import NoBucketError
-from mcpy.sandbox.wsgi import Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from mcpy.sandbox.kms import Kms
+    from mcpy.sandbox.message import Request
     from mcpy.sandbox.store import Store
-    from mcpy.sandbox.wsgi import Request
 
 BYPASS = "x-amz-bypass-governance-retention"
 MAX_HEADER_BYTES = 8 * 1024

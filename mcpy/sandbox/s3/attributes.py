@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mcpy.sandbox.message import Response
 from mcpy.sandbox.s3 import (
     entity,
     locks,
@@ -17,7 +18,6 @@ from mcpy.sandbox.s3.call import answer_xml, no_content
 from mcpy.sandbox.s3.errors import S3Problem
 from mcpy.sandbox.s3.times import http_date, parse_rfc3339
 from mcpy.sandbox.s3.xml import NAMESPACE, Markup, element
-from mcpy.sandbox.wsgi import Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable

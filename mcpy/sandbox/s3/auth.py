@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from mcpy.sandbox.wsgi import Request
+    from mcpy.sandbox.message import Request
 
 UNSIGNED = "UNSIGNED-PAYLOAD"
 STREAMING = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
@@ -150,12 +150,13 @@ def secret_for(access_key: str, request: Request, credentials: Mapping[str, str]
         S3Problem: InvalidAccessKeyId or InvalidTokenId.
     """
     token = session_token(request)
-    if isinstance(credentials, Identities) and credentials.names_session(access_key):
+    known = access_key in credentials
+    if not known and isinstance(credentials, Identities) and credentials.names_session(access_key):
         secret = credentials.session_secret(access_key, token)
         if secret is None:
             raise S3Problem.of("InvalidTokenId")
         return secret
-    if access_key not in credentials:
+    if not known:
         raise S3Problem.of("InvalidAccessKeyId")
     if token:
         raise S3Problem.of("InvalidTokenId")

@@ -22,7 +22,7 @@ from mcpy.sandbox.s3.errors import S3Problem
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mcpy.sandbox.wsgi import Request
+    from mcpy.sandbox.message import Request
 
 SCHEME = "AWS "
 ACCESS_KEY, SIGNATURE, EXPIRES = "AWSAccessKeyId", "Signature", "Expires"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mcpy.sandbox.message import Response
 from mcpy.sandbox.s3 import xml
 from mcpy.sandbox.s3.call import answer_xml, no_content, owner
 from mcpy.sandbox.s3.errors import S3Problem
 from mcpy.sandbox.s3.times import iso
 from mcpy.sandbox.s3.xml import NAMESPACE, Markup, element
 from mcpy.sandbox.store import BucketExistsError, BucketNotEmptyError
-from mcpy.sandbox.wsgi import Response
 
 if TYPE_CHECKING:
     from mcpy.sandbox.s3.call import Call

@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from mcpy.sandbox.message import Response
 from mcpy.sandbox.s3 import auth, policy, xml
 from mcpy.sandbox.s3.errors import S3Problem
 from mcpy.sandbox.s3.watching import Watchers
-from mcpy.sandbox.wsgi import Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from mcpy.sandbox.kms import Kms
+    from mcpy.sandbox.message import Request
     from mcpy.sandbox.s3.chunked import Payload
     from mcpy.sandbox.s3.identities import Identities
     from mcpy.sandbox.store import Store
-    from mcpy.sandbox.wsgi import Request
 
     Handler = Callable[["Call"], Response]
 

@@ -19,7 +19,7 @@ from mcpy.sandbox.s3.errors import S3Problem
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mcpy.sandbox.wsgi import Request
+    from mcpy.sandbox.message import Request
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9/_.~-]*", re.ASCII)

@@ -13,12 +13,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from mcpy.sandbox.s3.errors import S3Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from mcpy.sandbox.message import Readable
 
 MAX_CHUNK_BYTES = 16 * 1024 * 1024
 MAX_LINE_BYTES = 4096
@@ -50,7 +52,7 @@ class Payload(Protocol):
 class PlainPayload:
     """A body sent as it is; ``sha256`` in hex, or None when the client did not sign it."""
 
-    def __init__(self, body: BinaryIO, length: int | None, *, sha256: str | None) -> None:
+    def __init__(self, body: Readable, length: int | None, *, sha256: str | None) -> None:
         self.length = length
         self.trailers: dict[str, str] = {}
         self._body = body
@@ -124,7 +126,7 @@ class ChunkedPayload:
 
     def __init__(
         self,
-        body: BinaryIO,
+        body: Readable,
         length: int,
         *,
         signer: ChunkSigner | None,
@@ -225,7 +227,7 @@ class ChunkedPayload:
 class _Lines:
     """Reads lines and stretches off a body that knows only how to be read in blocks."""
 
-    def __init__(self, body: BinaryIO) -> None:
+    def __init__(self, body: Readable) -> None:
         self._body = body
         self._buffer = bytearray()
 
@@ -253,7 +255,7 @@ class _Lines:
         return data
 
 
-def read_fully(body: BinaryIO, size: int) -> bytes:
+def read_fully(body: Readable, size: int) -> bytes:
     """Return ``size`` bytes of ``body``, fewer only at its end; -1 reads everything."""
     if size < 0:
         return body.read()

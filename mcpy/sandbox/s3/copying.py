@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mcpy.sandbox.envelope import ObjectKey
+    from mcpy.sandbox.message import Response
     from mcpy.sandbox.s3.call import Call, Headers
     from mcpy.sandbox.store.content import ContentWriter
-    from mcpy.sandbox.wsgi import Response
 
 COPY_SOURCE = "x-amz-copy-source"
 METADATA_DIRECTIVE = "x-amz-metadata-directive"

@@ -15,8 +15,8 @@ from mcpy.sandbox.store import NULL_VERSION, ObjectVersion
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mcpy.sandbox.message import Response
     from mcpy.sandbox.s3.call import Call
-    from mcpy.sandbox.wsgi import Response
 
 MAX_DELETES = 1000
 FORCE = "x-minio-force-delete"

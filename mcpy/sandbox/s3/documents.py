@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from mcpy.sandbox.message import Response
 from mcpy.sandbox.s3 import entity, policy
 from mcpy.sandbox.s3.call import answer_xml, no_content
 from mcpy.sandbox.s3.errors import S3Problem
 from mcpy.sandbox.s3.xml import NAMESPACE, Markup, element
-from mcpy.sandbox.wsgi import Response
 
 if TYPE_CHECKING:
     from mcpy.sandbox.s3.call import Call, Handler

@@ -13,11 +13,11 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from mcpy.sandbox.message import Response
 from mcpy.sandbox.s3.xml import document, element
-from mcpy.sandbox.wsgi import Response
 
 if TYPE_CHECKING:
-    from mcpy.sandbox.wsgi import Request
+    from mcpy.sandbox.message import Request
 
 Form = Literal["xml", "json"]
 

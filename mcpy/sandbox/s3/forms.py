@@ -8,9 +8,9 @@ from mcpy.sandbox.s3 import entity, objects, tags, xml
 from mcpy.sandbox.s3.errors import S3Problem
 
 if TYPE_CHECKING:
+    from mcpy.sandbox.message import Response
     from mcpy.sandbox.s3.call import Call
     from mcpy.sandbox.s3.postpolicy import FormUpload
-    from mcpy.sandbox.wsgi import Response
 
 
 def store_form(call: Call, form: FormUpload) -> Response:

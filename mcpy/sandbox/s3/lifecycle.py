@@ -10,11 +10,11 @@ import uuid
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from mcpy.sandbox.message import Response
 from mcpy.sandbox.s3 import locks, transfer
 from mcpy.sandbox.s3.errors import S3Problem
 from mcpy.sandbox.s3.times import parse_rfc3339
 from mcpy.sandbox.s3.xml import Markup, Node, element
-from mcpy.sandbox.wsgi import Response
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,9 +17,9 @@ from mcpy.sandbox.s3.walk import Page, Wanted, walk
 from mcpy.sandbox.s3.xml import NAMESPACE, Markup, element, escape, url_encode
 
 if TYPE_CHECKING:
+    from mcpy.sandbox.message import Response
     from mcpy.sandbox.s3.call import Call
     from mcpy.sandbox.store import ObjectVersion
-    from mcpy.sandbox.wsgi import Response
 
 MAX_KEYS = 1000
 # the server appends its cache's id to where a listing goes on; clients treat it as opaque

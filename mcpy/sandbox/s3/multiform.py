@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import re
 from email.message import Message
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from mcpy.sandbox.s3.chunked import READ_BYTES
 from mcpy.sandbox.s3.errors import S3Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from mcpy.sandbox.message import Readable
 
 MAX_HEAD_BYTES = 16 * 1024
 MAX_FIELD_BYTES = 1024 * 1024
@@ -30,7 +32,7 @@ class Form:
         filename: as the client named the file, may be empty.
     """
 
-    def __init__(self, content_type: str, body: BinaryIO) -> None:
+    def __init__(self, content_type: str, body: Readable) -> None:
         message = Message()
         message["content-type"] = content_type
         boundary = str(message.get_param("boundary", ""))

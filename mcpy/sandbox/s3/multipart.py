@@ -11,6 +11,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 from mcpy.sandbox import envelope
+from mcpy.sandbox.message import Response
 from mcpy.sandbox.s3 import checksums, copying, entity, locks, objects, sse, tags, transfer, xml
 from mcpy.sandbox.s3.assembly import ALGORITHM_ENTRY, TYPE_ENTRY, answered_part_etag, assemble
 from mcpy.sandbox.s3.call import answer_xml, no_content
@@ -18,7 +19,6 @@ from mcpy.sandbox.s3.errors import S3Problem
 from mcpy.sandbox.s3.times import iso
 from mcpy.sandbox.s3.xml import NAMESPACE, element
 from mcpy.sandbox.store import NoUploadError, ObjectVersion, Part, Upload
-from mcpy.sandbox.wsgi import Response
 
 if TYPE_CHECKING:
     from mcpy.sandbox.envelope import ObjectKey

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mcpy.sandbox.message import Response
 from mcpy.sandbox.s3 import checksums, conditions, entity, locks, sse, tags, transfer
 from mcpy.sandbox.s3.errors import S3Problem
 from mcpy.sandbox.store import ObjectVersion, Part
-from mcpy.sandbox.wsgi import Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from mcpy.sandbox.s3.statements import allowed, as_list, context_of
 
 if TYPE_CHECKING:
+    from mcpy.sandbox.message import Request
     from mcpy.sandbox.s3.identities import Identities
     from mcpy.sandbox.store import Bucket
-    from mcpy.sandbox.wsgi import Request
 
 ARN = "arn:aws:s3:::"
 _BUCKET: dict[str, str] = {

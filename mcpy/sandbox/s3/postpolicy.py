@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from mcpy.sandbox.message import Response
 from mcpy.sandbox.s3 import auth2
 from mcpy.sandbox.s3.auth import UNSIGNED, Caller, secret_for
 from mcpy.sandbox.s3.canonical import parse_credential, signature_of
@@ -20,12 +21,11 @@ from mcpy.sandbox.s3.chunked import require_equal
 from mcpy.sandbox.s3.errors import S3Problem
 from mcpy.sandbox.s3.multiform import Form, malformed
 from mcpy.sandbox.s3.xml import document, element
-from mcpy.sandbox.wsgi import Response
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from mcpy.sandbox.wsgi import Request
+    from mcpy.sandbox.message import Request
 
 FAILED = "Invalid according to Policy: Policy Condition failed"
 # whether a condition on the field may ask for a prefix

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mcpy.sandbox import envelope
+from mcpy.sandbox.message import Response
 from mcpy.sandbox.s3 import checksums, conditions, entity, sse, transfer
 from mcpy.sandbox.s3.errors import S3Problem
-from mcpy.sandbox.wsgi import Response
 
 if TYPE_CHECKING:
     from mcpy.sandbox.envelope import ObjectKey

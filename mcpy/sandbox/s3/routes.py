@@ -32,8 +32,8 @@ from mcpy.sandbox.s3.errors import S3Problem
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from mcpy.sandbox.message import Request
     from mcpy.sandbox.s3.call import Handler
-    from mcpy.sandbox.wsgi import Request
 
 
 class Route(NamedTuple):

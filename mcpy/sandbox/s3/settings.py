@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from mcpy.sandbox.envelope import ARN
 from mcpy.sandbox.kms import KmsProblem
+from mcpy.sandbox.message import Response
 from mcpy.sandbox.s3 import locks, sse, tags, xml
 from mcpy.sandbox.s3.call import answer_xml, no_content
 from mcpy.sandbox.s3.errors import S3Problem
 from mcpy.sandbox.s3.versioning import EXCLUDED, FOLDERS
 from mcpy.sandbox.s3.xml import NAMESPACE, Markup, element
-from mcpy.sandbox.wsgi import Response
 
 if TYPE_CHECKING:
     from mcpy.sandbox.s3.call import Call

@@ -9,10 +9,10 @@ import posixpath
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
+from mcpy.sandbox.message import Response
 from mcpy.sandbox.s3 import entity, objects, transfer
 from mcpy.sandbox.s3.chunked import drain
 from mcpy.sandbox.s3.errors import S3Problem
-from mcpy.sandbox.wsgi import Response
 
 if TYPE_CHECKING:
     import tarfile

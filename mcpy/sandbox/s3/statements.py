@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from mcpy.sandbox.wsgi import Request
+    from mcpy.sandbox.message import Request
 
     Statement = dict[str, Any]
 

@@ -11,17 +11,17 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
+from mcpy.sandbox.message import Response
 from mcpy.sandbox.s3 import auth
 from mcpy.sandbox.s3.canonical import ALGORITHM
 from mcpy.sandbox.s3.errors import S3Problem, new_request_id, server_headers
 from mcpy.sandbox.s3.xml import document, element
-from mcpy.sandbox.wsgi import Response
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from mcpy.sandbox.message import Request
     from mcpy.sandbox.s3.identities import Identities
-    from mcpy.sandbox.wsgi import Request
 
 NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
 VERSION = "2011-06-15"

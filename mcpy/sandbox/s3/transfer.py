@@ -97,7 +97,7 @@ class Md5:
 
     def __init__(self) -> None:
         self._md5 = hashlib.md5(usedforsecurity=False)
-        self._queue: queue.Queue[bytes] = queue.Queue(maxsize=4)
+        self._queue: queue.Queue[bytes]
         self._thread: threading.Thread | None = None
 
     def update(self, data: bytes) -> None:
@@ -106,6 +106,7 @@ class Md5:
             self._md5.update(data)
             return
         if self._thread is None:
+            self._queue = queue.Queue(maxsize=4)
             self._thread = threading.Thread(target=self._work, daemon=True)
             self._thread.start()
         self._queue.put(data)

@@ -12,9 +12,9 @@ from mcpy.sandbox.s3.times import iso
 from mcpy.sandbox.s3.xml import NAMESPACE, Markup, element, url_encode
 
 if TYPE_CHECKING:
+    from mcpy.sandbox.message import Response
     from mcpy.sandbox.s3.call import Call
     from mcpy.sandbox.store import Part, Upload
-    from mcpy.sandbox.wsgi import Response
 
 MAX_UPLOADS = 10_000
 

@@ -10,10 +10,10 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote_plus
 
+from mcpy.sandbox.message import Response
 from mcpy.sandbox.s3.errors import S3Problem, go_json, new_request_id
 from mcpy.sandbox.s3.statements import matches
 from mcpy.sandbox.s3.times import iso
-from mcpy.sandbox.wsgi import Response
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,12 +6,12 @@ import io
 import mimetypes
 from typing import TYPE_CHECKING
 
+from mcpy.sandbox.message import Response
 from mcpy.sandbox.s3 import conditions, entity, reading
 from mcpy.sandbox.s3.errors import S3Problem
 from mcpy.sandbox.s3.times import http_date
 from mcpy.sandbox.s3.walk import Page, Wanted
 from mcpy.sandbox.store import ObjectVersion
-from mcpy.sandbox.wsgi import Response
 
 if TYPE_CHECKING:
     import zipfile

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mcpy.sandbox.message import Response
     from mcpy.sandbox.s3.call import Call
-    from mcpy.sandbox.wsgi import Response
 
 
 def select_object(call: Call) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mcpy.sandbox.message import Response
 from mcpy.sandbox.s3 import reading
 from mcpy.sandbox.s3.errors import S3Problem
 from mcpy.sandbox.s3.select import events, syntax
@@ -16,7 +17,6 @@ from mcpy.sandbox.s3.select.formats import (
     read_json,
 )
 from mcpy.sandbox.s3.select.values import MISSING, Evaluator, follow, number, truth
-from mcpy.sandbox.wsgi import Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -8,11 +8,19 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+
+class Readable(Protocol):
+    """A body, of which reading is all that is asked."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return up to ``size`` bytes, all that is left without it; empty at the end."""
+        ...
 
 
 @dataclass
@@ -37,7 +45,7 @@ class Request:
     raw_path: str
     raw_query: str
     headers: Mapping[str, str]
-    body: BinaryIO
+    body: Readable
     length: int | None
     secure: bool = False
     peer_certs: tuple[bytes, ...] = ()
@@ -83,6 +91,6 @@ class Handler(Protocol):
         ...
 
 
-def empty_body() -> BinaryIO:
+def empty_body() -> Readable:
     """Return a body of no bytes."""
     return io.BytesIO()
