@@ -21,7 +21,7 @@ from mcpy.errors import ConfigError, InputError, NoAliasError
 from mcpy.models import Alias, KesProfile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 FILE_NAME = "config.toml"
 LOCK_TIMEOUT_S = 10
@@ -110,10 +110,14 @@ def _checked(url: str, source: str) -> str:
 
 @dataclass(frozen=True)
 class AliasStore:
-    """The aliases of one config folder and one environment; nothing is read until asked."""
+    """The aliases of one config folder and one environment; nothing is read until asked.
+
+    ``behind`` gives those that another program keeps in the folder: ours go before them.
+    """
 
     folder: Path
     environ: Mapping[str, str]
+    behind: Callable[[Path], Mapping[str, Alias]] = lambda _: {}
 
     @property
     def path(self) -> Path:
@@ -131,13 +135,17 @@ class AliasStore:
         table = self._aliases(self._read()).get(name)
         if from_env:
             return replace(from_env, kes=_kes_profile(table)) if table else from_env
-        if table is None:
-            raise NoAliasError(name)
-        return _alias(name, table, str(self.path))
+        if table is not None:
+            return _alias(name, table, str(self.path))
+        if other := self.behind(self.folder).get(name):
+            return other
+        raise NoAliasError(name)
 
     def all(self) -> list[Alias]:
         """Return every alias, by name; an environment's alias hides the file's."""
-        found = {n: _alias(n, t, str(self.path)) for n, t in self._aliases(self._read()).items()}
+        found = dict(self.behind(self.folder))
+        own = self._aliases(self._read())
+        found |= {name: _alias(name, table, str(self.path)) for name, table in own.items()}
         for prefix in reversed(HOST_PREFIXES):
             for variable in self.environ:
                 if variable.startswith(prefix) and self.environ[variable]:
@@ -165,7 +173,10 @@ class AliasStore:
 
         Raises:
             NoAliasError: the file has none of that name.
+            ConfigError: another program keeps one of that name, and it would still be there.
         """
+        if other := self.behind(self.folder).get(name):
+            raise ConfigError(f"`{name}` is in {other.source}, which mcpy does not change")
         with self._writing() as document:
             table = self._aliases(document).get(name)
             if table is None:

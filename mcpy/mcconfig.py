@@ -28,6 +28,21 @@ def why_of_no_use(alias: Alias) -> str:
     return ""
 
 
+def kept_by_mc(folder: Path) -> dict[str, Alias]:
+    """Return the aliases of a ``config.json`` in ``folder``, without what mc made by itself.
+
+    Raises:
+        ConfigError: as ``read_mc_config``.
+    """
+    path = folder / "config.json"
+    if not path.is_file():
+        return {}
+    aliases = read_mc_config(path)
+    return {
+        alias.name: alias for alias in aliases if not (alias.access_key and why_of_no_use(alias))
+    }
+
+
 def read_mc_config(path: Path) -> list[Alias]:
     """Return the aliases of an mc ``config.json``.
 

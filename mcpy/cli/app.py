@@ -63,8 +63,10 @@ class App:
     def store(self) -> AliasStore:
         """The alias store of ``--config-dir``."""
         from mcpy.environment import with_hosts
+        from mcpy.mcconfig import kept_by_mc
 
-        return AliasStore(self.settings.config_dir or default_dir(), with_hosts(self.environ))
+        folder = self.settings.config_dir or default_dir()
+        return AliasStore(folder, with_hosts(self.environ), kept_by_mc)
 
     @cached_property
     def deadline(self) -> Deadline:

@@ -24,6 +24,18 @@ class _WithGlobalOptions(click.Command):
         """Return the command's own parameters and the global ones."""
         return [*super().get_params(ctx), *GLOBAL_OPTIONS, *ACCEPTED_OPTIONS]
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the command line, options written as mc takes them too."""
+        from mcpy.cli.spelling import as_click_reads
+
+        def off(option: click.Option) -> None:
+            if option in GLOBAL_OPTIONS:  # it may be on in the environment
+                setattr(ctx.find_root().obj.settings, option.name or "", False)
+
+        leaf = not isinstance(self, click.Group)
+        words = as_click_reads(args, self.get_params(ctx), off, interspersed=leaf)
+        return super().parse_args(ctx, words)
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write own options in full and name the global ones in one paragraph."""
         own = [p for p in super().get_params(ctx) if isinstance(p, click.Option)]

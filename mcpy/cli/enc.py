@@ -18,7 +18,7 @@ from mcpy.errors import ConfigError, InputError
 from mcpy.models import CustomerKey, ObjectEncryption, Target, check_key_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from mcpy.cli.app import App
 
@@ -52,9 +52,13 @@ def enc_options(command: Any) -> Any:  # noqa: ANN401 - click's decorators take 
 
 @dataclass(frozen=True)
 class EncRules:
-    """Encryptions by the prefix they cover; the longest prefix wins."""
+    """Encryptions by the prefix they cover; the longest prefix wins.
+
+    ``standing`` are the prefixes of the environment: they are for every command of a session.
+    """
 
     by_prefix: Mapping[str, ObjectEncryption]
+    standing: frozenset[str] = frozenset()
 
     def wanted(self, target: Target) -> ObjectEncryption | None:
         """Return what an object at ``target`` is to be encrypted with."""
@@ -68,10 +72,13 @@ class EncRules:
         wanted = self.wanted(target)
         return wanted.customer_key if wanted else None
 
-    def check_used(self, places: Iterable[Target], *, deep: bool) -> None:
+    def check_used(
+        self, places: Iterable[Target], warn: Callable[[str], None], *, deep: bool
+    ) -> None:
         """Refuse a prefix that covers none of ``places``: they would be stored as they come.
 
-        With ``deep`` a prefix below one of them covers something too.
+        With ``deep`` a prefix below one of them covers something too. One of the environment is
+        only warned of.
 
         Raises:
             InputError: naming it.
@@ -82,6 +89,9 @@ class EncRules:
         for prefix in self.by_prefix:
             bare = prefix.rstrip("/")
             if any(covers(prefix, name) or (deep and covers(name, bare)) for name in names):
+                continue
+            if prefix in self.standing:
+                warn(f"`{prefix}` of the environment covers none of the targets")
                 continue
             place = Target.parse(names[0]) if names else Target.parse(prefix)
             raise InputError(
@@ -96,30 +106,37 @@ def enc_rules(app: App, options: Mapping[str, Any]) -> EncRules:
     Raises:
         InputError: a value is not of its option's form, or a prefix has two encryptions.
     """
-    found = [(prefix, ObjectEncryption("AES256")) for prefix in _given(app, options, "enc_s3")]
-    for text in _given(app, options, "enc_kms"):
-        prefix, equals, key = text.rpartition("=")
-        if not equals:
-            raise InputError(f"`{text}` is not PREFIX=KEY", hint=f"--enc-kms {text}=KEY")
-        found.append((prefix, ObjectEncryption("aws:kms", check_key_name(key))))
-    found += [_customer(app, text) for text in _given(app, options, "enc_c")]
     rules: dict[str, ObjectEncryption] = {}
-    for prefix, encryption in found:
-        if not Target.parse(prefix).bucket:
-            raise InputError(f"`{prefix}` names no bucket", hint=f"{prefix.rstrip('/')}/BUCKET")
-        if prefix in rules:
-            raise InputError(f"`{prefix}` was given two encryptions")
-        rules[prefix] = encryption
-    return EncRules(rules)
+    standing = set[str]()
+    for name, read in (("enc_s3", _s3), ("enc_kms", _kms), ("enc_c", _customer)):
+        for text in options.get(name) or _standing(app, options, name):
+            prefix, encryption = read(app, text)
+            if not Target.parse(prefix).bucket:
+                hint = f"{prefix.rstrip('/')}/BUCKET"
+                raise InputError(f"`{prefix}` names no bucket", hint=hint)
+            if prefix in rules:
+                raise InputError(f"`{prefix}` was given two encryptions")
+            rules[prefix] = encryption
+            standing |= set() if options.get(name) else {prefix}
+    return EncRules(rules, frozenset(standing))
 
 
-def _given(app: App, options: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    if options.get(name) or name not in options:
-        return tuple(options.get(name, ()))
-    for start in ("MCPY_", "MC_"):
-        if value := app.environ.get(start + name.upper()):
-            return tuple(part for part in value.split(",") if part)
-    return ()
+def _standing(app: App, options: Mapping[str, Any], name: str) -> list[str]:
+    """Return what the environment has for an option, if the command has that option."""
+    variables = (start + name.upper() for start in ("MCPY_", "MC_") if name in options)
+    value = next((app.environ[one] for one in variables if app.environ.get(one)), "")
+    return [part for part in value.split(",") if part]
+
+
+def _s3(_: App, text: str) -> tuple[str, ObjectEncryption]:
+    return text, ObjectEncryption("AES256")
+
+
+def _kms(_: App, text: str) -> tuple[str, ObjectEncryption]:
+    prefix, equals, key = text.rpartition("=")
+    if not equals:
+        raise InputError(f"`{text}` is not PREFIX=KEY", hint=f"--enc-kms {text}=KEY")
+    return prefix, ObjectEncryption("aws:kms", check_key_name(key))
 
 
 def _customer(app: App, text: str) -> tuple[str, ObjectEncryption]:

@@ -142,15 +142,17 @@ def parse_targets(text: str) -> Target:
     return parse_buckets(text) if is_pattern(text.partition("/")[2]) else Target.parse(text)
 
 
-_AGE = re.compile("".join(rf"(?:(\d{{1,10}}){unit})?" for unit in "ywdhms"))
-_AGE_UNITS_S = (365 * 86400, 7 * 86400, 86400, 3600, 60, 1)
+_AGE_PART = re.compile(r"(\d{1,10}(?:\.\d{1,9})?)(ms|[ywdhms])")
+_AGE_UNITS_S = {
+    "y": 365 * 86400, "w": 7 * 86400, "d": 86400, "h": 3600, "m": 60, "s": 1, "ms": 0.001
+}  # fmt: skip
 
 
 def parse_age(text: str) -> float:
-    """Return seconds from ``7d10h31s``, ``2w`` or ``1y``; more than none, 100 years at most."""
-    match = _AGE.fullmatch(text.strip())
-    numbers = match.groups(default="0") if match else ()
-    seconds = sum(int(n) * unit for n, unit in zip(numbers, _AGE_UNITS_S, strict=False))
+    """Return seconds from ``7d10h31s``, ``2w`` or ``1.5h``; more than none, 100 years at most."""
+    parts = _AGE_PART.findall(text)
+    whole = "".join(number + unit for number, unit in parts) == text.strip()
+    seconds = sum(float(number) * _AGE_UNITS_S[unit] for number, unit in parts) if whole else 0
     if not 0 < seconds <= _MAX_AGE_S:
         raise InputError(f"`{text}` is not an age such as 7d or 1d10h30m")
     return float(seconds)

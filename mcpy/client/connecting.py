@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mcpy.config import AliasStore, check_url, default_dir
 from mcpy.environment import REGION_VARIABLES, first_of, kes_profile, with_hosts
+from mcpy.mcconfig import kept_by_mc
 from mcpy.models import Alias
 
 if TYPE_CHECKING:
@@ -120,7 +121,8 @@ def connect_kes(
 
 def _store(config_dir: str | Path | None) -> AliasStore:
     named = str(config_dir or first_of(os.environ, _CONFIG_VARIABLES))
-    return AliasStore(Path(named) if named else default_dir(), with_hosts(os.environ))
+    folder = Path(named) if named else default_dir()
+    return AliasStore(folder, with_hosts(os.environ), kept_by_mc)
 
 
 def kes_client(profile: KesProfile, network: Network) -> Kes:

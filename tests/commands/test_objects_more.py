@@ -134,11 +134,21 @@ def test_an_sse_c_key_is_not_sent_in_the_clear(mcpy: Mcpy, server: Server, hello
 def test_mc_s_environment_names_encryptions_too(mcpy: Mcpy, server: Server, hello: Path) -> None:
     server.replies = [ok(), head(x_amz_server_side_encryption="AES256")]
     env = {"MC_ENC_S3": "play/other,play/enc-1"}
-    # of a list in the environment, what covers nothing would be refused as an option is
-    result = mcpy("cp", str(hello), "play/enc-1/o", env={"MC_ENC_S3": "play/enc-1"})
-    assert (result.exit_code, result.stderr) == (0, "")
+    result = mcpy("cp", str(hello), "play/enc-1/o", env=env)
+    warning = "mcpy: warning: `play/other` of the environment covers none of the targets\n"
+    assert (result.exit_code, result.stderr) == (0, warning)
     assert server.requests[0].headers["x-amz-server-side-encryption"] == "AES256"
-    assert mcpy("cp", str(hello), "play/enc-1/o", env=env).exit_code == 2
+
+
+def test_what_the_environment_does_not_cover_is_stored_with_a_warning(
+    mcpy: Mcpy, server: Server, hello: Path
+) -> None:
+    """A script exports it once, and copies to other places too."""
+    server.replies = [ok(), head()]
+    result = mcpy("cp", str(hello), "play/enc-1/o", env={"MC_ENC_S3": "play/other"})
+    assert result.exit_code == 0
+    assert "warning: `play/other` of the environment covers none" in result.stderr
+    assert "x-amz-server-side-encryption" not in server.requests[0].headers
 
 
 def test_an_upload_that_fails_prints_no_success(mcpy: Mcpy, server: Server, hello: Path) -> None:
@@ -450,6 +460,18 @@ def test_several_sources_do_not_fit_into_what_is_no_folder(
         "mcpy: error: several sources do not fit into `play/enc-1/one`\n"
         "mcpy: hint: mcpy cp SOURCE... play/enc-1/one/\n",
     )
+
+
+def test_stat_of_a_bucket_with_a_slash_asks_for_what_is_in_it(mcpy: Mcpy, server: Server) -> None:
+    found = "<Contents><Key>a</Key></Contents><CommonPrefixes><Prefix>d/</Prefix></CommonPrefixes>"
+    server.replies = [xml(200, f"<ListBucketResult>{found}</ListBucketResult>"), head()]
+    result = mcpy("--json", "stat", "play/enc-1/")
+    assert result.exit_code == 0
+    assert [(one["name"], one["type"]) for one in result.objects] == [
+        ("a", "file"),
+        ("d/", "folder"),
+    ]
+    assert server.calls[1] == "HEAD /enc-1/a"
 
 
 def test_stat_with_a_slash_asks_for_what_is_in_the_folder(mcpy: Mcpy, server: Server) -> None:

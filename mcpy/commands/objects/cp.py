@@ -171,7 +171,7 @@ def cp(app: App, /, paths: tuple[str, ...], **options: Any) -> None:  # noqa: AN
     *sources, target = (read_end(app, path) for path in paths)
     app.bulk()
     how = _how(app, options)
-    _check_rules(how, sources, target)
+    _check_rules(app, how, sources, target)
     _copy(app, sources, target, how, jobs=options["jobs"])
 
 
@@ -211,7 +211,7 @@ def _how(app: App, options: dict[str, Any]) -> How:
     )
 
 
-def _check_rules(how: How, sources: Sequence[End], target: End) -> None:
+def _check_rules(app: App, how: How, sources: Sequence[End], target: End) -> None:
     """Refuse encryption rules that cover neither end."""
     from mcpy.cli.ends import single_target
 
@@ -220,7 +220,8 @@ def _check_rules(how: How, sources: Sequence[End], target: End) -> None:
         ends += [single_target(end, target, several=False) for end in sources]
     else:
         ends.append(target.place)
-    how.rules.check_used([end for end in ends if isinstance(end, Target)], deep=how.recursive)
+    places = [end for end in ends if isinstance(end, Target)]
+    how.rules.check_used(places, app.out.warn, deep=how.recursive)
 
 
 def _copy(app: App, sources: Sequence[End], target: End, how: How, *, jobs: int) -> None:

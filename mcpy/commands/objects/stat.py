@@ -12,7 +12,7 @@ from mcpy.cli.base import Command
 from mcpy.cli.enc import enc_c_option, enc_rules
 from mcpy.cli.many import JOBS, Failures, buckets_of, for_each
 from mcpy.cli.output import printable
-from mcpy.cli.params import MOMENT, TARGETS
+from mcpy.cli.params import MOMENT, ParsedTarget, parse_targets
 from mcpy.cli.sizes import human_size
 from mcpy.commands.objects.stat_bucket import bucket_stat
 from mcpy.errors import InputError, McpyError, NotFoundError, S3Error
@@ -104,8 +104,26 @@ def _encryption(info: ObjectInfo) -> str:
     return (info.encryption.scheme or "none") + key
 
 
+@dataclass(frozen=True)
+class _Contents(Target):
+    """What lies in a bucket, and not the bucket itself: it was written ``ALIAS/BUCKET/``."""
+
+
+def _parse(text: str) -> Target:
+    target = parse_targets(text)
+    if text.endswith("/") and target.bucket and not target.key:
+        return _Contents(target.alias, target.bucket)
+    return target
+
+
 @click.command("stat", cls=Command)
-@click.argument("targets", nargs=-1, required=True, type=TARGETS, metavar="TARGET...")
+@click.argument(
+    "targets",
+    nargs=-1,
+    required=True,
+    type=ParsedTarget("TARGET", _parse),
+    metavar="TARGET...",
+)
 @click.option("--recursive", "-r", is_flag=True, help="All that is below TARGET.")
 @click.option("--versions", is_flag=True, help="Every version.")
 @click.option("--version-id", "--vid", default="", help="This version.")
@@ -123,7 +141,7 @@ def stat(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  # n
     if options["version_id"] and (options["versions"] or options["recursive"]):
         raise InputError("--version-id names a version of one object")
     # what ends with a slash is asked for what is in it, as mc does
-    inside = any(target.key.endswith("/") for target in targets) and not options["no_list"]
+    inside = any(map(_is_contents, targets)) and not options["no_list"]
     deep = options["recursive"] or options["versions"] or inside
     if deep:
         app.bulk()
@@ -139,6 +157,10 @@ def stat(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  # n
         data=True,
         jobs=options["jobs"],
     )
+
+
+def _is_contents(target: Target) -> bool:
+    return isinstance(target, _Contents) or target.key.endswith("/")
 
 
 def _named(app: App, targets: list[Target], *, verbose: bool) -> Iterator[Target | FolderStat]:
@@ -245,7 +267,7 @@ def _below(
         if isinstance(target, FolderStat):
             yield target
             continue
-        if not (target.key or options["recursive"]):
+        if not (target.key or options["recursive"] or _is_contents(target)):
             yield bucket_stat(app.s3(target.alias), app.admin(target.alias), target)
             continue
         empty = True
@@ -266,7 +288,7 @@ def _listed(client: S3, target: Target, options: dict[str, Any]) -> Iterator[Ent
     else:
         delimiter = "" if options["recursive"] else "/"
         listed = client.list_objects(target.bucket, target.key, delimiter=delimiter)
-    inside = options["recursive"] or target.key.endswith("/")
+    inside = options["recursive"] or _is_contents(target)
     for entry in listed:
         if entry.key == target.key or (inside and is_below(entry.key, target.key)):
             yield entry
@@ -275,7 +297,7 @@ def _listed(client: S3, target: Target, options: dict[str, Any]) -> Iterator[Ent
 def _named_entry(target: Target, entry: Entry) -> _Wanted | FolderStat:
     from mcpy.fleet.transfer.walk import relative_name
 
-    name = relative_name(target, entry.key, contents=target.key.endswith("/"))
+    name = relative_name(target, entry.key, contents=_is_contents(target))
     if entry.is_prefix:
         return FolderStat(name)
     if entry.is_delete_marker:
