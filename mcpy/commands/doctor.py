@@ -94,8 +94,12 @@ def doctor(app: App, target: Target, *, version_id: str) -> None:
     """Find the broken link between an alias and its keys, and what to do about it.
 
     Looks at the alias, the way to the server, certificates, clocks, S3, the admin API, every node,
-    the KMS, its default key, KES and its policies, and the defaults of buckets. With a bucket:
-    would an upload work? With an object: why can it not be read? Nothing is changed.
+    the KMS, its default key, KES and its policies, the defaults of buckets, and a few objects,
+    which are read. With a bucket: would an upload work? With an object: why can it not be read?
+    Nothing is changed.
+
+    In a pipe each line has four columns with tabs between them: ok, warning, failed or not
+    checked; the link; what was found; what to do.
 
     The exit code is that of the first broken link: 4 denied, 5 a key or object is gone,
     6 unreachable or not trusted, 7 no KMS, 1 anything else. Warnings end with 0.

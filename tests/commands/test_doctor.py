@@ -61,6 +61,16 @@ def buckets(*names: str) -> httpx.Response:
     return xml(200, body)
 
 
+def listing(*objects: tuple[str, str]) -> httpx.Response:
+    """Return a page of objects, each with its algorithm, as MinIO tells it."""
+    sse = "X-Amz-Server-Side-Encryption"
+    listed = "".join(
+        f"<Contents><Key>{key}</Key><UserMetadata><{sse}>{how}</{sse}></UserMetadata></Contents>"
+        for key, how in objects
+    )
+    return xml(200, f"<ListBucketResult>{listed}</ListBucketResult>")
+
+
 def alive(skew_s: float = 0) -> httpx.Response:
     moment = datetime.now(UTC) - timedelta(seconds=skew_s)
     return httpx.Response(200, headers={"date": format_datetime(moment, usegmt=True)})
@@ -77,6 +87,8 @@ def healthy() -> dict[str, Reply]:
         "GET /minio/kms/v1/key/list": httpx.Response(200, json=[]),
         "GET /minio/kms/v1/apis": httpx.Response(200, json=[]),
         "GET /bbb?encryption": default("AES256"),
+        "GET /bbb?encoding-type": listing(("k", "AES256")),
+        "GET /bbb/k": httpx.Response(206, content=b"x"),
         "GET /version": httpx.Response(200, json={"version": "2024-09-11", "commit": "c"}),
         "GET /v1/ready": httpx.Response(200),
         "GET /v1/policy/list": httpx.Response(200, json={"names": ["minio"]}),
@@ -133,6 +145,7 @@ def test_each_link_is_a_line_and_the_verdict_is_the_last(
         "mcpy alias set play http://s3.test:9000 ... "
         "--kes-server URL --kes-cert FILE --kes-key FILE\n"
         "ok\tbuckets\t1 encrypt new objects by default, and no key fails\t\n"
+        "ok\tobjects\tencrypted objects that were tried, and open: 1\t\n"
         "`play` works; 1 link was not checked.\n"
     )
     assert {request.method for request in server.requests} == {"GET"}
@@ -163,7 +176,7 @@ def test_the_json_has_one_object_a_link_a_verdict_and_the_error(
         "target": "play",
         "healthy": False,
         "warnings": 0,
-        "unchecked": 3,
+        "unchecked": 4,
         "broken": "key",
     }
     assert error["error"]["message"].startswith("`play` is broken at key: the key `k` is gone")
@@ -441,7 +454,11 @@ def test_what_kes_denies_the_server_beyond_its_needs_is_warned_of(
         "KES does not let the server use /v1/key/list/* (lists keys)",
     )
     ward.answers["GET /minio/kms/v1/key/list"] = s3_error(403, "AccessDenied")
-    assert step(doctor(mcpy), "permissions")["level"] == "unchecked"
+    found = step(doctor(mcpy), "permissions")
+    assert (found["level"], found["hint"]) == (
+        "unchecked",
+        "kms:ListKeys in the policy of the user",
+    )
     ward.answers["GET /minio/kms/v1/key/list"] = s3_error(500, "InternalError", "other")
     assert step(doctor(mcpy), "permissions")["level"] == "ok"
 
@@ -548,6 +565,7 @@ def test_a_bucket_whose_key_fails_is_named_once_for_each_key(mcpy: Mcpy, ward: A
     ward.answers["GET /"] = buckets(*names)
     for name in names:
         ward.answers[f"GET /{name}?encryption"] = default("aws:kms", "lost")
+        ward.answers[f"GET /{name}?encoding-type"] = listing()
     ward.answers["GET /ddd?encryption"] = s3_error(403, "AccessDenied")
     ward.answers["GET /minio/kms/v1/key/status?key-id=lost"] = httpx.Response(
         200, json={"key-id": "lost", "encryption-error": "key does not exist"}
@@ -564,6 +582,7 @@ def test_rules_that_encrypt_nothing_are_warned_of(mcpy: Mcpy, ward: Answering) -
     ward.answers["GET /"] = buckets("aaa", "bbb")
     ward.answers["GET /aaa?encryption"] = default("ROT13")
     ward.answers["GET /bbb?encryption"] = default("")
+    ward.answers["GET /aaa?encoding-type"] = listing()
     result = doctor(mcpy)
     said = [line["message"] for line in result.objects if line.get("link") == "buckets"]
     assert said == [
@@ -629,6 +648,13 @@ LOST = key_status(encryption_error="key does not exist")
 NEEDS_KEY = "The object was stored using a form of Server Side Encryption"
 
 
+def empty(request: httpx.Request) -> httpx.Response:
+    """Answer as MinIO does for an object without content."""
+    if "range" in request.headers:
+        return s3_error(416, "InvalidRange")
+    return httpx.Response(200, headers={"content-length": "0"})
+
+
 @pytest.mark.parametrize(
     ("head", "get", "status", "code", "link", "words"),
     [
@@ -640,14 +666,22 @@ NEEDS_KEY = "The object was stored using a form of Server Side Encryption"
             "content",
             "be read",
         ),
-        ({"content-length": "0"}, s3_error(416, "InvalidRange"), None, 0, "content", "be read"),
+        ({"content-length": "0"}, empty, None, 0, "content", "be read"),
+        (
+            {"content-length": "0"},
+            s3_error(416, "InvalidRange"),
+            None,
+            1,
+            "content",
+            "InvalidRange",
+        ),
         (
             {"content-length": "3"},
             httpx.Response(200, headers={"content-range": "bytes 0-0/3"}),
             None,
             1,
             "content",
-            "sent no content",
+            "without content",
         ),
         (KMS_HEADERS, s3_error(404, "kms:KeyNotFound"), LOST, 5, "content", "the key `k` is gone"),
         (
@@ -740,6 +774,126 @@ def test_a_version_is_asked_for(mcpy: Mcpy, ward: Answering, server: Server) -> 
     assert doctor(mcpy, "play/bbb/o", "--vid", "v7").exit_code == 0
     assert server.calls[-2:] == ["HEAD /bbb/o?versionId=v7", "GET /bbb/o?versionId=v7"]
     assert doctor(mcpy, "play/bbb", "--vid", "v7").exit_code == 2
+
+
+def test_an_object_that_can_be_read_works_whatever_its_bucket_does_with_others(
+    mcpy: Mcpy, ward: Answering
+) -> None:
+    ward.answers["HEAD /bbb"] = httpx.Response(200)
+    ward.answers["HEAD /bbb/o"] = httpx.Response(200, headers={"content-length": "1"})
+    ward.answers["GET /bbb/o"] = httpx.Response(206, content=b"x")
+    ward.answers["GET /minio/kms/v1/key/status"] = LOST
+    result = doctor(mcpy, "play/bbb/o")
+    assert result.exit_code == 0
+    assert step(result, "buckets")["level"] == "warning"
+    assert doctor(mcpy, "play/bbb").exit_code == 5
+
+
+@pytest.mark.parametrize(
+    ("head", "words", "hint"),
+    [
+        (
+            {"content-length": "3", "x-amz-server-side-encryption": "AES256"},
+            "the default key `k` works, and does not open it: it is another key of the same name, "
+            "or another key was the default when the object was written",
+            "mcpy kes key import k @BACKUP, after the present one was kept elsewhere",
+        ),
+        (
+            KMS_HEADERS,
+            "the key `k` works, and does not open it: it is another key of the same name",
+            "mcpy kes key import k @BACKUP, after the present one was kept elsewhere",
+        ),
+    ],
+)
+def test_the_hint_names_the_key(
+    mcpy: Mcpy, ward: Answering, head: dict[str, str], words: str, hint: str
+) -> None:
+    ward.answers["HEAD /bbb"] = httpx.Response(200)
+    ward.answers["HEAD /bbb/o"] = httpx.Response(200, headers=head)
+    ward.answers["GET /bbb/o"] = s3_error(400, "kms:InvalidCiphertextException")
+    found = step(doctor(mcpy, "play/bbb/o"), "content")
+    assert (found["message"], found["hint"]) == (words, hint)
+
+
+LISTED = "GET /bbb?encoding-type"
+SHUT = s3_error(400, "kms:InvalidCiphertextException", "not authentic")
+
+
+@pytest.mark.parametrize(
+    ("answers", "code", "level", "words"),
+    [
+        ({LISTED: SHUT}, 1, "failed", "`play/bbb` (sse-s3) does not open: kms:InvalidCipher"),
+        ({"GET /bbb/k": SHUT}, 1, "failed", "`play/bbb/k` (sse-s3) does not open"),
+        (
+            {LISTED: listing(("k", "AES256"), ("l", "aws:kms")), "GET /bbb/l": SHUT},
+            0,
+            "warning",
+            "`play/bbb/l` (sse-kms) does not open",
+        ),
+        (
+            {LISTED: listing(("k", "AES256"), ("l", "aws:kms")), "GET /bbb/": SHUT}
+            | {"GET /bbb/k": SHUT},
+            1,
+            "failed",
+            "; 1 more that were tried do not either",
+        ),
+        ({LISTED: listing()}, 0, "ok", "nothing encrypted among the first objects"),
+        ({LISTED: s3_error(403, "AccessDenied")}, 0, "unchecked", "so none was tried"),
+        ({"GET /bbb/k": s3_error(403, "AccessDenied")}, 0, "unchecked", "so none was tried"),
+        ({LISTED: xml(200, "<Odd/>")}, 0, "ok", "nothing encrypted"),
+        ({LISTED: httpx.ReadTimeout("slow")}, 0, "unchecked", "no time"),
+    ],
+)
+def test_that_keys_work_does_not_mean_that_objects_open(
+    mcpy: Mcpy, ward: Answering, *, answers: dict[str, Reply], code: int, level: str, words: str
+) -> None:
+    ward.answers |= answers
+    result = doctor(mcpy)
+    found = step(result, "objects")
+    assert (result.exit_code, found["level"]) == (code, level)
+    assert words in found["message"]
+
+
+def test_defaults_that_may_not_be_read_are_not_called_fine(mcpy: Mcpy, ward: Answering) -> None:
+    ward.answers["GET /bbb?encryption"] = s3_error(403, "AccessDenied")
+    result = doctor(mcpy)
+    said = [
+        (line["level"], line["message"], line["hint"])
+        for line in result.objects
+        if line.get("link") == "buckets"
+    ]
+    assert (result.exit_code, said) == (
+        0,
+        [
+            (
+                "unchecked",
+                "of 1 of 1 buckets the default may not be read",
+                "s3:GetEncryptionConfiguration in the policy of the user",
+            )
+        ],
+    )
+
+
+def test_keys_of_defaults_that_may_not_be_tried_are_not_called_fine(
+    mcpy: Mcpy, ward: Answering
+) -> None:
+    ward.answers["GET /bbb?encryption"] = default("aws:kms", "own")
+    ward.answers["GET /minio/kms/v1/key/status?key-id=own"] = s3_error(403, "AccessDenied")
+    found = step(doctor(mcpy), "buckets")
+    assert (found["level"], found["hint"]) == (
+        "unchecked",
+        "kms:KeyStatus in the policy of the user",
+    )
+
+
+@pytest.mark.usefixtures("with_kes")
+def test_a_kes_that_is_not_there_has_a_next_step(mcpy: Mcpy, ward: Answering) -> None:
+    ward.answers["GET /version"] = httpx.ConnectError("refused")
+    result = doctor(mcpy)
+    assert (result.exit_code, step(result, "kes")["hint"]) == (
+        6,
+        "see that KES runs at kes.test:7373; if it is elsewhere, correct the alias",
+    )
 
 
 def test_an_unknown_alias_is_no_patient(mcpy: Mcpy) -> None:

@@ -202,6 +202,22 @@ def test_a_key_made_anew_under_the_old_name_is_found_out(world: World) -> None:
     result = world.mcpy("--json", "doctor", "play/doctored/twice")
     assert (result.exit_code, levels(result)["content"]) == (1, "failed")
     assert "does not open it: it is another key of the same name" in result.stdout
+    assert world.mcpy("rm", "play/doctored/twice").exit_code == 0
+
+
+def test_a_default_key_made_anew_under_its_old_name_is_found_out(world: World) -> None:
+    assert world.mcpy("doctor", "play").exit_code == 0
+    with without_key(world, KEY):
+        assert world.mcpy("kes", "key", "create", KEY).exit_code == 0
+        result = world.mcpy("--json", "doctor", "play")
+        seen = world.mcpy("--json", "doctor", "play/doctored/s3")
+    assert (result.exit_code, levels(result)["key"], levels(result)["objects"]) == (
+        *(1, "ok", "failed"),
+    )
+    assert "(sse-s3) does not open: kms:" in result.stdout
+    assert (seen.exit_code, levels(seen)["content"]) == (1, "failed")
+    assert f"the default key `{KEY}` works, and does not open it" in seen.stdout
+    assert hint(seen).startswith(f"mcpy kes key import {KEY} @BACKUP")
 
 
 def test_a_server_without_a_kms_is_told_what_to_do(tmp_path: Path) -> None:

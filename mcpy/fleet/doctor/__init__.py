@@ -8,6 +8,7 @@
 ``kms``      the KMS as the server sees it: endpoints, default key, permissions
 ``kes``      the KES as the alias sees it: certificates, state, policies
 ``buckets``  defaults by which every upload would fail
+``content``  a few objects, really read
 ``objects``  the reason why one object cannot be read
 
 Nothing is changed: every request reads, or tries something that no server lets take effect.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mcpy.errors import ApiError, ExitCode, McpyError, S3Error, UnsupportedError
@@ -15,40 +16,60 @@ if TYPE_CHECKING:
 
     from mcpy.models import BucketEncryption
 
+_RIGHT = "s3:GetEncryptionConfiguration in the policy of the user"
 MOST = 100  # a bounded look: `encrypt plan` looks at every bucket
+
+
+@dataclass
+class _Looked:
+    """The defaults that were read, of so many buckets, and how many may not be read."""
+
+    defaults: dict[str, BucketEncryption] = field(default_factory=dict)
+    number: int = 0
+    denied: int = 0
 
 
 def buckets(patient: Patient) -> Iterator[Step]:
     """Read the default of each bucket, and try each key once."""
-    looked = patient.buckets[:MOST]
-    defaults: dict[str, BucketEncryption] = {}
-    for name in looked:
-        if patient.options.deadline.left_s() <= 0:
-            looked = list(defaults)
-            break
-        try:
-            with patient.s3.http.patience(PATIENCE_S):
-                found = patient.s3.get_bucket_encryption(name)
-        except UnsupportedError:
-            yield Step("buckets", "unchecked", "this server knows no default encryption")
-            return
-        except S3Error as e:
-            if e.status == 501:
-                yield Step("buckets", "unchecked", "this server knows no default encryption")
-                return
-            continue  # denied, or deleted meanwhile
-        if found:
-            defaults[name] = found
-    yield from judge(patient, defaults)
-    more = len(patient.buckets) - len(looked)
+    try:
+        looked = _look(patient)
+    except UnsupportedError:
+        yield Step("buckets", "unchecked", "this server knows no default encryption")
+        return
+    if looked.denied < looked.number or not patient.buckets:
+        yield from judge(patient, looked.defaults)
+    if looked.denied:
+        text = f"of {looked.denied} of {looked.number} buckets the default may not be read"
+        yield Step("buckets", "unchecked", text, _RIGHT)
+    more = len(patient.buckets) - looked.number
     if more > 0:
         text = f"{more} more buckets were not looked at"
         yield Step("buckets", "unchecked", text, f"mcpy encrypt info '{patient.name}/*'")
 
 
+def _look(patient: Patient) -> _Looked:
+    """Raise UnsupportedError on a server without default encryption."""
+    looked = _Looked()
+    for name in patient.buckets[:MOST]:
+        if patient.options.deadline.left_s() <= 0:
+            break
+        looked.number += 1
+        try:
+            with patient.s3.http.patience(PATIENCE_S):
+                found = patient.s3.get_bucket_encryption(name)
+        except S3Error as e:
+            if e.status == 501:
+                raise UnsupportedError(e.message) from e
+            looked.denied += e.status == 403  # or it was deleted meanwhile
+            continue
+        if found:
+            looked.defaults[name] = found
+    return looked
+
+
 def judge(patient: Patient, defaults: dict[str, BucketEncryption]) -> Iterator[Step]:
     """Return which defaults fail; each key is tried once."""
-    failing = False
+    failing = untold = False
     for name, default in defaults.items():
         if default.algorithm not in ALGORITHMS.values():
             failing = True
@@ -59,7 +80,10 @@ def judge(patient: Patient, defaults: dict[str, BucketEncryption]) -> Iterator[S
             )
     for key in sorted({d.key for d in defaults.values() if d.algorithm in ALGORITHMS.values()}):
         step = _tried(patient, key)
-        if step is None or step.level == "ok":
+        if step is None:
+            untold = True
+            continue
+        if step.level == "ok":
             continue
         failing = True
         users = [name for name, default in defaults.items() if default.key == key]
@@ -67,7 +91,11 @@ def judge(patient: Patient, defaults: dict[str, BucketEncryption]) -> Iterator[S
         more = f" and {len(users) - 3} more" if len(users) > 3 else ""
         text = f"uploads to {names}{more} fail: {step.text}"
         yield Step("buckets", "failed", text, step.hint, step.code)
-    if not failing:
+    if untold:
+        text = "whether the keys of defaults work could not be asked"
+        hint = "kms:KeyStatus in the policy of the user"
+        yield Step("buckets", "unchecked", text, hint)
+    elif not failing:
         text = f"{len(defaults)} encrypt new objects by default, and no key fails"
         yield Step("buckets", "ok", text)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mcpy.fleet.doctor import buckets, kes, kms, objects, server
+from mcpy.fleet.doctor import buckets, content, kes, kms, objects, server
 from mcpy.fleet.doctor.step import Link, walk
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ LINKS = (
     Link("permissions", kms.permissions, needs=("admin", "kms", "key")),
     Link("kes", kes.kes),
     Link("buckets", buckets.buckets, needs=("s3", "key")),
+    Link("objects", content.objects, needs=("s3", "key")),
 )
 
 

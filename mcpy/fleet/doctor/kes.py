@@ -10,7 +10,7 @@ from mcpy import kespolicy
 from mcpy.api.http import proxy_for
 from mcpy.errors import ExitCode, KesError, UnreachableError
 from mcpy.fleet.doctor.server import PATIENCE_S, certificate
-from mcpy.fleet.doctor.step import SOON_DAYS, Patient, Step, days_left, in_days
+from mcpy.fleet.doctor.step import SOON_DAYS, Patient, Step, days_left, failed, in_days
 from mcpy.fleet.kes_trial import evaluate, try_out
 
 if TYPE_CHECKING:
@@ -33,6 +33,16 @@ def kes(patient: Patient) -> Iterator[Step]:
         return
     access = patient.kes()
     yield from _own_certificate(access, patient)
+    try:
+        yield from _walk(access, patient)
+    except UnreachableError as e:
+        named = "the alias" if patient.alias.kes else "KES_SERVER"
+        where = ", ".join(urlsplit(url).netloc for url in access.servers)
+        hint = f"see that KES runs at {where}; if it is elsewhere, correct {named}"
+        yield failed("kes", e, hint=e.hint or hint)
+
+
+def _walk(access: KesAccess, patient: Patient) -> Iterator[Step]:
     yield from _server_certificate(access, patient)
     with access.client.patience(PATIENCE_S):
         yield from _state(access)

@@ -127,6 +127,7 @@ def permissions(patient: Patient) -> Iterator[Step]:
         ("/v1/key/list/*", "lists keys", "key/list"),
         ("/v1/api", "shows what the KMS can do", "apis"),
     ):
+        right = {"key/list": "kms:ListKeys", "apis": "kms:API"}[ask]
         try:
             with patient.admin.http.patience(PATIENCE_S):
                 patient.admin.ask_kms(ask)
@@ -135,7 +136,8 @@ def permissions(patient: Patient) -> Iterator[Step]:
                 lacking.append(f"{path} ({purpose})")
             elif e.status == 403:
                 text = f"these credentials may not try what the server may do: {ask}"
-                yield Step("permissions", "unchecked", text)
+                hint = f"{right} in the policy of the user"
+                yield Step("permissions", "unchecked", text, hint)
                 return
     if lacking:
         text = f"KES does not let the server use {' and '.join(lacking)}"

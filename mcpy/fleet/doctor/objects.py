@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mcpy.errors import DeadlineError, ExitCode, McpyError, S3Error, UnsupportedError
+from mcpy.errors import (
+    DeadlineError,
+    ExitCode,
+    McpyError,
+    S3Error,
+    UnreachableError,
+    UnsupportedError,
+)
 from mcpy.fleet.doctor.buckets import judge
 from mcpy.fleet.doctor.kms import judged
 from mcpy.fleet.doctor.server import PATIENCE_S
 from mcpy.fleet.doctor.step import Patient, Step, failed
+from mcpy.fleet.inventory.head import is_customers, refusal
 from mcpy.models import bare_key_id
 
 if TYPE_CHECKING:
@@ -21,7 +29,7 @@ if TYPE_CHECKING:
 
 # what servers said in the past, and in other places
 _NOT_AUTHENTIC = re.compile(r"not authentic|key ID mismatch|sio: authentication failed")
-_NEEDS_KEY = "stored using a form of server side encryption"
+_OBJECT_RIGHT = "s3:GetObject on the object, in the policy of the user"
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,10 @@ class Look:
                 "default", "ok", "no default encryption: an upload that asks for none is plain"
             )
         else:
-            yield from judge(patient, {name: default})
+            for step in judge(patient, {name: default}):
+                # whether new objects can be stored says nothing of one that is there
+                mild = self.target.key and step.level == "failed"
+                yield replace(step, level="warning") if mild else step
 
     def object(self, patient: Patient) -> Iterator[Step]:
         """Whether the object is there, how it is encrypted, and whether a byte of it comes."""
@@ -86,15 +97,14 @@ class Look:
         target = self.target
         if error.status == 403:
             text = "these credentials may not read it (s3:GetObject), or its bucket's list"
-            hint = "s3:GetObject on the object, in the policy of the user"
-            return Step("object", "failed", text, hint, ExitCode.DENIED)
+            return Step("object", "failed", text, _OBJECT_RIGHT, ExitCode.DENIED)
         if error.status in {404, 405}:
             text = "no such object, or it was deleted"
             hint = f"mcpy ls --versions {target}"
             return Step("object", "failed", text, hint, ExitCode.NOT_FOUND)
         if error.status == 400:
-            refusal = self._first_byte(patient)
-            if isinstance(refusal, S3Error) and _NEEDS_KEY in refusal.server_message.lower():
+            found = self._first_byte(patient)
+            if isinstance(found, S3Error) and is_customers(found.server_message):
                 return self._customer_key("object")
         return failed("object", error)
 
@@ -116,54 +126,53 @@ class Look:
 
     def _first_byte(self, patient: Patient) -> McpyError | None:
         target = self.target
-        headers = {"range": "bytes=0-0"}
         try:
-            with patient.s3.get_object(
-                target.bucket, target.key, version_id=self.version_id, headers=headers
-            ) as (info, stream):
-                content = stream.read(1, cut=True).body
-        except S3Error as e:
-            return None if e.status == 416 else e  # an empty object has no first byte
-        except McpyError as e:
+            return refusal(patient.s3, target.bucket, target.key, version_id=self.version_id)
+        except UnreachableError as e:
             return e
-        if content or not info.size:
-            return None
-        return McpyError("the server answered 200 and sent no content")
 
     def _decoded(self, patient: Patient, info: ObjectInfo, error: S3Error) -> Step:
         code = error.api_code
         if code == "AccessDenied":
-            hint = "s3:GetObject on the object, in the policy of the user"
-            return failed("content", error, text="these credentials may not read it", hint=hint)
+            text = "these credentials may not read it"
+            return failed("content", error, text=text, hint=_OBJECT_RIGHT)
         if not (code.startswith("kms:") or _NOT_AUTHENTIC.search(error.server_message)):
             return failed("content", error)
         key = bare_key_id(info.encryption.key_id)
-        known = self._key(patient, key)
+        known, tried = self._key(patient, key)
         if known and known.level == "failed":
             return known
         if code == "kms:KeyNotFound":
             text = "the key that encrypted it is gone, and is no longer the default key"
-            hint = "mcpy kes key import KEY @BACKUP: a new key of its name reads nothing old"
+            hint = f"mcpy kes key import {key or 'ITS-NAME'} @BACKUP"
+            hint += ": a new key of its name reads nothing old"
             return failed("content", error, text=text, hint=hint)
         if code == "kms:InvalidCiphertextException" or _NOT_AUTHENTIC.search(error.server_message):
-            return _not_opened(info, key)
+            return _not_opened(info, key, tried)
         return failed("content", error, hint=f"mcpy doctor {patient.name}")
 
-    def _key(self, patient: Patient, key: str) -> Step | None:
-        """Return what the trial of the object's key shows; None where nobody can be asked."""
+    def _key(self, patient: Patient, key: str) -> tuple[Step | None, str]:
+        """Return what the trial of the object's key shows, and its name; None if untold."""
         try:
             with patient.admin.http.patience(PATIENCE_S):
-                return judged(patient.admin.key_status(key), "content", patient)
+                status = patient.admin.key_status(key)
         except UnsupportedError as e:
-            return failed("content", e)
+            return failed("content", e), key
         except McpyError:
-            return None
+            return None, key
+        return judged(status, "content", patient), bare_key_id(status.key_id)
 
 
-def _not_opened(info: ObjectInfo, key: str) -> Step:
-    name = f"the key `{key}`" if key else "the default key"
+def _not_opened(info: ObjectInfo, key: str, tried: str) -> Step:
+    """Return what it means that a key works, and not for this object.
+
+    ``key`` is what the object names, ``tried`` the default key where it names none.
+    """
+    name = f"the key `{key}`" if key else f"the default key `{tried}`" if tried else "the key"
     text = f"{name} works, and does not open it: it is another key of the same name"
     if info.encryption.context:
         text += ", or the context stored with it is not the one it was encrypted with"
-    hint = f"mcpy kes key import {key or 'KEY'} @BACKUP, after the present one was kept elsewhere"
-    return Step("content", "failed", text, hint)
+    elif not key:
+        text += ", or another key was the default when the object was written"
+    hint = f"mcpy kes key import {key or tried or 'ITS-NAME'} @BACKUP"
+    return Step("content", "failed", text, f"{hint}, after the present one was kept elsewhere")

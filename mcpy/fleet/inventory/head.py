@@ -39,32 +39,38 @@ def headed(s3: S3, bucket: str, entry: Entry) -> Item:
 
 
 def unreadable(s3: S3, bucket: str, key: str, *, version_id: str = "") -> str:
-    """Read one byte of an object; return why it cannot be read, or ``""``.
+    """Return why an object cannot be read, or ``""``; raises as ``refusal``."""
+    error = refusal(s3, bucket, key, version_id=version_id)
+    return error.message if error else ""
+
+
+def refusal(s3: S3, bucket: str, key: str, *, version_id: str = "") -> McpyError | None:
+    """Read one byte of an object; return the error that says why it cannot be read, or None.
 
     A 200 with a short body is a failure as well. An empty object is read as a whole.
 
     Raises:
-        UnreachableError: no connection.
+        UnreachableError: no connection, or no answer in time.
     """
+    found = _first_byte(s3, bucket, key, version_id, {"range": "bytes=0-0"})
+    if isinstance(found, S3Error) and found.status == 416:
+        return _first_byte(s3, bucket, key, version_id, {})
+    return found
+
+
+def _first_byte(
+    s3: S3, bucket: str, key: str, version_id: str, headers: dict[str, str]
+) -> McpyError | None:
     try:
-        return _first_byte(s3, bucket, key, version_id, {"range": "bytes=0-0"})
-    except S3Error as e:
-        if e.status != 416:
-            return e.message
+        with s3.get_object(bucket, key, version_id=version_id, headers=headers) as (info, stream):
+            content = stream.read(1, cut=True).body
     except (DeadlineError, NotReachedError):
         raise
     except McpyError as e:
-        return e.message
-    try:
-        return _first_byte(s3, bucket, key, version_id, {})
-    except S3Error as e:
-        return e.message
-
-
-def _first_byte(s3: S3, bucket: str, key: str, version_id: str, headers: dict[str, str]) -> str:
-    with s3.get_object(bucket, key, version_id=version_id, headers=headers) as (info, stream):
-        content = stream.read(1, cut=True).body
-    return "" if content or not info.size else "the server answered without content"
+        return e
+    if content or not info.size:
+        return None
+    return McpyError("the server answered without content")
 
 
 def is_customers(reason: str) -> bool:
