@@ -20,7 +20,7 @@ pytestmark = [
 ]
 PAGE = Path(__file__).parents[2] / "docs" / "permissions.md"
 ROLES = ("look", "change", "rewrite")
-SECRET = "throw-away-secret"  # noqa: S105
+SECRET = "throw-away-secret"
 LOOKING = (
     (0, "encrypt info asked/plain"),
     (0, "encrypt audit asked"),
