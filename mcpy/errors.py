@@ -204,6 +204,11 @@ class ApiError(McpyError):
         self.fields = fields or {}
         super().__init__(self._line(), hint=hint)
 
+    def wants(self, permission: str) -> None:
+        """Name the permission, such as ``s3:GetObject``, that it was refused for want of."""
+        self.message = f"{self.message} (it takes {permission})"
+        self.args = (self.message,)
+
     @property
     def kms_silent(self) -> bool:
         """Whether a MinIO refused because its KMS does not answer."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from mcpy.api.http import Call, HttpClient, json_object, json_value
+from mcpy.api.permissions import permission_named
 from mcpy.api.refusals import admin_refusal_of
 from mcpy.api.sigv4 import SigV4Auth, encode_query
 from mcpy.errors import (
@@ -273,7 +274,9 @@ class MinioAdmin:
     ) -> Answer:
         encoded = encode_query(query.items())
         target = f"{path}?{encoded}" if encoded else path
-        return self.http.request(Call(method, target, content=content))
+        call = Call(method, target, content=content)
+        with permission_named(call):
+            return self.http.request(call)
 
 
 def _number(answer: Answer, header: str) -> int:

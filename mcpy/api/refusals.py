@@ -35,7 +35,7 @@ def s3_refusal_of(alias: Alias) -> Callable[[Answer], ApiError]:
         if error.kms_silent:
             error.hint = f"mcpy admin kms status {alias.name}"
         if error.api_code == "InvalidAccessKeyId":
-            error.hint = f"mcpy alias set {alias.name} {alias.url} ACCESSKEY SECRETKEY"
+            error.hint = _set_again(alias, "ACCESSKEY SECRETKEY")
         wrong = error.api_code == "SignatureDoesNotMatch"
         return WrongSecretError(error, alias) if wrong else error
 
@@ -74,19 +74,23 @@ class WrongSecretError(S3Error):
 
     def __init__(self, error: ApiError, alias: Alias) -> None:
         self._alias = alias.name
-        stored = not alias.source.startswith(("MC_HOST_", "MCPY_HOST_"))
         super().__init__(
             error.status,
             error.api_code,
             error.server_message,
             fields=error.fields,
-            hint=f"mcpy alias set {alias.name} {alias.url} {alias.access_key}"
-            if stored
-            else f"correct the variable {alias.source}",
+            hint=_set_again(alias, alias.access_key),
         )
 
     def _line(self) -> str:
         return f"{self.api_code}: the secret key of alias `{self._alias}` is wrong"
+
+
+def _set_again(alias: Alias, keys: str) -> str:
+    """Return how to give an alias other keys: one of the environment is not in the store."""
+    if alias.source.startswith(("MC_HOST_", "MCPY_HOST_")):
+        return f"correct the variable {alias.source}"
+    return f"mcpy alias set {alias.name} {alias.url} {keys}"
 
 
 def kes_refusal(answer: Answer) -> ApiError:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from mcpy.api import s3xml
 from mcpy.api.addressing import router
 from mcpy.api.http import MAX_BODY_BYTES, Call, HttpClient
+from mcpy.api.permissions import name_permission
 from mcpy.api.refusals import local_name, s3_refusal, s3_refusal_of
 from mcpy.api.s3info import object_path
 from mcpy.api.sigv4 import SigV4Auth, encode_query
@@ -83,6 +84,7 @@ class S3Calls:
                 found = opened.enter_context(self.http.stream(call))
             except S3Error as e:
                 if not self._corrected(e, call):
+                    name_permission(e, call)
                     raise
                 found = opened.enter_context(self.http.stream(call))
             self._region_known = True

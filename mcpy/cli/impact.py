@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from mcpy.cli.many import JOBS
-from mcpy.cli.sizes import human_size
+from mcpy.cli.sizes import human_size, plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,7 +67,7 @@ class ImpactReport:
             why = "not by this key, which works" if one.works else "possibly by this key"
             rows.append(("Unreadable now", f"{_words(one.unreadable)}, {why}"))
         if one.gaps:
-            rows.append(("Not listed", f"more versions, at {one.gaps:,} places"))
+            rows.append(("Not listed", f"more versions, at {plural(one.gaps, 'place')}"))
         if one.uploads:
             rows.append(("Uploads", f"{one.uploads:,} under way, whose keys nobody tells"))
         rows += [("For example" if not i else "", name) for i, name in enumerate(one.samples)]
@@ -78,7 +78,8 @@ class ImpactReport:
     def _doubts(self, one: ServerImpact) -> list[str]:
         found = []
         if self.impact.lacks(one):
-            why = "does not tell whether it has" if one.works is None else "does not have"
+            why = "cannot use" if not one.missing else "does not have"
+            why = "does not tell whether it has" if one.works is None else why
             found.append(f"this server's KMS {why} the key: is it the right server?")
         if self.impact.may_seal_settings(one):
             found.append("IAM and settings need it if it once was the default (--never-default)")
@@ -102,12 +103,13 @@ def verdict_of(impact: Impact) -> str:
         return f"Nothing that the servers list depends on `{key}`, and all of it was looked at."
     if impact.verdict == "incomplete":
         return (
-            f"Nothing certainly depends on `{key}`, possibly {possible:,} versions, "
+            f"Nothing certainly depends on `{key}`, possibly {plural(possible, 'version')}, "
             "and not everything could be seen."
         )
     more = f", and possibly {possible:,} more" if possible else ""
     more += _more_than_data(impact)
-    return f"Without `{key}`, {impact.certain:,} versions are unreadable{more}."
+    are = "is" if impact.certain == 1 else "are"
+    return f"Without `{key}`, {plural(impact.certain, 'version')} {are} unreadable{more}."
 
 
 def _more_than_data(impact: Impact) -> str:
@@ -129,7 +131,9 @@ def _bucket_words(one: ServerImpact) -> str:
 
 
 def _words(count: Count) -> str:
-    return f"{count.number:,} versions, {human_size(count.size)}" if count.number else "none"
+    if not count.number:
+        return "none"
+    return f"{plural(count.number, 'version')}, {human_size(count.size)}"
 
 
 def _camel(name: str) -> str:

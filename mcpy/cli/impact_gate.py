@@ -127,7 +127,7 @@ def _reports(
         listed = ", ".join(f"`{key}`" for key in keys)
         raise InputError(
             f"nobody looked for what {listed} encrypted, and no alias says where to look",
-            hint=f"{again} --impact-on ALIAS, or --without-impact if you know",
+            hint=f"{again} --impact-on ALIAS",
         )
     try:
         return measured(app, keys, aliases, never_default=options.never_default)
@@ -189,7 +189,9 @@ def _accept(app: App, impact: Impact, options: GateOptions, again: str) -> None:
         if given.strip() != impact.answer:
             raise DeclinedError
     if given is None or given.strip() != impact.answer:
+        verdict = verdict_of(impact)
         raise FindingError(
-            f"`{impact.key}` is needed: {verdict_of(impact)} Nothing was done",
-            hint=f"{again} --impact-accepted {impact.answer}, to lose that for ever",
+            f"the key stays: {verdict[:1].lower()}{verdict[1:].rstrip('.')}; "
+            f"--impact-accepted {impact.answer} would lose that for ever",
+            hint=f"{again} --impact-accepted {impact.answer}",
         )

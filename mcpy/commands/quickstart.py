@@ -207,11 +207,13 @@ def _proof(play: _Play) -> dict[str, bool]:
 
 def _erase(play: _Play) -> None:
     """Look what needs the key, and delete it all the same."""
-    asked = ("encrypt", "impact", KEY, "play")
+    from mcpy.fleet.impact.report import load
+
+    report = "impact.json"
+    asked = ("encrypt", "impact", KEY, "play", "--save", report)
     play.run("6. Secure erasure: what needs the key", *asked, expect=ExitCode.FINDING)
-    report = play.run("", "--json", *asked, expect=ExitCode.FINDING)
-    answer = str(json.loads(report.stdout.splitlines()[0])["answer"])
-    accepted = ("--impact-accepted", answer)
+    (found,) = load(play.folder / report)
+    accepted = ("--impact-report", report, "--impact-accepted", found.answer)
     play.run("   the key goes", "kes", "key", "rm", "--yes", *accepted, KEY)
 
 

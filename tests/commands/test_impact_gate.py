@@ -15,6 +15,8 @@ from tests.stub import s3_error
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import httpx
+
     from mcpy.api.s3 import S3
 
 RM = ("kes", "key", "rm", "--yes", "tenant-a")
@@ -34,11 +36,18 @@ def test_a_server_whose_kms_lacks_the_key_proves_nothing(run: Mcpy, world: Serve
     world.lose("tenant-a")
     world.kes_alone = "tenant-a"
     result = run("encrypt", "impact", "tenant-a", "play", "--never-default")
-    assert result.exit_code == 8
+    assert result.exit_code == 5
     assert "this server's KMS does not have the key: is it the right server?" in result.stdout
+    assert result.stderr == (
+        "mcpy: error: the KMS of `play` has no key `tenant-a`, and no object is under it\n"
+        "mcpy: hint: mcpy admin kms key list play\n"
+    )
     refused = run(*RM, "--impact-on", "play", "--never-default")
     assert (refused.exit_code, refused.stdout) == (3, "")
-    assert "--impact-accepted 0+" in refused.stderr
+    assert (
+        "error: the key stays: nothing certainly depends on `tenant-a`, possibly 0 versions, and "
+        "not everything could be seen; --impact-accepted 0+ would lose that for ever"
+    ) in refused.stderr
     assert not any(call.startswith("KES DELETE") for call in world.calls)
 
 
@@ -91,7 +100,10 @@ def test_the_hint_of_the_gate_works_as_it_stands(run: Mcpy, s3: S3, world: Serve
     assert refused.exit_code == 3
     said = (*RM, *where, "--impact-on", "prod", *given[len(where) :])
     line = f"mcpy {' '.join(said)} --impact-accepted 2"
-    assert f"hint: {line}, to lose" in refused.stderr
+    assert refused.stderr.endswith(
+        "error: the key stays: without `tenant-a`, 2 versions are unreadable; "
+        f"--impact-accepted 2 would lose that for ever\nmcpy: hint: {line}\n"
+    )
     assert run(*line.split()[1:]).exit_code == 0
     assert world.deleted
 
@@ -171,3 +183,43 @@ def test_wrong_credentials_of_the_alias_are_a_denial(run: Mcpy, world: Server) -
     refused = run(*RM, "--impact-on", "play")
     assert (refused.exit_code, refused.stdout) == (4, "")
     assert not world.deleted
+
+
+def test_a_key_that_was_lost_and_is_named_is_needed(run: Mcpy, s3: S3, world: Server) -> None:
+    s3.put_object("b-1", "a", b"content", headers=kms_with("tenant-a"))
+    world.lose("tenant-a")
+    result = run("encrypt", "impact", "tenant-a", "play", "--never-default")
+    assert result.exit_code == 3
+    assert result.stderr == "mcpy: error: `tenant-a` is needed: 1+ versions depend on it\n"
+
+
+def test_one_refusal_is_told_once_and_names_what_may_not_be_done(run: Mcpy, world: Server) -> None:
+    world.hook = lambda request: (
+        s3_error(403, "AccessDenied") if request.url.path.startswith("/b-1") else None
+    )
+    result = run("encrypt", "impact", "tenant-a", "play", "--json")
+    assert result.exit_code == 8
+    (server,) = result.objects[0]["servers"]
+    assert len(server["problems"]) == len(set(server["problems"]))
+    assert all(problem.startswith("b-1: AccessDenied") for problem in server["problems"])
+
+
+def test_a_key_made_after_the_look_is_not_deleted(run: Mcpy, world: Server) -> None:
+    world.lose("tenant-a")
+
+    def made_meanwhile(request: httpx.Request) -> httpx.Response | None:
+        if "versions" in str(request.url):
+            world.kms.known["tenant-a"] = world.kms.known["my-key"]
+        return None
+
+    world.hook = made_meanwhile
+    args = ("--if-exists", "--impact-on", "play", "--never-default", "tenant-b")
+    result = run(*RM, *args)
+    assert (result.exit_code, result.stdout) == (
+        0,
+        "Key `tenant-a` was not there: nothing changed.\nDeleted key `tenant-b`.\n",
+    )
+    assert "tenant-a" in world.kms.known
+    assert [call for call in world.calls if call.startswith("KES DELETE")] == [
+        "KES DELETE /v1/key/delete/tenant-b"
+    ]

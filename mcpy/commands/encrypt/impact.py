@@ -16,7 +16,7 @@ from mcpy.cli.output import printable
 from mcpy.cli.page import Cell, Part
 from mcpy.cli.params import ALIAS, KEY
 from mcpy.cli.sizes import human_size, plural
-from mcpy.errors import FindingError, PartialError
+from mcpy.errors import FindingError, NotFoundError, PartialError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +59,8 @@ def impact(  # noqa: PLR0913 - options
 
     Every version in every bucket of every ALIAS is looked at. Exit 0 says that nothing the
     servers list depends on KEY, and that all of it was looked at; 3 that something does; 8 that
-    nothing certainly does, and that the answer is not complete.
+    nothing certainly does, and that the answer is not complete; 5 that no KMS has such a key and
+    that nothing names it.
 
     What MinIO never lists is not looked at: an object below the name of another (a/b beside a).
     Credentials have to be allowed s3:ListAllMyBuckets on every bucket, else it is 8.
@@ -75,9 +76,23 @@ def impact(  # noqa: PLR0913 - options
         write_text(html_file, page(found))
     app.out.emit(ImpactReport(found))
     if found.verdict == "some":
-        raise FindingError(f"`{key}` is needed: {found.answer} versions depend on it")
+        raise FindingError(f"`{key}` is needed: {_needed_by(found)}")
+    if found.unknown_key:
+        named = ", ".join(f"`{one.alias}`" for one in found.servers)
+        raise NotFoundError(
+            f"the KMS of {named} has no key `{key}`, and no object is under it",
+            hint=f"mcpy admin kms key list {found.servers[0].alias}",
+        )
     if found.verdict == "incomplete":
         raise PartialError(f"whether anything depends on `{key}` is not known for certain")
+
+
+def _needed_by(found: Impact) -> str:
+    if found.answer == "0":
+        return "no version depends on it, and uploads or a server do"
+    verb = "depends" if found.answer == "1" else "depend"
+    noun = "version" if found.answer == "1" else "versions"
+    return f"{found.answer} {noun} {verb} on it"
 
 
 def page(found: Impact) -> str:

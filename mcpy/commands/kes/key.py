@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,6 +20,8 @@ from mcpy.commands.kes.ls import keys, show
 from mcpy.errors import KesError, McpyError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mcpy.api.kes import Kes, KeyInfo
     from mcpy.cli.app import App
 
@@ -147,15 +150,32 @@ def rm(
     check_askable(app, question, yes=yes, hint=again)
     if access.alias:
         options = replace(options, impact_on=(access.alias, *options.impact_on))
-    there = [
-        name
-        for name in names
-        if not options.without_impact and _is_there(client, name, if_exists=if_exists)
-    ]
-    if there:
+    asked = [] if options.without_impact else names
+    absent = {name for name in asked if not _is_there(client, name, if_exists=if_exists)}
+    if there := [name for name in asked if name not in absent]:
         require_impact(app, there, options, kes_server=resolve(app, access).server, again=again)
     confirm(app, question, yes=yes, hint=again)
-    for_each(app, names, lambda name: _delete(client, name, if_exists=if_exists))
+
+    def act(name: str) -> KeyChange:
+        # one that was made since went through no gate
+        return _missing(name) if name in absent else _delete(client, name, if_exists=if_exists)
+
+    for_each(app, names, act)
+
+
+def _missing(name: str) -> KeyChange:
+    return KeyChange(name, "missing")
+
+
+def _done_unless(said: str, act: Callable[[str], None], name: str) -> bool:
+    """Call ``act``; False when KES refuses with the words ``said``: ``""`` lets none be."""
+    try:
+        act(name)
+    except KesError as e:
+        if said and e.server_message == said:
+            return False
+        raise
+    return True
 
 
 def _is_there(client: Kes, name: str, *, if_exists: bool) -> bool:
@@ -164,26 +184,18 @@ def _is_there(client: Kes, name: str, *, if_exists: bool) -> bool:
     Raises:
         KesError: there is none, and that is an error.
     """
+    from mcpy.api.kes import KEY_MISSING
+
     with named(name):
-        try:
-            verify(client, name)
-        except KesError as e:
-            if if_exists and e.status == 404:
-                return False
-            raise
-    return True
+        return _done_unless(KEY_MISSING if if_exists else "", partial(verify, client), name)
 
 
 def _create(client: Kes, name: str, *, if_missing: bool) -> KeyChange:
     from mcpy.api.kes import KEY_EXISTS
 
     with named(name):
-        try:
-            client.create_key(name)
-        except KesError as e:
-            if if_missing and e.server_message == KEY_EXISTS:
-                return KeyChange(name, "exists")
-            raise
+        if not _done_unless(KEY_EXISTS if if_missing else "", client.create_key, name):
+            return KeyChange(name, "exists")
         verify(client, name)
     return KeyChange(name, "created")
 
@@ -201,12 +213,8 @@ def _delete(client: Kes, name: str, *, if_exists: bool) -> KeyChange:
     from mcpy.api.kes import KEY_MISSING
 
     with named(name):
-        try:
-            client.delete_key(name)
-        except KesError as e:
-            if if_exists and e.server_message == KEY_MISSING:
-                return KeyChange(name, "missing")
-            raise
+        if not _done_unless(KEY_MISSING if if_exists else "", client.delete_key, name):
+            return _missing(name)
         _see_gone(client, name)
     return KeyChange(name, "deleted")
 

@@ -86,7 +86,7 @@ def lock(app: App, key: str, config: Path, *, yes: bool, prove: bool, access: Ke
     if store.state(key) != "locked":
         raise McpyError(f"`{key}` is not locked at {store.where} after all")
     if kes:
-        _until(app, file.cache, lambda: _fails(kes, key))
+        _until(app, file.cache, lambda: _fails(kes, key, config))
     within = file.cache.any_s
     app.out.done(KeyActed(key, "locked", store.provider, within, proven=prove))
 
@@ -235,37 +235,35 @@ def _until(app: App, cache: CacheExpiry, seen: Callable[[], bool]) -> None:
             time.sleep(min(pause_s, max(0.0, give_up - time.monotonic())))
 
 
+def _answer(kes: Kes, key: str, *expected: int) -> int:
+    """Use the key and return KES's status: 200, or one of ``expected``.
+
+    Raises:
+        KesError: it refuses by another one.
+    """
+    try:
+        kes.generate_key(key)
+    except KesError as e:
+        if e.status not in expected:
+            raise
+        return e.status
+    return 200
+
+
 def _works(kes: Kes, key: str) -> bool:
-    try:
-        kes.generate_key(key)
-    except KesError as e:
-        if e.status != 502:
-            raise
-        return False
-    return True
+    return _answer(kes, key, 502) == 200
 
 
-def _fails(kes: Kes, key: str) -> bool:
+def _fails(kes: Kes, key: str, config: Path) -> bool:
     """Whether KES fails on the key; that it misses it is the one thing that must not happen."""
-    try:
-        kes.generate_key(key)
-    except KesError as e:
-        if e.status == 404:
-            raise McpyError(
-                f"KES does not find `{key}` instead of failing on it: do not restart any MinIO",
-                hint=f"mcpy keystore unlock {key} --config FILE",
-            ) from e
-        if e.status != 502:
-            raise
-        return True
-    return False
+    status = _answer(kes, key, 404, 502)
+    if status == 404:
+        raise McpyError(
+            f"KES does not find `{key}` instead of failing on it: do not restart any MinIO",
+            hint=shlex.join(["mcpy", "keystore", "unlock", key, "--config", str(config)]),
+        )
+    return status == 502
 
 
 def _is_gone(kes: Kes, key: str) -> bool:
-    try:
-        kes.generate_key(key)
-    except KesError as e:
-        if e.status != 404:
-            raise
-        return True
-    return False
+    return _answer(kes, key, 404) == 404

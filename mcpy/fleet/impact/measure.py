@@ -52,7 +52,7 @@ def measure(s3: S3, admin: MinioAdmin, keys: Sequence[str], look: Look) -> dict[
     _see_reach(admin, base)
     found = {key: deepcopy(base) for key in keys}
     for key, one in found.items():
-        one.works = _works(admin, key)
+        _try_key(admin, key, one)
     looked: set[str] = set()
     # a bucket may be made meanwhile: those that are new are looked at, too
     for _ in range(MOST_ROUNDS):
@@ -83,13 +83,14 @@ def _default_key(admin: MinioAdmin, base: ServerImpact) -> str | None:
     return found
 
 
-def _works(admin: MinioAdmin, key: str) -> bool | None:
+def _try_key(admin: MinioAdmin, key: str, one: ServerImpact) -> None:
     try:
-        return admin.key_status(key).works
+        status = admin.key_status(key)
     except UnreachableError:
         raise
     except McpyError:
-        return None
+        return
+    one.works, one.missing = status.works, status.missing
 
 
 def _see_reach(admin: MinioAdmin, base: ServerImpact) -> None:
@@ -101,14 +102,16 @@ def _see_reach(admin: MinioAdmin, base: ServerImpact) -> None:
 
 
 def _bucket(s3: S3, bucket: str, found: dict[str, ServerImpact], look: Look) -> None:
+    reasons: dict[str, None] = {}  # one refusal may meet all of them
     for part in (_default, _uploads, _versions):
         try:
             part(s3, bucket, found, look)
         except (Interrupted, UnreachableError):
             raise
         except McpyError as e:
-            for one in found.values():
-                one.problems.append(f"{bucket}: {e.message}")
+            reasons[e.message] = None
+    for one in found.values():
+        one.problems += [f"{bucket}: {reason}" for reason in reasons]
 
 
 def _default(s3: S3, bucket: str, found: dict[str, ServerImpact], _: Look) -> None:

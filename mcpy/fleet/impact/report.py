@@ -32,6 +32,7 @@ class ServerImpact:
     Attributes:
         default_key: the server's default key; None when nobody may tell.
         works: whether the server could use the key just now; None when it was not told.
+        missing: whether the server's KMS said that it has no such key.
         buckets: how many were looked at.
         defaulting: buckets that encrypt new objects with the key.
         certain: versions whose own headers name the key.
@@ -49,6 +50,7 @@ class ServerImpact:
     url: str
     default_key: str | None = None
     works: bool | None = None
+    missing: bool = False
     buckets: int = 0
     defaulting: list[str] = field(default_factory=list)
     certain: Count = field(default_factory=Count)
@@ -123,6 +125,20 @@ class Impact:
             or self.lacks(one)
             or self.may_seal_settings(one)
             for one in self.servers
+        )
+
+    @property
+    def unknown_key(self) -> bool:
+        """Whether no KMS has such a key, and nothing that was seen can be under it."""
+        return (
+            bool(self.servers)
+            and self.verdict != "some"
+            and all(one.missing for one in self.servers)
+            # SSE-S3 objects that open are under a key that is there
+            and not any(
+                one.unreadable.number or one.unknown.number or one.gaps or one.problems
+                for one in self.servers
+            )
         )
 
     @property
