@@ -171,6 +171,7 @@ _DENIED = {
     "SignatureDoesNotMatch",
     "XMinioAdminInvalidAccessKey",
 }
+_WRONG_KEYS = _DENIED - {"AccessDenied", "AllAccessDisabled", "RequestTimeTooSkewed"}
 _UNSUPPORTED = {"NotImplemented", "XMinioAdminVersionMismatch"}
 _BUSY = {429, 503, 504}
 # with status 500: what a MinIO says when its KMS, or the store behind that, does not answer;
@@ -214,6 +215,12 @@ class ApiError(McpyError):
         """Whether a MinIO refused because its KMS does not answer."""
         said = self.api_code in _KMS_SILENT or says_kms_silent(self.server_message)
         return self.status == 500 and said
+
+    @property
+    def keys_refused(self) -> bool:
+        """Whether it is the credentials themselves that a MinIO does not take."""
+        minio = self.fields.get("Server", "").startswith("MinIO")
+        return minio and self.api_code in _WRONG_KEYS
 
     def _line(self) -> str:
         text = self.server_message.strip().rstrip(".")

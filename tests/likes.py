@@ -24,10 +24,7 @@ class Play:
     @classmethod
     def of(cls, sandbox: Sandbox, folder: Path) -> Play:
         """Point a command line at ``sandbox``; ``folder`` is its home."""
-        mcpy = Mcpy(folder / "config", None, env={"HOME": str(folder)})
-        mcpy.store.put(sandbox.alias())
-        mcpy.secrets = {sandbox.secret_key}
-        return cls(sandbox, mcpy, folder)
+        return cls(sandbox, Mcpy.on(sandbox, folder), folder)
 
     def file(self, name: str, content: bytes) -> Path:
         """Return a new file."""

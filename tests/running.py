@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from mcpy.__main__ import run
 from mcpy.config import AliasStore
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import httpx
+
+    from mcpy.sandbox.play import Sandbox
 
 ACCESS_KEY = "minioadmin"
 SECRET_KEY = "wJalr-throw-away-secret"
@@ -74,6 +76,14 @@ class Mcpy:
             assert secret not in result.stdout
             assert secret not in result.stderr
         return result
+
+    @classmethod
+    def on(cls, sandbox: Sandbox, folder: Path) -> Self:
+        """Point it at a sandbox as ``play``; ``folder`` is its home."""
+        made = cls(folder / "config", None, env={"HOME": str(folder)})
+        made.secrets = {sandbox.secret_key}
+        made.store.put(sandbox.alias())
+        return made
 
     @property
     def store(self) -> AliasStore:

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from mcpy.cli.sizes import plural as plural  # noqa: PLC0414 - pages use it by this name
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 

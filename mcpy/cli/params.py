@@ -137,6 +137,14 @@ def parse_buckets(text: str) -> Target:
     return Target(check_alias_name(alias), bucket, key)
 
 
+def parse_buckets_to_rewrite(text: str) -> Target:
+    """Return a target whose bucket may be a pattern; an alias alone is not all of its buckets."""
+    target = Target.parse(text) if "/" not in text.rstrip("/") else parse_buckets(text)
+    if not target.bucket:
+        raise InputError(f"`{text}` names no bucket", hint=f"'{target.alias}/*'")
+    return target
+
+
 def parse_targets(text: str) -> Target:
     """Return a target of any depth whose bucket may be a pattern."""
     return parse_buckets(text) if is_pattern(text.partition("/")[2]) else Target.parse(text)
@@ -180,6 +188,7 @@ BUCKET = ParsedTarget("TARGET", parse_bucket_target)
 OBJECTS = ParsedTarget("TARGET", parse_objects)
 TARGETS = ParsedTarget("TARGET", parse_targets)
 BUCKETS = ParsedTarget("TARGET", parse_buckets)
+REWRITABLE = ParsedTarget("TARGET", parse_buckets_to_rewrite)
 AGE = Parsed("AGE", parse_age)
 MOMENT = Parsed("MOMENT", parse_moment)
 ALIAS = Parsed("ALIAS", check_alias_name)

@@ -1,90 +1,38 @@
-"""What ``encrypt objects`` and ``encrypt rotate`` share: options, and the work on one target."""
+"""What ``encrypt objects`` and ``encrypt rotate`` share: work on one target after another."""
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from mcpy.cli.headway import headway
-from mcpy.cli.many import jobs_option
-from mcpy.cli.params import Parsed
+from mcpy.cli.many import Failures, buckets_of
 from mcpy.cli.rewritten import Line
-from mcpy.errors import InputError, McpyError, NotFoundError, PartialError, UnsupportedError
+from mcpy.errors import (
+    ConfigError,
+    ExitCode,
+    InputError,
+    Interrupted,
+    McpyError,
+    NotFoundError,
+    PartialError,
+    exit_code,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from mcpy.cli.app import App
     from mcpy.cli.headway import Headway
     from mcpy.fleet.rewrite.goal import Goal, Outcome, Tally
-    from mcpy.fleet.rewrite.rate import Rate
     from mcpy.fleet.rewrite.session import Session
     from mcpy.models import ObjectEncryption, Target
 
 _SAMPLES = 3
-
-
-def _rate(text: str) -> Rate:
-    from mcpy.fleet.rewrite.rate import parse_rate
-
-    return parse_rate(text)
-
-
-def _size(text: str) -> int:
-    from mcpy.fleet.rewrite.rate import parse_size
-
-    return parse_size(text)
-
-
-_FILE = click.Path(path_type=Path, dir_okay=False)
-_OPTIONS = (
-    click.option("--dry-run", is_flag=True, help="Only say what would be rewritten."),
-    click.option(
-        "--list", "listed", is_flag=True, help="A line for every object, not only failures."
-    ),
-    click.option(
-        "--verify",
-        type=click.Choice(["quick", "full"]),
-        default="quick",
-        help="Compare the first and last 64 KiB of each object, or all of it. [quick]",
-    ),
-    click.option(
-        "--max-rate", type=Parsed("RATE", _rate), help="At most 50/s objects, or 20MiB/s."
-    ),
-    click.option(
-        "--journal",
-        type=_FILE,
-        metavar="FILE",
-        help="Where to note what is done. [a file by itself]",
-    ),
-    click.option("--restart", is_flag=True, help="Do not go on with an interrupted run."),
-    click.option(
-        "--canary-inside",
-        is_flag=True,
-        help="Try out below .mcpy-canary/ in the bucket itself, where none can be made.",
-    ),
-    click.option(
-        "--nobody-writes",
-        is_flag=True,
-        help="Accept a server that cannot tell whether an object changed meanwhile.",
-    ),
-    click.option(
-        "--copy-limit",
-        type=Parsed("SIZE", _size),
-        help="Larger objects are copied in parts. [5TiB on MinIO, else 5GiB]",
-    ),
-)
-
-
-def rewriting_options(command: Any) -> Any:  # noqa: ANN401 - click's decorators take and give anything
-    """Add the options."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return jobs_option(command)
 
 
 class Rewriting:
@@ -95,18 +43,30 @@ class Rewriting:
         self.app = app
         self.options = options
         self._unsettled = self._scanned = 0
+        self._failures = Failures()
         self._refused: list[Target] = []
         self._empty: list[Target] = []
-        journal = options["journal"]
-        if journal and not journal.absolute().parent.is_dir():
-            raise InputError(f"there is no folder for the journal `{journal}`")
+        self._foreseen: McpyError | None = None
+        self._targets: list[Target] = []
 
-    def check_key(self, alias: str, encryption: ObjectEncryption) -> None:
-        """See that the key works before anything is touched."""
+    def begin(self, targets: Sequence[Target], encryption: ObjectEncryption) -> list[Target]:
+        """Return the targets one by one, once the key works and the journal can be written.
+
+        Raises:
+            InputError: there are several targets for one journal.
+            McpyError: the key does not work, or no bucket matches.
+        """
         from mcpy.fleet.default_encryption import check_key
 
-        if not check_key(self.app.admin(alias), encryption.key_id):
-            self.app.out.note(f"`{alias}` cannot be asked whether its key works: it is tried out")
+        _check_journal(self.options["journal"])
+        for alias in dict.fromkeys(target.alias for target in targets):
+            if not check_key(self.app.admin(alias), encryption.key_id):
+                note = f"`{alias}` cannot be asked whether its key works: it is tried out"
+                self.app.out.note(note)
+        self._targets = buckets_of(self.app, targets)
+        if self.options["journal"] and len(self._targets) > 1:
+            raise InputError("--journal is of one target, and there are several")
+        return self._targets
 
     def one(self, target: Target, goal: Goal) -> tuple[Tally, str]:
         """Work on one target; return what became of it and where the journal is.
@@ -128,15 +88,20 @@ class Rewriting:
             self._empty.append(target)
 
     @contextmanager
-    def going_on(self, target: Target, count: int) -> Iterator[None]:
-        """Let one refused target of several not end the run: ``finish`` names it."""
+    def going_on(self, target: Target) -> Iterator[None]:
+        """Let one refused target of several not end the run: ``finish`` sums them up."""
+        self._foreseen = None
         try:
             yield
-        except UnsupportedError as e:
-            if count == 1:
+            if self._foreseen:
+                raise self._foreseen
+        except McpyError as e:
+            if len(self._targets) == 1 or not _is_refused(e):
                 raise
             self._refused.append(target)
-            self.app.out.warn(f"`{target}` is not done: {e.message}; {e.hint or ''}".rstrip("; "))
+            self._failures.add(e)
+            e.message = f"`{target}` is not done: {e.message}"
+            self.app.out.error(e, kind="error")
 
     @contextmanager
     def telling(self, target: Target, goal: Goal) -> Iterator[Session]:
@@ -149,13 +114,14 @@ class Rewriting:
             session.told = Told(teller.outcome, advance.state, self.app.out.warn)
             try:
                 yield session
+                self._foreseen = session.foreseen
+            except KeyboardInterrupt as e:
+                raise _interrupted(Interrupted("interrupted"), session, teller) from e
+            except Interrupted as e:
+                raise _interrupted(e, session, teller) from e
             except McpyError as e:
-                if not e.hint and session.working:
+                if not e.hint and session.working and not _is_refused(e):
                     e.hint = _go_on(session)
-                raise
-            except KeyboardInterrupt:
-                if session.working:
-                    self.app.out.note(_go_on(session))
                 raise
 
     def session(self, target: Target, goal: Goal) -> Session:
@@ -188,9 +154,12 @@ class Rewriting:
             NotFoundError: there is nothing at all below a prefix.
         """
         if self._refused:
-            raise PartialError(f"not done: {', '.join(f'`{target}`' for target in self._refused)}")
-        if self._unsettled and not self.options["dry_run"]:
-            raise PartialError(f"{self._unsettled} of {self._scanned} are not as wanted")
+            error = self._failures.sum_of(len(self._targets))
+            error.message = f"not done: {', '.join(f'`{target}`' for target in self._refused)}"
+            raise error
+        if self._unsettled:
+            are = "would not be" if self.options["dry_run"] else "are not"
+            raise PartialError(f"{self._unsettled} of {self._scanned} {are} as wanted")
         if self._empty:
             raise NotFoundError(f"there is nothing below `{self._empty[0]}`")
 
@@ -201,6 +170,46 @@ def _journals(app: App) -> Path:
     from platformdirs import user_state_path
 
     return user_state_path("mcpy", appauthor=False) / "journals"
+
+
+def _check_journal(journal: Path | None) -> None:
+    """See that a journal can be written before anybody is asked for anything.
+
+    Raises:
+        InputError: there is no folder for it.
+        ConfigError: it cannot be written.
+    """
+    if journal is None:
+        return
+    if not journal.absolute().parent.is_dir():
+        raise InputError(f"there is no folder for the journal `{journal}`")
+    is_new = not journal.exists()
+    try:
+        os.close(os.open(journal, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600))
+        if is_new:
+            journal.unlink()
+    except OSError as e:
+        reason = (e.strerror or "").lower()
+        raise ConfigError(f"cannot use the journal {journal}: {reason}") from e
+
+
+def _is_refused(error: McpyError) -> bool:
+    """Whether a server says no to one target, which another one need not meet."""
+    codes = {ExitCode.DENIED, ExitCode.NOT_FOUND, ExitCode.UNSUPPORTED, ExitCode.USAGE}
+    return exit_code(error) in codes
+
+
+def _interrupted(error: Interrupted, session: Session, teller: _Teller) -> Interrupted:
+    """Say how far it was, and how to go on."""
+    if not session.working:
+        error.message += f": nothing of `{session.target}` was touched"
+        return error
+    from mcpy.fleet.rewrite.goal import Class
+
+    rewritten, seen = teller.count[Class.REWRITTEN], teller.count.total()
+    error.message += f": {rewritten} rewritten of {seen} that were looked at in `{session.target}`"
+    error.hint = _go_on(session)
+    return error
 
 
 def _go_on(session: Session) -> str:
@@ -219,12 +228,14 @@ class _Teller:
         self._all = options["listed"]
         self._dry_run = options["dry_run"]
         self._samples = 0
+        self.count: Counter[str] = Counter()
 
     def outcome(self, outcome: Outcome) -> None:
         """Take one outcome."""
         from mcpy.fleet.rewrite.goal import SETTLED, Class
 
         self._advance.one()
+        self.count[outcome.kind] += 1
         line = Line(self._target, outcome, self._dry_run)
         sample = self._dry_run and outcome.kind is Class.REWRITTEN and self._samples < _SAMPLES
         self._samples += sample

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mcpy.cli.output import printable
-from mcpy.cli.sizes import human_size
+from mcpy.cli.sizes import human_size, plural
 
 if TYPE_CHECKING:
-    from mcpy.fleet.rewrite.goal import Outcome, Tally
+    from mcpy.fleet.rewrite.goal import Class, Goal, Outcome, Tally
     from mcpy.models import Target
 
 
@@ -49,6 +49,23 @@ class Line:
         return printable(f"{name} {word}{reason}")
 
 
+def _class_line(kind: Class, tally: Tally, goal: Goal, *, dry_run: bool) -> str:
+    from mcpy.fleet.rewrite.goal import Class, meaning
+
+    would = dry_run and kind is Class.REWRITTEN
+    words = "would be rewritten" if would else meaning(kind, goal)
+    size = f", {human_size(tally.size[kind])}" if tally.size[kind] else ""
+    return f"  {tally.count[kind]:>8} {words}{size}"
+
+
+def not_as_wanted(tally: Tally, goal: Goal) -> list[str]:
+    """Return a line for each class that is not as wanted."""
+    from mcpy.fleet.rewrite.goal import SETTLED, Class
+
+    kinds = [kind for kind in Class if kind not in SETTLED and tally.count[kind]]
+    return [_class_line(kind, tally, goal, dry_run=True) for kind in kinds]
+
+
 def totals(tally: Tally) -> dict[str, Any]:
     """Return a tally as JSON; the classes add up to ``scanned``."""
     from mcpy.fleet.rewrite.goal import Class
@@ -63,19 +80,16 @@ def totals(tally: Tally) -> dict[str, Any]:
     }
 
 
-def lines(target: Target, tally: Tally, *, dry_run: bool) -> list[str]:
+def lines(target: Target, tally: Tally, goal: Goal, *, dry_run: bool) -> list[str]:
     """Return a tally for people, a line for each class that has something in it."""
-    from mcpy.fleet.rewrite.goal import MEANINGS, Class
+    from mcpy.fleet.rewrite.goal import Class
 
-    found = [f"`{target}`: {tally.scanned} versions and delete markers were looked at."]
+    looked_at = plural(tally.scanned, "version or delete marker", "versions and delete markers")
+    found = [f"`{target}`: {looked_at} {'was' if tally.scanned == 1 else 'were'} looked at."]
     for kind in Class:
         if not tally.count[kind]:
             continue
-        meaning = MEANINGS[kind]
-        if dry_run and kind is Class.REWRITTEN:
-            meaning = "would be rewritten"
-        size = f", {human_size(tally.size[kind])}" if tally.size[kind] else ""
-        found.append(f"  {tally.count[kind]:>8} {meaning}{size}")
+        found.append(_class_line(kind, tally, goal, dry_run=dry_run))
         if kind is Class.REWRITTEN:
             found += [f"           {n} from {scheme}" for scheme, n in tally.before.items()]
     word = "would change" if dry_run else "changed"

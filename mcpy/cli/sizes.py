@@ -17,9 +17,9 @@ def human_size(count: int) -> str:
     return f"{size:.1f} {unit}"
 
 
-def plural(number: int, noun: str) -> str:
-    """Return ``1 version``, ``2,000 versions``."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+def plural(number: int, noun: str, several: str = "") -> str:
+    """Return ``1 version``, ``2,000 versions``; ``several`` is the plural of an odd noun."""
+    return f"{number:,} {noun if number == 1 else several or noun + 's'}"
 
 
 def are(number: int, noun: str, *, of: int | None = None) -> str:

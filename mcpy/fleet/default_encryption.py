@@ -140,7 +140,7 @@ def check_key(admin: MinioAdmin, key: str) -> bool:
 
 def _not_askable(error: ApiError) -> bool:
     """Return False for a refusal that says nothing of the key; raise any other."""
-    if error.status in {400, 403, 404, 405, 426}:
+    if error.status in {400, 403, 404, 405, 426} and not error.keys_refused:
         return False
     raise error
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mcpy.models import Alias, BucketEncryption, bare_key_id
+from mcpy.models import BucketEncryption, bare_key_id
 from mcpy.sandbox.play import Sandbox
 from tests.mixture import Mixed, census, client, encryptions, fill, kms
 from tests.running import Mcpy
@@ -24,24 +24,13 @@ OLD, NEW = "my-key", "new-key"
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with Sandbox(tmp_path_factory.mktemp("play"), tls=False) as running:
-        settings = {
-            "MINIO_KMS_KES_ENDPOINT": running.kes_url,
-            "MINIO_KMS_KES_API_KEY": running.minio_api_key,
-            "MINIO_KMS_KES_CAPATH": str(running.ca),
-            "MINIO_KMS_KES_KEY_NAME": OLD,
-        }
-        with running.home.env_file.open("a", encoding="utf-8") as file:
-            file.writelines(f"{name}={value}\n" for name, value in settings.items())
-        running.restart_s3()
+    with Sandbox(tmp_path_factory.mktemp("play"), tls=False, kms_key=OLD) as running:
         yield running
 
 
 @pytest.fixture
 def run(sandbox: Sandbox, tmp_path: Path) -> Mcpy:
-    made = Mcpy(tmp_path / "config", None, env={"HOME": str(tmp_path)})
-    made.secrets = {sandbox.secret_key}
-    made.store.put(Alias("play", sandbox.s3_url, sandbox.access_key, sandbox.secret_key))
+    made = Mcpy.on(sandbox, tmp_path)
     for key in (NEW, "third-key"):
         assert made("admin", "kms", "key", "create", "play", key).exit_code in {0, 1}
     return made
@@ -49,7 +38,7 @@ def run(sandbox: Sandbox, tmp_path: Path) -> Mcpy:
 
 @pytest.fixture
 def s3(sandbox: Sandbox) -> Iterator[S3]:
-    made = client(Alias("play", sandbox.s3_url, sandbox.access_key, sandbox.secret_key))
+    made = client(sandbox.alias())
     yield made
     made.http.close()
 
@@ -126,7 +115,7 @@ def test_sse_s3_is_left_and_it_is_said_what_cannot_be_proven(run: Mcpy, s3: S3) 
     s3.put_object(bucket, "k", b"x", headers=kms(OLD))
     result = run("encrypt", "rotate", f"play/{bucket}", "--to", NEW, "--from", OLD)
     assert result.exit_code == 0
-    assert "1 are SSE-S3, whose key no server tells" in result.stdout
+    assert "SSE-S3, whose key no server tells: 1; " in result.stdout
     assert f"`{OLD}` is the server's default: they are under it or an earlier" in result.stdout
     assert "Not by a job of the server: there are SSE-S3 objects" in result.stdout
 
@@ -163,7 +152,7 @@ def test_uploads_that_are_not_finished_are_counted(run: Mcpy, s3: S3, simple: st
     MultipartUpload.start(s3, simple, "later", headers=kms(OLD), customer={})
     result = run("encrypt", "rotate", f"play/{simple}", "--to", NEW, "--from", OLD)
     assert result.exit_code == 0
-    assert "1 uploads are unfinished, and may end under the old key." in result.stdout
+    assert "1 unfinished upload may end under the old key." in result.stdout
 
 
 def test_what_stays_under_the_old_key_is_counted_and_the_exit_code_says_so(
@@ -172,9 +161,15 @@ def test_what_stays_under_the_old_key_is_counted_and_the_exit_code_says_so(
     bucket = f"held-{random.getrandbits(48):x}"
     s3.make_bucket(bucket, with_lock=True)
     s3.put_object(bucket, "k", b"x", headers={**kms(OLD), "x-amz-object-lock-legal-hold": "ON"})
-    result = run("encrypt", "rotate", f"play/{bucket}", "--to", NEW)
+    args = ("encrypt", "rotate", f"play/{bucket}", "--to", NEW)
+    planned = run(*args, "--dry-run")
+    assert planned.exit_code == 8
+    assert "0 versions would go from other keys than `new-key` to `new-key`,\n" in planned.stdout
+    assert "1 under retention or legal hold: not touched" in planned.stdout
+    assert "mcpy: error: 1 would stay, or may be, under the old key\n" in planned.stderr
+    result = run(*args)
     assert result.exit_code == 8
-    assert "Looked at again: 1 versions are under other keys than `new-key`." in result.stdout
+    assert "Looked at again: 1 version is under other keys than `new-key`." in result.stdout
     assert "1 are, or may be, under the old key" in result.stderr
 
 
@@ -219,14 +214,22 @@ def test_a_refused_bucket_keeps_its_default_and_the_others_are_done(
 
 
 def test_a_dry_run_foresees_the_refusal(run: Mcpy, s3: S3) -> None:
-    done = run("encrypt", "rotate", f"play/{_suspended(s3)}", "--to", NEW, "--dry-run")
-    assert "--nobody-writes" in done.stderr
+    args = ("encrypt", "rotate", f"play/{_suspended(s3)}", "--to", NEW)
+    planned, done = run(*args, "--dry-run"), run(*args)
+    assert (planned.exit_code, done.exit_code) == (7, 7)
+    assert "1 version would go from other keys" in planned.stdout
+    assert "hint: --nobody-writes, when that is so" in planned.stderr
+    assert planned.stderr == done.stderr
+    free = run(*args, "--dry-run", "--nobody-writes", "--json")
+    assert (free.exit_code, free.objects[-1]["wouldStay"]) == (0, 0)
 
 
 def test_nothing_to_rewrite_is_not_refused(run: Mcpy, s3: S3) -> None:
     done = run("encrypt", "objects", f"play/{_suspended(s3)}", "--to", "sse-s3")
     assert (done.exit_code, done.stderr) == (0, "")
     assert "--include-kms" in done.stdout
+    args = ("encrypt", "objects", f"play/{_suspended(s3)}", "--to", "sse-s3", "--dry-run")
+    assert run(*args).exit_code == 0
 
 
 @pytest.mark.parametrize("command", [("rotate", "--to", NEW), ("objects", "--to", "sse-s3")])
@@ -238,10 +241,44 @@ def test_a_prefix_with_nothing_below_is_not_found(
     assert "there is nothing below" in done.stderr
 
 
-def test_an_old_key_that_nothing_names_is_warned_of(run: Mcpy, simple: str) -> None:
-    done = run("encrypt", "rotate", f"play/{simple}", "--from", "odl", "--to", NEW)
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
+def test_an_old_key_that_no_kms_has_and_nothing_names_is_not_found(
+    run: Mcpy, simple: str, more: tuple[str, ...]
+) -> None:
+    args = ("encrypt", "rotate", f"play/{simple}", "--to", NEW)
+    done = run(*args, "--from", "odl", *more)
+    assert done.exit_code == 5
+    assert done.stderr == (
+        "mcpy: error: the KMS of `play` has no key `odl`, and nothing was under it\n"
+        "mcpy: hint: mcpy admin kms key list play\n"
+    )
+
+
+def test_an_old_key_that_is_there_and_that_nothing_names_is_warned_of(
+    run: Mcpy, simple: str
+) -> None:
+    done = run("encrypt", "rotate", f"play/{simple}", "--to", NEW, "--from", "third-key")
     assert done.exit_code == 0
-    assert "nothing was under `odl` before" in done.stderr
+    assert "nothing was under `third-key` before: make sure that it is called so" in done.stderr
+
+
+def test_an_old_key_that_nobody_may_ask_for_is_warned_of_loudly(
+    run: Mcpy, simple: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mcpy.api.madmin import KeyStatus, MinioAdmin
+    from mcpy.errors import S3Error
+
+    def refused(_: MinioAdmin, key: str = "") -> KeyStatus:
+        if key == "odl":
+            raise S3Error(403, "AccessDenied", "no")
+        return KeyStatus(key)
+
+    monkeypatch.setattr(MinioAdmin, "key_status", refused)
+    done = run("encrypt", "rotate", f"play/{simple}", "--to", NEW, "--from", "odl")
+    assert done.exit_code == 0
+    assert "nothing was under `odl` before, and `play` cannot be asked for the key (" in (
+        done.stderr
+    )
 
 
 def test_the_journals_folder_is_looked_for_first(run: Mcpy, simple: str, tmp_path: Path) -> None:

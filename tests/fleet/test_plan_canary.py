@@ -27,16 +27,7 @@ AES = BucketEncryption("AES256")
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
     """A sandbox whose server makes its default key at its start, as MinIO does."""
-    with Sandbox() as started:
-        settings = {
-            "MINIO_KMS_KES_ENDPOINT": started.kes_url,
-            "MINIO_KMS_KES_API_KEY": started.minio_api_key,
-            "MINIO_KMS_KES_CAPATH": str(started.ca),
-            "MINIO_KMS_KES_KEY_NAME": "canary-key",
-        }
-        with started.home.env_file.open("a", encoding="utf-8") as file:
-            file.writelines(f"{name}={value}\n" for name, value in settings.items())
-        started.restart_s3()
+    with Sandbox(kms_key="canary-key") as started:
         yield started
 
 

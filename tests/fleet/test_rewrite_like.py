@@ -40,16 +40,7 @@ VERDICTS = {
 
 
 def server(folder: Path, name: str) -> Iterator[tuple[Sandbox, S3]]:
-    with Sandbox(folder, tls=False, like=name) as running:
-        settings = {
-            "MINIO_KMS_KES_ENDPOINT": running.kes_url,
-            "MINIO_KMS_KES_API_KEY": running.minio_api_key,
-            "MINIO_KMS_KES_CAPATH": str(running.ca),
-            "MINIO_KMS_KES_KEY_NAME": "my-key",
-        }
-        with running.home.env_file.open("a", encoding="utf-8") as file:
-            file.writelines(f"{name}={value}\n" for name, value in settings.items())
-        running.restart_s3()
+    with Sandbox(folder, tls=False, like=name, kms_key="my-key") as running:
         region = "garage" if name == "garage" else ""
         account = (running.access_key, running.secret_key)
         s3 = client(Alias("play", running.s3_url, *account, region=region))

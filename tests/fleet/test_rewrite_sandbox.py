@@ -48,16 +48,7 @@ KMS_GOAL = Goal(ObjectEncryption("aws:kms", "key-two"), versions=True)
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with Sandbox(tmp_path_factory.mktemp("play"), tls=True) as running:
-        settings = {
-            "MINIO_KMS_KES_ENDPOINT": running.kes_url,
-            "MINIO_KMS_KES_API_KEY": running.minio_api_key,
-            "MINIO_KMS_KES_CAPATH": str(running.ca),
-            "MINIO_KMS_KES_KEY_NAME": KEYS[0],
-        }
-        with running.home.env_file.open("a", encoding="utf-8") as file:
-            file.writelines(f"{name}={value}\n" for name, value in settings.items())
-        running.restart_s3()
+    with Sandbox(tmp_path_factory.mktemp("play"), tls=True, kms_key=KEYS[0]) as running:
         s3 = client(alias(running), running.ca)
         admin = MinioAdmin(alias(running), s3.http.options)
         admin.create_key(KEYS[1])

@@ -14,7 +14,7 @@ from mcpy.api.multipart import MultipartUpload, list_uploads
 from mcpy.api.s3 import S3
 from mcpy.errors import Interrupted
 from mcpy.fleet.transfer import Limits, Pace, Place, Stop, Wish, copy, download, pour, upload
-from mcpy.models import Alias, CustomerKey, KeyName, ObjectEncryption, Target
+from mcpy.models import CustomerKey, KeyName, ObjectEncryption, Target
 from mcpy.sandbox.play import Sandbox
 from tests.running import Mcpy
 
@@ -36,23 +36,13 @@ IDS = ["plain", "sse-s3", "sse-kms", "sse-c"]
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with Sandbox(tmp_path_factory.mktemp("play"), tls=True) as running:
-        settings = {
-            "MINIO_KMS_KES_ENDPOINT": running.kes_url,
-            "MINIO_KMS_KES_API_KEY": running.minio_api_key,
-            "MINIO_KMS_KES_CAPATH": str(running.ca),
-            "MINIO_KMS_KES_KEY_NAME": "my-key",
-        }
-        with running.home.env_file.open("a", encoding="utf-8") as file:
-            file.writelines(f"{name}={value}\n" for name, value in settings.items())
-        running.restart_s3()
+    with Sandbox(tmp_path_factory.mktemp("play"), tls=True, kms_key="my-key") as running:
         yield running
 
 
 @pytest.fixture
 def client(sandbox: Sandbox) -> Iterator[S3]:
-    alias = Alias("play", sandbox.s3_url, sandbox.access_key, sandbox.secret_key)
-    made = S3(alias, HttpOptions(ca=sandbox.ca))
+    made = S3(sandbox.alias(), HttpOptions(ca=sandbox.ca))
     yield made
     made.http.close()
 
@@ -66,11 +56,7 @@ def bucket(client: S3) -> str:
 
 @pytest.fixture
 def run(sandbox: Sandbox, tmp_path: Path) -> Mcpy:
-    made = Mcpy(tmp_path / "config", None, env={"HOME": str(tmp_path)})
-    made.secrets = {sandbox.secret_key}
-    alias = Alias("play", sandbox.s3_url, sandbox.access_key, sandbox.secret_key)
-    made.store.put(Alias(**{**vars(alias), "ca": str(sandbox.ca)}))
-    return made
+    return Mcpy.on(sandbox, tmp_path)
 
 
 @pytest.fixture

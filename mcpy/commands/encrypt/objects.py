@@ -9,17 +9,17 @@ import click
 
 from mcpy.cli.app import pass_app
 from mcpy.cli.base import Command
-from mcpy.cli.many import buckets_of
 from mcpy.cli.output import printable
-from mcpy.cli.params import BUCKETS, Parsed
-from mcpy.cli.rewriting import Rewriting, rewriting_options
+from mcpy.cli.params import REWRITABLE, Parsed
+from mcpy.cli.rewriting import Rewriting
+from mcpy.cli.rewriting_options import rewriting_options
 from mcpy.cli.rewritten import lines, totals
-from mcpy.errors import InputError
+from mcpy.errors import InputError, McpyError
 from mcpy.models import ObjectEncryption, check_key_name
 
 if TYPE_CHECKING:
     from mcpy.cli.app import App
-    from mcpy.fleet.rewrite.goal import Tally
+    from mcpy.fleet.rewrite.goal import Goal, Tally
     from mcpy.models import Target
 
 
@@ -41,15 +41,16 @@ class ObjectsEncrypted:
     """What ``encrypt objects`` did, or with ``dry_run`` would do, to one target."""
 
     target: Target
-    encryption: ObjectEncryption
+    goal: Goal
     tally: Tally
     dry_run: bool
     journal: str
 
     def data(self) -> dict[str, Any]:
         """Return every count; they add up to ``scanned``."""
-        wanted = {"algorithm": self.encryption.algorithm}
-        wanted |= {"keyId": self.encryption.key_id} if self.encryption.key_id else {}
+        encryption = self.goal.encryption
+        wanted = {"algorithm": encryption.algorithm}
+        wanted |= {"keyId": encryption.key_id} if encryption.key_id else {}
         found = {
             "op": "objects",
             "status": "success" if not self.tally.unsettled else "partial",
@@ -62,11 +63,12 @@ class ObjectsEncrypted:
 
     def text(self) -> str:
         """Return a line for each class."""
-        return printable("\n".join(lines(self.target, self.tally, dry_run=self.dry_run)))
+        told = lines(self.target, self.tally, self.goal, dry_run=self.dry_run)
+        return printable("\n".join(told))
 
 
 @click.command("objects", cls=Command)
-@click.argument("targets", nargs=-1, required=True, type=BUCKETS, metavar="TARGET...")
+@click.argument("targets", nargs=-1, required=True, type=REWRITABLE, metavar="TARGET...")
 @click.option("--to", "wanted", type=WANTED, required=True, help="The encryption wanted.")
 @click.option(
     "--versions", is_flag=True, help="Older versions too, where the server overwrites them."
@@ -95,11 +97,25 @@ def objects(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  
         options["wanted"], versions=options["versions"], include_kms=options["include_kms"]
     )
     rewriting = Rewriting(app, options)
-    rewriting.check_key(targets[0].alias, goal.encryption)
-    found = list(buckets_of(app, targets))
-    for target in found:
-        with rewriting.going_on(target, len(found)):
+    for target in rewriting.begin(targets, goal.encryption):
+        with rewriting.going_on(target):
             tally, journal = rewriting.one(target, goal)
-            done = ObjectsEncrypted(target, goal.encryption, tally, options["dry_run"], journal)
-            app.out.emit(done)
+            app.out.emit(ObjectsEncrypted(target, goal, tally, options["dry_run"], journal))
+            _warn_of_uploads(app, target, goal.encryption)
     rewriting.finish()
+
+
+def _warn_of_uploads(app: App, target: Target, wanted: ObjectEncryption) -> None:
+    """Say that what is uploaded from now on stays as it comes, where nothing encrypts it."""
+    bucket = f"{target.alias}/{target.bucket}"
+    try:
+        default = app.s3(target.alias).get_bucket_encryption(target.bucket)
+    except McpyError as e:
+        app.out.warn(f"whether `{bucket}` encrypts new uploads is not known: {e.message}")
+        return
+    if not (default and default.algorithm):
+        scheme = f"sse-kms {wanted.key_id}" if wanted.key_id else "sse-s3"
+        app.out.warn(
+            f"`{bucket}` has no default encryption, so that new uploads may stay plain: "
+            f"mcpy encrypt set {scheme} {bucket}"
+        )

@@ -9,12 +9,13 @@ import click
 
 from mcpy.cli.app import pass_app
 from mcpy.cli.base import Command
-from mcpy.cli.many import buckets_of
 from mcpy.cli.output import printable
-from mcpy.cli.params import BUCKETS, Parsed
-from mcpy.cli.rewriting import Rewriting, rewriting_options
-from mcpy.cli.rewritten import lines, totals
-from mcpy.errors import InputError, PartialError
+from mcpy.cli.params import REWRITABLE, Parsed
+from mcpy.cli.rewriting import Rewriting
+from mcpy.cli.rewriting_options import rewriting_options
+from mcpy.cli.rewritten import lines, not_as_wanted, totals
+from mcpy.cli.sizes import plural
+from mcpy.errors import InputError, McpyError, NotFoundError, PartialError
 from mcpy.models import ObjectEncryption, check_key_name
 
 if TYPE_CHECKING:
@@ -39,10 +40,19 @@ class KeyRotated:
     """What ``encrypt rotate`` did, or with ``dry_run`` would do, to one target."""
 
     target: Target
-    new: str
-    old: str
+    goal: Goal
     done: Rotated
     dry_run: bool
+
+    @property
+    def new(self) -> str:
+        """The key to get under."""
+        return self.goal.encryption.key_id
+
+    @property
+    def old(self) -> str:
+        """The key to get away from; ``""`` for any other."""
+        return self.goal.old_key
 
     def data(self) -> dict[str, Any]:
         """Return what was done, and what the last look showed."""
@@ -64,6 +74,7 @@ class KeyRotated:
             "before": done.before.data(),
             "proof": shown,
         }
+        found |= {"wouldStay": done.would_stay} if self.dry_run else {}
         found |= {"notByJob": done.why_not} if done.why_not else {}
         found |= {"sealed": done.sealed} if done.sealed else {}
         return found | (totals(done.tally) if done.tally.scanned else {})
@@ -75,8 +86,7 @@ class KeyRotated:
     def _did(self) -> list[str]:
         from mcpy.fleet.rotate.engine import WHAT_CHANGES
 
-        done, would = self.done, "would " if self.dry_run else ""
-        found = []
+        done, found = self.done, []
         if done.default:
             verb = "would be" if self.dry_run else "is"
             line = f"The default of `{self.target}` {verb} `{self.new}`, not `{done.default}`."
@@ -84,16 +94,26 @@ class KeyRotated:
         if done.engine is None:
             return [*found, f"`{self.target}`: nothing is under {self._others()}."]
         if self.dry_run:
-            count = done.before.under_other(self.new, self.old)
-            found.append(f"{count} versions {would}go from {self._others()} to `{self.new}`,")
-            found.append(f"by {_BY[done.engine]}.")
+            found += self._would()
         elif done.sealed:
-            found.append(f"A job sealed {done.sealed} objects of `{self.target}` anew.")
+            found.append(f"A job sealed {plural(done.sealed, 'object')} of `{self.target}` anew.")
         else:
-            found += lines(self.target, done.tally, dry_run=False)
+            found += lines(self.target, done.tally, self.goal, dry_run=False)
         if done.why_not:
             found.append(f"Not by a job of the server: {'; '.join(done.why_not)}.")
         return found if self.dry_run else [*found, WHAT_CHANGES[done.engine]]
+
+    def _would(self) -> list[str]:
+        done = self.done
+        count = done.before.under_other(self.new, self.old)
+        if done.tally.scanned:
+            count = done.tally.count["rewritten"]
+        way = _BY[done.engine] if done.engine else ""
+        return [
+            f"{plural(count, 'version')} would go from {self._others()} to `{self.new}`,",
+            f"by {way}.",
+            *not_as_wanted(done.tally, self.goal),
+        ]
 
     def _proven(self) -> list[str]:
         done = self.done
@@ -101,7 +121,8 @@ class KeyRotated:
         if after is None:
             return []
         left = after.under_other(self.new, self.old)
-        found = [f"Looked at again: {left} versions are under {self._others()}."]
+        are = "version is" if left == 1 else "versions are"
+        found = [f"Looked at again: {left} {are} under {self._others()}."]
         if after.unseen or after.incomplete:
             found.append(f"{after.unseen} cannot be seen, and may be. {after.incomplete}".rstrip())
         if after.states["sse-s3"]:
@@ -110,11 +131,10 @@ class KeyRotated:
                 if done.sse_s3_default
                 else "it is the one that was the server's default when each was written."
             )
-            found.append(
-                f"{after.states['sse-s3']} are SSE-S3, whose key no server tells: {which}"
-            )
+            found.append(f"SSE-S3, whose key no server tells: {after.states['sse-s3']}; {which}")
         if done.uploads:
-            found.append(f"{done.uploads} uploads are unfinished, and may end under the old key.")
+            unfinished = plural(done.uploads, "unfinished upload")
+            found.append(f"{unfinished} may end under the old key.")
         return found
 
     def _others(self) -> str:
@@ -129,7 +149,7 @@ _BY = {
 
 
 @click.command("rotate", cls=Command)
-@click.argument("targets", nargs=-1, required=True, type=BUCKETS, metavar="TARGET...")
+@click.argument("targets", nargs=-1, required=True, type=REWRITABLE, metavar="TARGET...")
 @click.option("--to", "new", type=KMS_KEY, required=True, help="The key to get under.")
 @click.option("--from", "old", type=KMS_KEY, help="Only from this key. [any other]")
 @click.option(
@@ -155,24 +175,49 @@ def rotate(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  #
         raise InputError(f"`{new}` is both the old key and the new one")
     goal = Goal(ObjectEncryption("aws:kms", new), versions=True, only_kms=True, old_key=old)
     rewriting = Rewriting(app, options)
-    rewriting.check_key(targets[0].alias, goal.encryption)
-    left = under_old = 0
-    found = list(buckets_of(app, targets))
-    for target in found:
-        with rewriting.going_on(target, len(found)):
+    dry_run, left, under_old = options["dry_run"], 0, 0
+    for target in rewriting.begin(targets, goal.encryption):
+        with rewriting.going_on(target):
             done = _one(app, rewriting, target, goal, options)
-            app.out.emit(KeyRotated(target, new, old, done, options["dry_run"]))
+            app.out.emit(KeyRotated(target, goal, done, dry_run))
             rewriting.looked_at(target, done.before.states.total() + done.before.markers)
             under_old += (
                 done.before.by_key.total() if not old else done.before.under_other(new, old)
             )
             under_old += bool(done.default)
-            left += done.left(new, old) + bool(done.after and done.after.incomplete)
-    if old and not under_old:
-        app.out.warn(f"nothing was under `{old}` before: make sure that the key is called so")
+            left += done.would_stay if dry_run else done.left(new, old)
+            left += bool(done.after and done.after.incomplete)
     rewriting.finish()
-    if left and not options["dry_run"]:
-        raise PartialError(f"{left} are, or may be, under the old key")
+    if left:
+        are = "would stay" if dry_run else "are"
+        raise PartialError(f"{left} {are}, or may be, under the old key")
+    if old and not under_old:
+        _check_old_key(app, targets, old)
+
+
+def _check_old_key(app: App, targets: tuple[Target, ...], old: str) -> None:
+    """Tell an old key under which there was nothing from one that is not called so.
+
+    Raises:
+        NotFoundError: no KMS has such a key.
+    """
+    aliases = list(dict.fromkeys(target.alias for target in targets))
+    for alias in aliases:
+        try:
+            missing = app.admin(alias).key_status(old).missing
+        except McpyError as e:
+            why = f", and `{alias}` cannot be asked for the key ({e.message})"
+        else:
+            why = ""
+            if missing:
+                continue
+        app.out.warn(f"nothing was under `{old}` before{why}: make sure that it is called so")
+        return
+    named = ", ".join(f"`{alias}`" for alias in aliases)
+    raise NotFoundError(
+        f"the KMS of {named} has no key `{old}`, and nothing was under it",
+        hint=f"mcpy admin kms key list {aliases[0]}",
+    )
 
 
 def _one(

@@ -200,12 +200,21 @@ def own_bucket(ground: Ground) -> Scratch:
     return Scratch(bucket, "", ground.sizes, ground.parts)
 
 
-def _inside(ground: Ground) -> Scratch:
-    if ground.lock.mode:
+def check_inside(bucket: Bucket, lock: ObjectLock) -> None:
+    """See that scratch objects in the target's own bucket could be removed again.
+
+    Raises:
+        InputError: the bucket would lock them.
+    """
+    if lock.mode:
         raise InputError(
-            f"`{ground.bucket.target}` locks what is written, so a canary could not be cleaned up",
+            f"`{bucket.target}` locks what is written, so a canary could not be cleaned up",
             hint="use credentials that may make a bucket",
         )
+
+
+def _inside(ground: Ground) -> Scratch:
+    check_inside(ground.bucket, ground.lock)
     prefix = f"{SCRATCH_PREFIX}{secrets.token_hex(8)}/"
     return Scratch(ground.bucket, prefix, ground.sizes, ground.parts)
 

@@ -36,7 +36,7 @@ MEANINGS: dict[Class, str] = {
     Class.ALREADY: "as wanted already",
     Class.MARKER: "delete markers: nothing to encrypt",
     Class.OLDER: "older versions, not asked for (--versions)",
-    Class.OTHER: "not asked for (another key, none, or SSE-KMS without --include-kms): left",
+    Class.OTHER: "not asked for: left as they are",
     Class.GONE: "removed by others meanwhile",
     Class.CUSTOMER: "encrypted with their owner's key (SSE-C): cannot be changed",
     Class.LOCKED: "under retention or legal hold: not touched",
@@ -45,6 +45,10 @@ MEANINGS: dict[Class, str] = {
     Class.UNSUPPORTED: "this server cannot rewrite them safely: not touched",
     Class.CHANGED: "changed by others again and again: not touched",
     Class.FAILED: "failed: the object is as it was",
+}
+_OTHER = {
+    True: "not asked for (not SSE-KMS, or under another key): left as they are",
+    False: "SSE-KMS, not asked for (--include-kms): left as they are",
 }
 # what may be left at the end of a run that did all it was asked for
 SETTLED = {
@@ -100,6 +104,11 @@ class Goal:
             "only": "aws:kms" if self.only_kms else "",
             "kms": str(self.include_kms),
         }
+
+
+def meaning(kind: Class, goal: Goal) -> str:
+    """Return what a class means for people, where somebody wanted ``goal``."""
+    return _OTHER[goal.only_kms] if kind is Class.OTHER else MEANINGS[kind]
 
 
 def same_key(found: ObjectEncryption, wanted: ObjectEncryption) -> bool:

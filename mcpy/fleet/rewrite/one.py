@@ -26,6 +26,7 @@ from mcpy.fleet.rewrite.journal import Intent
 from mcpy.fleet.rewrite.onto import Order
 from mcpy.fleet.rewrite.refused import outcome_of_refusal
 from mcpy.fleet.rewrite.snapshot import differences, take
+from mcpy.fleet.rewrite.target import TOO_LARGE
 
 if TYPE_CHECKING:
     from mcpy.api.s3 import Copied, ObjectInfo
@@ -141,7 +142,7 @@ def _unsafe(job: Job, info: ObjectInfo, how: How) -> str:
     if info.metadata.get("x-amz-missing-meta", "0") != "0":
         return "it has metadata that no header can hold, and a copy would lose it"
     if info.size > how.limits.single and job.in_place:
-        return "a version this large cannot be rewritten under its own id"
+        return TOO_LARGE
     return ""
 
 

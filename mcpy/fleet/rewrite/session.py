@@ -96,6 +96,7 @@ class Session:
         tried_key: a key the canary takes an object from, where the goal names none.
         ready: called once nothing speaks against it any more, before the first object.
         working: whether objects may have been touched.
+        foreseen: why a run must be expected to be refused, after ``rehearse``.
     """
 
     s3: S3
@@ -109,26 +110,44 @@ class Session:
     tried_key: str = ""
     ready: Callable[[], None] = lambda: None
     working: bool = False
+    foreseen: UnsupportedError | None = None
 
     def rehearse(self) -> Tally:
-        """Count what would be rewritten; nothing is tried and nothing changed."""
+        """Count what would be rewritten; nothing is tried and nothing changed.
+
+        Raises:
+            InputError: a run would be refused, whatever the objects are.
+        """
         bucket, lock = look_at(self.s3, self.target)
-        abilities = assumed(self.s3)
-        limits = Limits(single=MINIO_LIMIT if abilities.keeps_time else 5 * GIB)
-        how = How(self.goal, abilities, lock, limits, nobody_writes=self.wish.nobody_writes)
+        if self.wish.canary_inside and not self.known:
+            canary.check_inside(bucket, lock)
+        how = replace(self.known, lock=lock) if self.known else self._assumed(lock)
         tally = Tally()
         with closing(self.scan(bucket)) as items:
             for _, group in groupby(items, key=lambda item: item.key):
                 for outcome in would_be(bucket, list(group), how):
                     tally.add(outcome)
                     self.told.outcome(outcome)
-        if tally.count[Class.REWRITTEN] and self.unguarded(bucket):
-            self.told.warn(f"a run needs {_HOW_TO_GUARD['Suspended']}")
+        suspended = bucket.versioning == "Suspended" and not (
+            self.wish.nobody_writes or self.known
+        )
+        if tally.count[Class.REWRITTEN] and suspended and self.s3.is_minio:
+            self.foreseen = self._unguarded(bucket)
+        elif tally.count[Class.REWRITTEN] and not (self.known or self.s3.is_minio):
+            self.told.warn("what this server does is tried out by a run alone, which may refuse")
         return tally
 
-    def unguarded(self, bucket: Bucket) -> bool:
-        """Whether a run must be expected to be refused for what others may write meanwhile."""
-        return bucket.versioning == "Suspended" and not self.wish.nobody_writes
+    def _assumed(self, lock: ObjectLock) -> How:
+        abilities = assumed(self.s3)
+        limits = Limits(single=MINIO_LIMIT if abilities.keeps_time else 5 * GIB)
+        return How(self.goal, abilities, lock, limits, nobody_writes=self.wish.nobody_writes)
+
+    def _unguarded(self, bucket: Bucket) -> UnguardedError:
+        return UnguardedError(
+            f"what others write to `{self.target}` meanwhile could be lost: the server does "
+            "not look closely enough at what it overwrites; nothing was touched",
+            hint=_HOW_TO_GUARD.get(bucket.versioning, _HOW_TO_GUARD[""]),
+        )
 
     def _nothing_to_do(self, refusal: UnsupportedError) -> Tally:
         """Return the counts where nothing is to be rewritten; else raise ``refusal``."""
@@ -223,11 +242,7 @@ class Session:
         if verdict.abilities is None:
             raise canary.refusal(verdict, self.target)
         if not verdict.guarded and not self.wish.nobody_writes:
-            raise UnguardedError(
-                f"what others write to `{self.target}` meanwhile could be lost: the server does "
-                "not look closely enough at what it overwrites; nothing was touched",
-                hint=_HOW_TO_GUARD.get(bucket.versioning, _HOW_TO_GUARD[""]),
-            )
+            raise self._unguarded(bucket)
         return verdict.abilities
 
     def _clean_earlier(self, name: str) -> None:

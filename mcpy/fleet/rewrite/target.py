@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mcpy.fleet.rewrite.job import How, Job
     from mcpy.models import Target
 
+TOO_LARGE = "a version this large cannot be rewritten under its own id"
 _NONE_THERE = {404, 405, 501}
 
 
@@ -76,6 +77,8 @@ def _would_be(job: Job, item: Item, how: How) -> Outcome:
             return outcome_of_refusal(job.version, item.size, e)
         if reason := locks.obstacle(metadata, how.lock):
             return Outcome(*version, Class.LOCKED, item.size, reason)
+    if job.size > how.limits.single and job.in_place:
+        return Outcome(*version, Class.UNSUPPORTED, item.size, TOO_LARGE)
     scheme = {"sse-s3": "SSE-S3", "sse-kms": "SSE-KMS"}.get(item.state, "")
     return Outcome(
         *version,

@@ -12,7 +12,7 @@ from mcpy.errors import ApiError, InputError, McpyError, S3Error, UnsupportedErr
 from mcpy.fleet.default_encryption import set_default
 from mcpy.fleet.kms_keys import default_key_of
 from mcpy.fleet.rewrite.canary import Ground
-from mcpy.fleet.rewrite.goal import Tally
+from mcpy.fleet.rewrite.goal import Class, Tally
 from mcpy.fleet.rewrite.job import How
 from mcpy.fleet.rewrite.target import look_at
 from mcpy.fleet.rotate import aws, batch
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mcpy.fleet.rotate.batch import Batch
 
 _MANY = 1000
+_STUCK = (Class.LOCKED, Class.UNKNOWN, Class.UNREADABLE, Class.UNSUPPORTED)
 
 
 @dataclass
@@ -62,6 +63,12 @@ class Rotated:
         """Return how many are under the old key still, or cannot be seen."""
         found = self.after or self.before
         return found.under_other(new, old) + found.unseen
+
+    @property
+    def would_stay(self) -> int:
+        """Return how many a run would leave under the old key, after a dry run."""
+        stuck = sum(self.tally.count[kind] for kind in _STUCK)
+        return (stuck if self.tally.scanned else self.before.unseen) + bool(self.before.incomplete)
 
 
 @dataclass
@@ -106,8 +113,9 @@ class Rotation:
         if before.under_other(self.new, old) or before.incomplete:
             done.engine, done.why_not = self._engine(bucket, lock, before, old)
         if self.dry_run:
-            if done.engine is Engine.COPY and self.session.unguarded(bucket):
-                self.warn(f"a run on `{bucket.target}` needs --nobody-writes: versions suspended")
+            if done.engine and done.engine is not Engine.BATCH:
+                self._know(done)
+                done.tally = self.session.rehearse()
             return done
         if done.engine is Engine.BATCH:
             self._by_job(bucket, lock, before, done)
@@ -219,6 +227,11 @@ class Rotation:
         return key and f"a job drops {', '.join(sorted(drops))}, which objects have: `{key}`"
 
     def _one_by_one(self, done: Rotated) -> None:
+        self._know(done)
+        done.tally = self.session.run()
+
+    def _know(self, done: Rotated) -> None:
+        """Tell the session what the engine can do, or which key to try it from."""
         if done.engine is Engine.AWS:
             goal, abilities = self.session.goal, aws.ABILITIES
             lock = look_at(self.session.s3, self.session.target)[1]
@@ -228,7 +241,6 @@ class Rotation:
         elif not self.session.goal.old_key:
             others = [key for key in done.before.by_key if not is_key(key, self.new)]
             self.session.tried_key = others[0] if others else ""
-        done.tally = self.session.run()
 
     def _uploads(self) -> int:
         target = self.session.target
