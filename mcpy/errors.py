@@ -207,7 +207,7 @@ class ApiError(McpyError):
 
     def wants(self, permission: str) -> None:
         """Name the permission, such as ``s3:GetObject``, that it was refused for want of."""
-        self.message = f"{self.message} (it takes {permission})"
+        self.message = f"{self.message} ({permission} is needed)"
         self.args = (self.message,)
 
     @property

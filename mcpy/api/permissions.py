@@ -73,7 +73,7 @@ def name_permission(error: ApiError, call: Call) -> None:
     minio = error.fields.get("Server", "").startswith("MinIO")
     if permission := needed(call.method, call.target, minio=minio):
         copies = "x-amz-copy-source" in {name.lower() for name in call.headers}
-        error.wants(permission + (", and s3:GetObject of the source" if copies else ""))
+        error.wants(permission + (" and s3:GetObject of the source" if copies else ""))
 
 
 def needed(method: str, target: str, *, minio: bool) -> str:

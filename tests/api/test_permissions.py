@@ -52,14 +52,14 @@ def test_a_refusal_names_what_it_takes(mcpy: Mcpy, server: Server) -> None:
     assert mcpy("ls", "play/box") == (
         4,
         "",
-        "mcpy: error: AccessDenied: Access Denied (it takes s3:ListBucket)\n",
+        "mcpy: error: AccessDenied: Access Denied (s3:ListBucket is needed)\n",
     )
 
 
 def test_wrong_credentials_are_no_want_of_a_permission(mcpy: Mcpy, server: Server) -> None:
     server.replies = [s3_error(403, "InvalidAccessKeyId", "unknown")]
     result = mcpy("ls", "play")
-    assert (result.exit_code, "it takes" in result.stderr) == (4, False)
+    assert (result.exit_code, "is needed" in result.stderr) == (4, False)
 
 
 @pytest.mark.parametrize("code", ["InvalidAccessKeyId", "SignatureDoesNotMatch"])

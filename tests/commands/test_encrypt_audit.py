@@ -263,10 +263,13 @@ def test_a_bucket_that_may_not_be_listed_does_not_stop_the_others(
     result = run("--json", "encrypt", "audit", "play")
     assert (result.exit_code, result.stderr) == (8, "")
     error, first, second, summary, last = result.objects
-    assert error["error"]["message"] == "AccessDenied: Access Denied"
+    assert (
+        error["error"]["message"]
+        == "AccessDenied: Access Denied (s3:ListBucketVersions is needed)"
+    )
     assert (first["url"], first["complete"], first["problem"]) == (
         *("play/b-1", False),
-        "AccessDenied: Access Denied",
+        "AccessDenied: Access Denied (s3:ListBucketVersions is needed)",
     )
     assert (second["url"], second["complete"]) == ("play/b-2", True)
     assert (summary["targetsFailed"], summary["complete"]) == (1, False)

@@ -100,7 +100,7 @@ def test_a_list_says_what_was_not_looked_at(
     assert found == [
         ("version", "play/b-2/=1+1", ""),
         ("version", "play/b-2/k", ""),
-        ("incomplete", "play/b-1", "AccessDenied: no"),
+        ("incomplete", "play/b-1", "AccessDenied: no (s3:ListBucketVersions is needed)"),
     ]
 
 

@@ -85,4 +85,4 @@ def test_a_key_of_aws_is_known_by_its_id_whatever_stands_before_it(
     assert play.mcpy("encrypt", "audit", "--require", "sse-kms:my-key", "play/b-one")[0] == 0
     result = play.mcpy("encrypt", "impact", "my-key", "play")
     assert result.exit_code == 3
-    assert "SSE-KMS          1 versions" in result.stdout
+    assert "SSE-KMS          1 version," in result.stdout

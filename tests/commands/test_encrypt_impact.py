@@ -123,7 +123,7 @@ def test_buckets_that_may_not_be_seen_or_listed_make_an_answer_incomplete(
         "Not seen         whether these are all its buckets is not known: s3:ListAllMyBuckets on "
         "arn:aws:s3:::* is not granted for certain\n" in result.stdout
     )
-    assert result.stdout.count("b-1: AccessDenied: no (it takes s3:ListBucketVersions)\n") == 1
+    assert result.stdout.count("b-1: AccessDenied: no (s3:ListBucketVersions is needed)\n") == 1
 
 
 def test_a_bucket_made_while_others_are_looked_at_is_looked_at_too(

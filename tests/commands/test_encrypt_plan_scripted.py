@@ -265,7 +265,9 @@ def test_a_failure_is_said_with_its_target(mcpy: Mcpy, minio: dict[str, Reply]) 
     text = '[buckets."play/bbb"]\nencryption = "none"\n[buckets."play/ccc"]\nencryption = "none"\n'
     result = mcpy("encrypt", "plan", "-", stdin=text)
     assert (result.exit_code, result.stdout) == (8, "x\tbucket\tplay/ccc\t\t\n")
-    assert result.stderr.startswith("mcpy: error: play/ccc: AccessDenied: no\n")
+    assert result.stderr.startswith(
+        "mcpy: error: play/ccc: AccessDenied: no (s3:GetEncryptionConfiguration is needed)\n"
+    )
     assert minio
 
 

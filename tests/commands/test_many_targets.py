@@ -89,7 +89,9 @@ def test_a_listing_that_ends_early_keeps_what_came_before(mcpy: Mcpy, server: Se
     result = mcpy("ls", "--jobs", "2", "play/xxx", "play/yyy", "--summarize")
     assert result.exit_code == 8
     assert names(result.stdout) == ["one", "two", "objects"]
-    assert result.stderr.splitlines()[0] == "mcpy: error: AccessDenied: no"
+    assert result.stderr.splitlines()[0] == (
+        "mcpy: error: AccessDenied: no (s3:ListBucket is needed)"
+    )
     assert result.stderr.splitlines()[-1] == "mcpy: error: 1 of 2 failed"
 
 

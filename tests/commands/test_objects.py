@@ -199,7 +199,11 @@ def test_rm_of_a_version_removes_that_version(mcpy: Mcpy, server: Server) -> Non
 
 def test_rm_keeps_the_refusal_of_the_server(mcpy: Mcpy, server: Server) -> None:
     server.replies = [ok(), s3_error(403, "AccessDenied")]
-    assert mcpy("rm", "play/mix/o") == (4, "", "mcpy: error: AccessDenied: no\n")
+    assert mcpy("rm", "play/mix/o") == (
+        4,
+        "",
+        "mcpy: error: AccessDenied: no (s3:DeleteObject is needed)\n",
+    )
 
 
 def test_a_denied_look_is_no_missing_object(mcpy: Mcpy, server: Server) -> None:

@@ -241,7 +241,8 @@ def test_of_several_objects_each_failure_is_named_and_the_rest_is_copied(
     assert result == (
         8,
         f"`{tmp_path}/b` -> `play/enc-1/p/b` (5 B)\n",
-        f"mcpy: error: {tmp_path}/a: AccessDenied: Access Denied\nmcpy: error: 1 of 2 failed\n",
+        f"mcpy: error: {tmp_path}/a: AccessDenied: Access Denied (s3:PutObject is needed)\n"
+        "mcpy: error: 1 of 2 failed\n",
     )
 
 

@@ -77,7 +77,7 @@ def test_quickstart_proves_the_page_and_leaves_nothing_behind(
     result = mcpy("quickstart")
     assert (result.exit_code, result.stderr) == (0, "")
     assert "$ mcpy encrypt set sse-s3 play/mybucket\n" in result.stdout
-    assert "$ mcpy encrypt impact my-minio-sse-s3-key play\n" in result.stdout
+    assert "$ mcpy encrypt impact my-minio-sse-s3-key play --save impact.json\n" in result.stdout
     assert result.stdout.count("[ok]") == 5
     assert "FAILED" not in result.stdout
     assert list(folder.iterdir()) == []

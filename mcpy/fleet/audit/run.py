@@ -140,8 +140,6 @@ def _read_default(s3: S3, audited: AuditedTarget) -> None:
         audited.default = s3.get_bucket_encryption(audited.target.bucket)
     except McpyError as e:
         audited.default_problem = e.message
-        if isinstance(e, S3Error) and e.status == 403:
-            audited.default_problem += " (s3:GetEncryptionConfiguration is needed)"
         told = isinstance(e, S3Error) and e.api_code != "NoSuchBucket"
         if not (told or isinstance(e, UnsupportedError)):
             raise
