@@ -38,9 +38,12 @@ class DareError(Exception):
     """A package was changed, reordered, dropped, cut off, or the key is another one."""
 
 
+Buffer = bytes | memoryview
+
+
 class _Aead(Protocol):
-    def encrypt(self, nonce: bytes, data: bytes, aad: bytes | None, /) -> bytes: ...
-    def decrypt(self, nonce: bytes, data: bytes, aad: bytes | None, /) -> bytes: ...
+    def encrypt(self, nonce: bytes, data: Buffer, aad: bytes | None, /) -> bytes: ...
+    def decrypt(self, nonce: bytes, data: Buffer, aad: bytes | None, /) -> bytes: ...
 
 
 def _aead(cipher: int, key: bytes) -> _Aead:
@@ -107,8 +110,9 @@ class Sealer:
                 return pieces
             pieces += self._package(self._held + data[:start])
         last = start + (len(data) - start - 1) // PAYLOAD_BYTES * PAYLOAD_BYTES
+        view = memoryview(data)
         for at in range(start, last, PAYLOAD_BYTES):
-            pieces += self._package(data[at : at + PAYLOAD_BYTES])
+            pieces += self._package(view[at : at + PAYLOAD_BYTES])
         self._held = data[max(last, start) :]
         return pieces
 
@@ -121,7 +125,7 @@ class Sealer:
         nonce = _package_nonce(self._final_nonce, self._next())
         return [aad + self._final_nonce, self._aead.encrypt(nonce, payload, aad)]
 
-    def _package(self, payload: bytes) -> list[bytes]:
+    def _package(self, payload: bytes | memoryview) -> list[bytes]:
         nonce = _package_nonce(self._nonce, self._next())
         return [self._full + self._nonce, self._aead.encrypt(nonce, payload, self._full)]
 
@@ -147,7 +151,7 @@ class Opener:
         self._aead: _Aead | None = None
         self.finished = False
 
-    def package(self, package: bytes) -> bytes:
+    def package(self, package: Buffer) -> bytes:
         """Return the plaintext of the next package.
 
         Raises:
@@ -157,24 +161,25 @@ class Opener:
             raise DareError("data after the final package")
         if len(package) <= OVERHEAD_BYTES:
             raise DareError("package cut off")
-        self._check(package)
-        nonce = _package_nonce(package[4:16], self._sequence)
+        header = bytes(package[:HEADER_BYTES])
+        self._check(header, len(package))
+        nonce = _package_nonce(header[4:], self._sequence)
         self._sequence += 1
         if self._aead is None:
-            self._aead = _aead(package[1], self._key)
+            self._aead = _aead(header[1], self._key)
         try:
-            return self._aead.decrypt(nonce, package[HEADER_BYTES:], package[:4])
+            return self._aead.decrypt(nonce, package[HEADER_BYTES:], header[:4])
         except InvalidTag as e:
             raise DareError("package not authentic") from e
 
-    def _check(self, package: bytes) -> None:
-        size = int.from_bytes(package[2:4], "little") + 1
-        if package[0] != VERSION or size != len(package) - OVERHEAD_BYTES:
+    def _check(self, header: bytes, package_bytes: int) -> None:
+        size = int.from_bytes(header[2:4], "little") + 1
+        if header[0] != VERSION or size != package_bytes - OVERHEAD_BYTES:
             raise DareError("package header not valid")
-        self.finished = bool(package[4] & FINAL)
+        self.finished = bool(header[4] & FINAL)
         if not self.finished and size != PAYLOAD_BYTES:
             raise DareError("short package before the final one")
-        nonce = bytes((package[1], package[4] & ~FINAL)) + package[5:16]
+        nonce = bytes((header[1], header[4] & ~FINAL)) + header[5:]
         if self._nonce and nonce != self._nonce:
             raise DareError("package of another stream")
         self._nonce = nonce
@@ -195,15 +200,15 @@ def seal(key: bytes, plaintext: bytes, *, nonce: bytes | None = None) -> bytes:
     return b"".join([*sealer.update(plaintext), *sealer.finish()])
 
 
-def packages(chunks: Iterable[bytes]) -> Iterator[bytes]:
+def packages(chunks: Iterable[bytes]) -> Iterator[Buffer]:
     """Cut a stream that comes in pieces of any size into packages; the last may be short."""
     held = b""
     for chunk in chunks:
-        data = held + chunk if held else chunk
+        data = memoryview(held + chunk if held else chunk)
         whole = len(data) // PACKAGE_BYTES * PACKAGE_BYTES
         for at in range(0, whole, PACKAGE_BYTES):
             yield data[at : at + PACKAGE_BYTES]
-        held = data[whole:]
+        held = bytes(data[whole:])
     if held:
         yield held
 

@@ -25,17 +25,35 @@ START_TIMEOUT_S = 30
 
 @dataclass(frozen=True)
 class Server:
-    """An S3 server on loopback; ``env`` makes mcpy and mc talk to it as the alias ``play``."""
+    """An S3 server on loopback; ``env`` makes mcpy and mc talk to it as the alias ``play``.
+
+    ``pid`` is its process, 0 where nobody needs to know.
+    """
 
     url: str
     access_key: str
     secret_key: str
     env: dict[str, str]
+    pid: int = 0
 
 
 @contextmanager
 def sandbox() -> Iterator[Server]:
     """Run a sandbox that encrypts, with an encrypted bucket ``bench``."""
+    with _sandbox() as (folder, env):
+        yield _encrypting(folder, env)
+
+
+@contextmanager
+def plain() -> Iterator[Server]:
+    """Run a sandbox without encryption, with a bucket ``bench``."""
+    with _sandbox() as (folder, env):
+        _mcpy(env, "mb", "play/bench")
+        yield _server(folder, env)
+
+
+@contextmanager
+def _sandbox() -> Iterator[tuple[Path, dict[str, str]]]:
     with tempfile.TemporaryDirectory(prefix="mcpy-bench-") as name:
         folder = Path(name, "sandbox")
         env = {n: v for n, v in os.environ.items() if not n.startswith(("MC_", "MCPY_", "KES_"))}
@@ -43,7 +61,7 @@ def sandbox() -> Iterator[Server]:
         _mcpy(env, "sandbox", "start", "--detach", "--dir", str(folder))
         try:
             env |= json.loads(_mcpy(env, "--json", "sandbox", "env", "--dir", str(folder)))["env"]
-            yield _encrypting(folder, env)
+            yield folder, env
         finally:
             _mcpy(env, "sandbox", "stop", "--dir", str(folder))
 
@@ -55,8 +73,13 @@ def _encrypting(folder: Path, env: dict[str, str]) -> Server:
     _mcpy(env, "admin", "service", "restart", "play")
     _mcpy(env, "mb", "play/bench")
     _mcpy(env, "encrypt", "set", "sse-s3", "play/bench")
+    return _server(folder, env)
+
+
+def _server(folder: Path, env: dict[str, str]) -> Server:
+    status = json.loads(_mcpy(env, "--json", "sandbox", "status", "--dir", str(folder)))
     alias = json.loads(_mcpy(env, "--json", "--show-secrets", "alias", "list", "play"))
-    server = Server(alias["URL"], alias["accessKey"], alias["secretKey"], env)
+    server = Server(alias["URL"], alias["accessKey"], alias["secretKey"], env, status["pid"])
     scheme, _, host = server.url.partition("://")
     env["MC_HOST_play"] = f"{scheme}://{server.access_key}:{server.secret_key}@{host}"
     return server
@@ -79,7 +102,7 @@ def moto() -> Iterator[Server | None]:
     process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         _wait_for(port)
-        yield Server(f"http://127.0.0.1:{port}", "bench", "bench-secret", {})
+        yield Server(f"http://127.0.0.1:{port}", "bench", "bench-secret", {}, process.pid)
     finally:
         process.terminate()
         process.wait(START_TIMEOUT_S)
@@ -110,7 +133,7 @@ def minio() -> Iterator[Server | None]:
         process = subprocess.Popen(argv, env=env, stdout=nowhere, stderr=nowhere)
         try:
             _wait_for(port)
-            yield Server(f"http://127.0.0.1:{port}", user, password, {})
+            yield Server(f"http://127.0.0.1:{port}", user, password, {}, process.pid)
         finally:
             process.terminate()
             process.wait(START_TIMEOUT_S)

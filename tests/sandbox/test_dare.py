@@ -32,8 +32,11 @@ def by_hand(key: bytes, plain: bytes, nonce: bytes = NONCE, *, chacha: bool = Fa
 
 
 def stream(packages: int) -> list[bytes]:
-    sealed = dare.seal(KEY, os.urandom(65536 * (packages - 1) + 100), nonce=NONCE)
-    return list(dare.packages([sealed]))
+    return cut(dare.seal(KEY, os.urandom(65536 * (packages - 1) + 100), nonce=NONCE))
+
+
+def cut(sealed: bytes) -> list[bytes]:
+    return [bytes(package) for package in dare.packages([sealed])]
 
 
 @pytest.mark.parametrize("size", [0, 1, 65535, 65536, 65537, 131072, 200_000])
@@ -125,6 +128,6 @@ def test_another_key_opens_nothing() -> None:
 
 
 def test_packages_of_two_streams_cannot_be_mixed() -> None:
-    one, other = stream(2), list(dare.packages([dare.seal(KEY, bytes(70_000))]))
+    one, other = stream(2), cut(dare.seal(KEY, bytes(70_000)))
     with pytest.raises(dare.DareError):
         dare.open_(KEY, one[0] + other[1])

@@ -281,3 +281,31 @@ def test_a_kill_leaves_a_whole_object_and_no_rubbish(store: Store, tmp_path: Pat
     assert data == data[:1] * 200_000
     assert len(contents(tmp_path / "data")) == 1
     again.close()
+
+
+def test_content_in_more_pieces_than_the_system_takes_at_once_is_written_whole(
+    tmp_path: Path,
+) -> None:
+    store = Store(tmp_path)
+    writer = store.writer()
+    pieces = [bytes([number % 256]) * 100 for number in range(3000)]
+    writer.write(pieces)
+    writer.write([b"end"])
+    writer.close()
+    assert store._files.path(writer.content).read_bytes() == b"".join([*pieces, b"end"])
+    store.close()
+
+
+def test_what_the_system_did_not_take_at_once_is_written_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def few(descriptor: int, pieces: list[bytes]) -> int:
+        return os.write(descriptor, pieces[0][:7])
+
+    monkeypatch.setattr(os, "writev", few)
+    store = Store(tmp_path)
+    writer = store.writer()
+    writer.write([b"0123456789" * 20_000, b"end"])
+    writer.close()
+    assert store._files.path(writer.content).read_bytes() == b"0123456789" * 20_000 + b"end"
+    store.close()

@@ -22,7 +22,7 @@ from mcpy.sandbox.kes.state import State, routes
 from mcpy.sandbox.message import Response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from mcpy.keystores.base import KeyStore
     from mcpy.sandbox.kes.config import KesConfig
@@ -71,7 +71,7 @@ class KesApp:
         """Answer one request."""
         received = time.monotonic()
         state = self.state
-        route, redirect = _find(state.routes.values(), request)
+        route, redirect = _find(state.routes, request)
         if redirect is not None:
             return _redirect(request, redirect)
         if route is None:
@@ -169,7 +169,7 @@ def _identity(request: Request) -> str:
     return found[0]
 
 
-def _find(table: Iterable[Route], request: Request) -> tuple[Route | None, str | None]:
+def _find(table: Mapping[str, Route], request: Request) -> tuple[Route | None, str | None]:
     """Return the route for a request, or the path it is to be sent to instead."""
     raw = request.raw_path
     clean = raw if request.method == "CONNECT" else _clean(raw)
@@ -177,16 +177,17 @@ def _find(table: Iterable[Route], request: Request) -> tuple[Route | None, str |
     if "%" in clean:
         # an escaped slash is no separator: it must not complete a route
         parts = "/".join(unquote(part).replace("/", "%2F") for part in clean.split("/"))
-    for route in table:
-        if route.path.endswith("/"):
-            if parts + "/" == route.path and request.method != "CONNECT":
-                return None, clean + "/"
-            matches = parts.startswith(route.path)
-        else:
-            matches = parts == route.path
-        if matches:
-            return (route, None) if clean == raw else (None, clean)
-    return None, None if clean == raw else clean
+    if parts + "/" in table and request.method != "CONNECT":
+        return None, clean + "/"
+    return (_matching(table, parts), None) if clean == raw else (None, clean)
+
+
+def _matching(table: Mapping[str, Route], path: str) -> Route | None:
+    """Return the route of exactly this path, or of a prefix of it that ends with a slash."""
+    found, end = table.get(path), 0
+    while found is None and (end := path.find("/", end) + 1):
+        found = table.get(path[:end])
+    return found
 
 
 def _clean(raw: str) -> str:

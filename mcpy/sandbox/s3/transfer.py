@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from mcpy.sandbox.store import ObjectVersion, Part, Store
     from mcpy.sandbox.store.content import ContentReader, ContentWriter
 
-READ_BYTES = 1 << 20
+READ_BYTES = 1 << 18
+QUEUED = 16
+"""Pieces of ``READ_BYTES`` that wait for their MD5."""
 
 
 class Source(Protocol):
@@ -97,16 +99,16 @@ class Md5:
 
     def __init__(self) -> None:
         self._md5 = hashlib.md5(usedforsecurity=False)
-        self._queue: queue.Queue[bytes]
+        self._queue: queue.Queue[bytes]  # made with the thread: small data needs neither
         self._thread: threading.Thread | None = None
 
     def update(self, data: bytes) -> None:
         """Take more data, which must not change any more."""
-        if self._thread is None and len(data) < READ_BYTES:
+        if self._thread is None and len(data) < dare.PAYLOAD_BYTES:
             self._md5.update(data)
             return
         if self._thread is None:
-            self._queue = queue.Queue(maxsize=4)
+            self._queue = queue.Queue(maxsize=QUEUED)
             self._thread = threading.Thread(target=self._work, daemon=True)
             self._thread.start()
         self._queue.put(data)
@@ -203,7 +205,7 @@ class Content:
     def __next__(self) -> bytes:
         return next(self._chunks)
 
-    def read(self, size: int = -1, /) -> bytes:  # noqa: ARG002 - chunks are never larger than 1 MiB
+    def read(self, size: int = -1, /) -> bytes:  # noqa: ARG002 - chunks are never larger than that
         """Return the next chunk, whatever its size."""
         return next(self._chunks, b"")
 
@@ -267,15 +269,16 @@ def _plaintext(
 
 
 def _opened(secret: bytes, sealed: Iterator[bytes], first: int, *, whole: bool) -> Iterator[bytes]:
-    """Decrypt from the package that holds plaintext byte ``first`` on, about 1 MiB at a time."""
+    """Decrypt from the package that holds plaintext byte ``first`` on, a package at a time."""
     opener = dare.Opener(secret, first=first // dare.PAYLOAD_BYTES)
     skip = first % dare.PAYLOAD_BYTES
     try:
         for chunk in sealed:
             # the store reads whole packages, but for the last one
-            plain = b"".join([opener.package(package) for package in dare.packages((chunk,))])
-            yield plain[skip:] if skip else plain
-            skip = 0
+            for package in dare.packages((chunk,)):
+                plain = opener.package(package)
+                yield plain[skip:] if skip else plain
+                skip = 0
         if whole:
             opener.close()
     except dare.DareError as e:

@@ -11,15 +11,19 @@ import io
 import os
 import threading
 from collections import Counter
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
 INLINE_BYTES = 32 * 1024
-# 1 MiB of plaintext if the content is encrypted: a read from a package's start ends at one's end
-READ_BYTES = 16 * (65536 + 32)
+# whole packages if the content is encrypted: a read from a package's start ends at one's end;
+# few enough of them to stay in the processor's cache until they are sent
+READ_BYTES = 4 * (65536 + 32)
+WRITE_BYTES = 128 * 1024
+_MOST_PIECES = 1000
+"""The system takes 1024 pieces in one go."""
 
 
 class ContentWriter:
@@ -37,28 +41,34 @@ class ContentWriter:
         self.data: bytes | None = None
         self._files = files
         self._held: list[bytes] = []
-        self._file: BinaryIO | None = None
+        self._held_bytes = 0
+        self._file: io.FileIO | None = None
 
     def write(self, pieces: Iterable[bytes]) -> None:
         """Append ``pieces``."""
         for piece in pieces:
             self._held.append(piece)
+            self._held_bytes += len(piece)
             self.stored += len(piece)
         if self._file is None and self.stored > INLINE_BYTES:
             self._file = self._files.create(self.content)
-        if self._file is not None:
-            self._file.writelines(self._held)
-            self._held.clear()
+        if self._file is not None and self._held_bytes >= WRITE_BYTES:
+            self._flush(self._file)
 
     def close(self) -> None:
         """Finish writing; nothing refers to the content yet."""
         if self._file is None:
             self.data = b"".join(self._held)
             return
-        self._file.flush()
+        self._flush(self._file)
         if self._files.durable:
             os.fsync(self._file.fileno())
         self._file.close()
+
+    def _flush(self, file: io.FileIO) -> None:
+        held, self._held, self._held_bytes = self._held, [], 0
+        for at in range(0, len(held), _MOST_PIECES):
+            _write(file, held[at : at + _MOST_PIECES])
 
     def discard(self) -> None:
         """Throw the bytes away."""
@@ -82,7 +92,7 @@ class ContentFiles:
         """Return where the file of ``content`` is."""
         return self._folder / f"{content & 0xFF:02x}" / f"{content:016x}"
 
-    def create(self, content: int) -> BinaryIO:
+    def create(self, content: int) -> io.FileIO:
         """Open a new file, mode 0600, unbuffered: the caller writes large pieces."""
         path = self.path(content)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
@@ -91,7 +101,7 @@ class ContentFiles:
         except FileNotFoundError:
             path.parent.mkdir(mode=0o700, exist_ok=True)
             number = os.open(path, flags, 0o600)
-        return os.fdopen(number, "wb", buffering=READ_BYTES)
+        return io.FileIO(number, "wb")
 
     def pin(self, contents: Iterable[int]) -> None:
         """Keep the files of ``contents`` until `unpin`, even if they are removed meanwhile."""
@@ -180,6 +190,16 @@ class ContentReader:
             with self._files.path(content).open("rb", buffering=0) as file:
                 file.seek(offset, io.SEEK_SET)
                 yield from _pieces(file, length)
+
+
+def _write(file: io.FileIO, pieces: list[bytes]) -> None:
+    """Write all of ``pieces``, without a copy of them where the system can do so."""
+    written = os.writev(file.fileno(), pieces) if hasattr(os, "writev") else 0
+    if written == sum(map(len, pieces)):
+        return
+    rest = memoryview(b"".join(pieces))[written:]
+    while rest:
+        rest = rest[file.write(rest) :]
 
 
 def _pieces(file: io.FileIO, length: int) -> Iterator[bytes]:
