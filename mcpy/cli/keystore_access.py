@@ -18,7 +18,7 @@ def open_keystore(app: App, path: Path) -> tuple[KeyStore, KeystoreFile]:
     Raises:
         ConfigError, UnsupportedError: as ``load_keystore``.
     """
-    from mcpy.kesconf.stores import load_keystore
+    from mcpy.kesconf.reading import load_keystore
     from mcpy.keystores import open_store
     from mcpy.keystores.web import WebOptions
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mcpy.kesconf.document import seconds
-from mcpy.kesconf.lint import error, info, warning
+from mcpy.kesconf.findings import error, info, warning
 from mcpy.kesconf.stores import SECTIONS, present
-from mcpy.models import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from mcpy.kesconf.document import Node
-    from mcpy.kesconf.lint import Finding, Subject
+    from mcpy.kesconf.findings import Finding, Subject
 
 _REQUIRED = {
     "fs": ("path",),
@@ -82,97 +80,6 @@ def _fs(subject: Subject) -> Iterator[Finding]:
         yield warning(node, f"others than its owner may look into {path}", f"chmod 700 {path}")
 
 
-def _vault(subject: Subject) -> Iterator[Finding]:
-    at = subject.root.at("keystore.vault")
-    if not at:
-        return
-    yield from _vault_engine(subject, at)
-    yield from _vault_login(subject, at)
-    yield from _pair(subject, at.at("tls"))
-    if at.at("transit") and subject.of(at.at("transit.key")) == "":
-        yield error(at.at("transit.key"), "KES does not start: no transit key")
-    if at.at("transit"):
-        yield info(
-            at.at("transit"),
-            "never rotate this transit key: KES then fails to create keys (it reads only "
-            "`vault:v1:` values)",
-        )
-    if (endpoint := subject.of(at.at("endpoint"))) and endpoint.startswith("http://"):
-        yield _plain_http(at.at("endpoint"), endpoint)
-    try:
-        seconds(subject.of(at.at("status.ping")) or "")
-    except ValueError as e:
-        yield error(at.at("status.ping"), f"KES does not start: {e}")
-
-
-def _vault_engine(subject: Subject, at: Node) -> Iterator[Finding]:
-    version, engine = subject.of(at.at("version")), subject.of(at.at("engine"))
-    if version == "":
-        yield warning(
-            at.at("version"),
-            "without `version` KES speaks v1; most engines are v2 today, and then nothing works",
-            "version: v2, as `vault secrets list -detailed` shows it",
-        )
-    elif version not in {"v1", "v2", None}:
-        yield error(at.at("version"), f"KES does not start: `{version}` is neither v1 nor v2")
-    elif version == "v2":
-        yield info(
-            at.at("version"),
-            "on a v1 engine this seems to work, and deleting answers success and keeps the key; "
-            "until there is a first key KES cannot list (502)",
-            "`mcpy kes config lint --ask FILE` asks the server",
-        )
-    if engine and (engine.strip("/") != engine or engine.endswith(("/data", "/metadata"))):
-        yield error(
-            at.at("engine"), "the name of the engine alone: no slash at its ends, no /data"
-        )
-    if subject.of(at.at("prefix")) == "":
-        yield info(
-            at.at("prefix"),
-            "without a prefix every entry of the engine shows as a key",
-            "prefix: kes",
-        )
-
-
-def _vault_login(subject: Subject, at: Node) -> Iterator[Finding]:
-    methods = [name for name in ("approle", "kubernetes") if at.at(name)]
-    if len(methods) != 1:
-        which = "both approle and kubernetes" if methods else "neither approle nor kubernetes"
-        yield error(at, f"KES does not start: {which}")
-        return
-    fields = ("id", "secret") if methods[0] == "approle" else ("jwt",)
-    for name in fields:
-        node = at.at(f"{methods[0]}.{name}")
-        if subject.of(node) == "":
-            yield error(node, f"KES does not start: no {methods[0]} {name}")
-    if methods[0] == "kubernetes":
-        yield from _kubernetes(subject, at.at("kubernetes"))
-
-
-def _kubernetes(subject: Subject, at: Node) -> Iterator[Finding]:
-    if subject.of(at.at("role")) == "":
-        yield error(at.at("role"), "no role: KES starts only where Vault has a default role")
-    jwt = subject.of(at.at("jwt"))
-    if jwt and "/" in jwt and not subject.elsewhere and not (subject.folder / jwt).exists():
-        yield error(at.at("jwt"), f"KES does not start: {jwt} is not there")
-
-
-def _pair(subject: Subject, tls: Node) -> Iterator[Finding]:
-    key, cert = subject.of(tls.at("key")), subject.of(tls.at("cert"))
-    if (key == "") != (cert == ""):
-        missing = "key" if key == "" else "cert"
-        yield error(tls.at(missing), f"KES does not start: no {tls.path}.{missing}")
-
-
-def _plain_http(node: Node, endpoint: str) -> Finding:
-    # a host in brackets, or up to its port
-    host = endpoint.removeprefix("http://").partition("/")[0]
-    host = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-    if is_loopback(host):
-        return info(node, "without TLS, on loopback")
-    return error(node, "without TLS: keys and tokens cross the network in the clear", "https://")
-
-
 def _aws(subject: Subject) -> Iterator[Finding]:
     at = subject.root.at("keystore.aws.secretsmanager")
     if not at:
@@ -191,8 +98,6 @@ def _aws(subject: Subject) -> Iterator[Finding]:
             f"not the endpoint of the region {region}",
             f"secretsmanager.{region}.amazonaws.com",
         )
-    if endpoint and endpoint.startswith("http://"):
-        yield _plain_http(at.at("endpoint"), endpoint)
     yield _shared(at, "every secret of this account and region shows as a key")
 
 
@@ -238,8 +143,6 @@ def _azure(subject: Subject) -> Iterator[Finding]:
     if not at:
         return
     yield from _azure_login(subject, at.at("credentials"), at.at("managed_identity"))
-    if (endpoint := subject.of(at.at("endpoint"))) and not endpoint.startswith("https://"):
-        yield error(at.at("endpoint"), "Azure gives no token for it: https:// is missing")
     for item in subject.root.at("keys").items:
         if "_" in (subject.of(item.at("name")) or ""):
             yield error(item.at("name"), "Azure Key Vault takes no `_` in a name")
@@ -260,8 +163,6 @@ def _ciphertrust(subject: Subject) -> Iterator[Finding]:
     at = subject.root.at("keystore.gemalto.keysecure")
     if not at:
         return
-    if (endpoint := subject.of(at.at("endpoint"))) and endpoint.startswith("http://"):
-        yield _plain_http(at.at("endpoint"), endpoint)
     yield _shared(at, "every secret of the domain shows as a key")
 
 
@@ -275,7 +176,6 @@ RULES: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
     _one,
     _plain_secrets,
     _fs,
-    _vault,
     _aws,
     _gcp,
     _azure,

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mcpy.kesconf.document import seconds
-from mcpy.kesconf.lint import error, info, warning
+from mcpy.kesconf.findings import error, info, warning
 from mcpy.kesconf.rules_server import IDENTITY, NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from mcpy.kesconf.document import Node
-    from mcpy.kesconf.lint import Finding, Subject
+    from mcpy.kesconf.findings import Finding, Subject
 
 # a path that ends in a slash goes on with a name
 PATHS = (

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from mcpy.kesconf.document import seconds
-from mcpy.kesconf.lint import error, info, warning
+from mcpy.kesconf.findings import error, info, warning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
     from mcpy.kesconf.document import Node
-    from mcpy.kesconf.lint import Finding, Subject
+    from mcpy.kesconf.findings import Finding, Subject
 
 EXPIRES_SOON = timedelta(days=30)
 IDENTITY = re.compile(r"[0-9a-f]{64}")

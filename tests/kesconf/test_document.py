@@ -8,7 +8,7 @@ import pytest
 
 from mcpy.errors import ConfigError
 from mcpy.kesconf.document import parse, seconds
-from mcpy.kesconf.stores import load_keystore
+from mcpy.kesconf.reading import load_keystore
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.x509.oid import NameOID
 
 from mcpy.kesconf.document import parse
-from mcpy.kesconf.lint import Finding, Subject, lint
+from mcpy.kesconf.findings import Finding, Subject
+from mcpy.kesconf.lint import lint
 from mcpy.kesconf.template import PROVIDERS, NewConfig, render
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mcpy.kesconf.document import parse
-from mcpy.kesconf.lint import Finding, Subject, lint
+from mcpy.kesconf.findings import Finding, Subject
+from mcpy.kesconf.lint import lint
 
 if TYPE_CHECKING:
     from pathlib import Path

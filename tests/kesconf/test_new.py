@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from mcpy.kesconf.document import parse
+from mcpy.kesconf.findings import Subject
 from mcpy.kesconf.grants import grants
-from mcpy.kesconf.lint import Subject, lint
+from mcpy.kesconf.lint import lint
+from mcpy.kesconf.reading import read_keystore
 from mcpy.kesconf.stores import (
     AwsStore,
     AzureStore,
@@ -20,7 +22,6 @@ from mcpy.kesconf.stores import (
     StoreConfig,
     VaultLogin,
     VaultStore,
-    read_keystore,
 )
 from mcpy.kesconf.template import NewConfig, render, variables
 

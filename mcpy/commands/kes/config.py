@@ -18,7 +18,7 @@ from mcpy.errors import FindingError, InputError
 if TYPE_CHECKING:
     from mcpy.cli.app import App
     from mcpy.kesconf.document import Node
-    from mcpy.kesconf.lint import Finding
+    from mcpy.kesconf.findings import Finding
 
 _FILE = click.Path(path_type=Path)
 PROVIDERS = ("fs", "vault", "aws", "gcp", "azure", "ciphertrust")
@@ -109,7 +109,8 @@ def lint_(app: App, file: Path, *, strict: bool, elsewhere: bool, ask: bool) -> 
     an error.
     """
     from mcpy.kesconf.document import load
-    from mcpy.kesconf.lint import Subject, lint
+    from mcpy.kesconf.findings import Subject
+    from mcpy.kesconf.lint import lint
 
     root = load(file)
     findings = lint(Subject(root, app.environ, elsewhere=elsewhere))
@@ -127,7 +128,7 @@ def _asked(app: App, file: Path, node: Node) -> list[Finding]:
     """Return what is wrong with the keystore as it is, found by signing in and listing."""
     from mcpy.cli.keystore_access import open_keystore
     from mcpy.errors import McpyError
-    from mcpy.kesconf.lint import error, warning
+    from mcpy.kesconf.findings import error, warning
     from mcpy.keystores.check import survey
 
     try:

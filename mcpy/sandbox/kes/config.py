@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mcpy.errors import ConfigError, McpyError, UnsupportedError
-from mcpy.kesconf.stores import FsStore, VaultStore, present, read_keystore
+from mcpy.kesconf.reading import read_keystore
+from mcpy.kesconf.stores import FsStore, VaultStore, present
 from mcpy.sandbox.kes.document import ConfigProblem, Section
 from mcpy.sandbox.kes.log import DEBUG, ERROR, INFO, WARN
 from mcpy.sandbox.kes.policy import Policy, valid_name
