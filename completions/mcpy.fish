@@ -582,7 +582,7 @@ complete -c mcpy -n '__mcpy_at "mcpy alias" 0' -a set -d 'Store an alias after p
 complete -c mcpy -n '__mcpy_at "mcpy alias"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy alias export"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy alias export" 0' -f -a '(__mcpy_aliases)'
-complete -c mcpy -n '__mcpy_at "mcpy alias import"' -l from-mc -d 'Import every alias of mc\'s config.json. [~/.mc/config.json]'
+complete -c mcpy -n '__mcpy_at "mcpy alias import"' -l from-mc -d 'Import every alias of mc\'s config.json. [$MC_CONFIG_DIR or ~/.mc]'
 complete -c mcpy -n '__mcpy_at "mcpy alias import"' -l force -d 'With --from-mc: replace aliases of other servers'
 complete -c mcpy -n '__mcpy_at "mcpy alias import"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy alias import" 0' -f -a '(__mcpy_aliases)'

@@ -196,6 +196,30 @@ def test_an_alias_of_another_server_is_replaced_by_force(mcpy: Mcpy, tmp_path: P
     assert mcpy.store.get("play").url == "http://other.test"
 
 
+@pytest.mark.parametrize("url", ["http://one.test", "http://one.test/"])
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_mc_has_no_field_for_outlives_an_import(
+    mcpy: Mcpy, tmp_path: Path, url: str, *, whole: bool
+) -> None:
+    kes = KesProfile("https://kes.test:7373", api_key="kes-key")
+    mcpy.store.put(Alias("one", "http://one.test", "old", "old", ca="/ca.pem", kes=kes))
+    mcpy.secrets |= {"hush-hush", "kes-key"}
+    one = {"url": url, "accessKey": "ak12", "secretKey": "hush-hush"}
+    document = {"version": "10", "aliases": {"one": one}} if whole else one
+    words = ["--from-mc"] if whole else ["one"]
+    result = mcpy("alias", "import", *words, str(mc_file(tmp_path, document)))
+    assert result == (0, "Imported `one`.\n", "")
+    found = mcpy.store.get("one")
+    assert (found.secret_key, found.ca, found.kes) == ("hush-hush", "/ca.pem", kes)
+
+
+def test_the_config_of_mc_lies_where_its_variable_says(mcpy: Mcpy, tmp_path: Path) -> None:
+    mcpy.secrets.add("hush-hush")
+    mc_file(tmp_path, {"version": "10", "aliases": {"one": OTHERS["one"]}})
+    result = mcpy("alias", "import", "--from-mc", env={"MC_CONFIG_DIR": str(tmp_path)})
+    assert result == (0, "Imported `one`.\n", "")
+
+
 def test_a_new_server_does_not_get_the_kes_of_the_old(store: AliasStore) -> None:
     kes = KesProfile("https://kes.test:7373", api_key="kes-key")
     store.put(Alias("play", "http://s3.test", kes=kes))

@@ -118,8 +118,13 @@ class App:
             secret = "" if alias.secret_key == alias.access_key else alias.secret_key
             self.out.hide(secret, alias.session_token, kes)
 
+    def _trusted(self, own: str) -> Path | None:
+        """Return whom to trust: MCPY_CA is for every server, and may be MinIO's and not KES's."""
+        everywhere = self.settings.ca
+        return Path(own) if own and "ca" not in self.settings.typed else everywhere
+
     def http_options(self, ca: str = "") -> HttpOptions:
-        """Return the connection options; ``--ca`` goes before ``ca``."""
+        """Return the connection options; ``--ca`` goes before ``ca``, MCPY_CA after it."""
         from mcpy.api.http import HttpOptions
 
         if not self.settings.show_secrets:
@@ -130,7 +135,7 @@ class App:
             idle_s=max(60.0, self.settings.timeout_s or 0.0),
             retries=self.settings.retries,
             insecure=self.settings.insecure,
-            ca=self.settings.ca or (Path(ca) if ca else None),
+            ca=self._trusted(ca),
             resolve=dict(self.settings.resolve),
             headers=self.settings.custom_header,
             trace=self.out.debug if self.settings.debug else None,

@@ -24,6 +24,7 @@ class Settings:
     """The values of the global options.
 
     ``timeout_s`` is None when nobody asked for one; limits are in bytes a second, None for none.
+    ``typed`` has the names of those that stood on the command line.
     """
 
     json: bool = False
@@ -41,6 +42,7 @@ class Settings:
     limit_upload: int | None = None
     limit_download: int | None = None
     disable_pager: bool = False
+    typed: set[str] = field(default_factory=set)
 
 
 def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> Any:  # noqa: ANN401
@@ -51,6 +53,7 @@ def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> Any:  # noq
         if param.multiple:
             value = (*getattr(settings, name), *value)
         setattr(settings, name, value)
+        settings.typed.add(name)
     return value
 
 

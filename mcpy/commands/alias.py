@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mcpy.cli.app import App
+
+_CONFIG_OF_MC = Path("~/.mc/config.json")
 
 
 @dataclass(frozen=True)
@@ -191,9 +194,9 @@ def remove(app: App, name: str) -> None:
     "--from-mc",
     "mc_config",
     is_flag=False,
-    flag_value=Path("~/.mc/config.json"),
+    flag_value=_CONFIG_OF_MC,
     type=click.Path(path_type=Path),
-    help="Import every alias of mc's config.json. [~/.mc/config.json]",
+    help="Import every alias of mc's config.json. [$MC_CONFIG_DIR or ~/.mc]",
 )
 @click.option("--force", is_flag=True, help="With --from-mc: replace aliases of other servers.")
 @pass_app
@@ -203,10 +206,13 @@ def import_(
     """Import one alias from mc's JSON (FILE or stdin), or all of mc's with --from-mc.
 
     --from-mc leaves out what mc made by itself, and never replaces an alias of another server.
+    What mc has no field for, a KES or an authority to trust, an alias of the same server keeps.
     """
     if mc_config:
         if name:
             raise InputError("--from-mc imports every alias, so it takes no ALIAS")
+        if mc_config == _CONFIG_OF_MC and app.environ.get("MC_CONFIG_DIR"):
+            mc_config = Path(app.environ["MC_CONFIG_DIR"]) / mc_config.name
         found = _useful(app, read_mc_config(mc_config.expanduser()))
     elif name:
         found = [_read_alias(app, name, file)]
@@ -232,6 +238,10 @@ def _import(app: App, new: Alias, taken: dict[str, str]) -> Shown:
             f"`{new.name}` is {known} here and {new.url} in mc: not replaced",
             hint="mcpy alias import --from-mc --force to replace it",
         )
+    with suppress(NoAliasError):
+        stored = app.store.get(new.name)
+        if stored.url == new.url:
+            new = replace(new, ca=stored.ca, kes=stored.kes, region=stored.region)
     app.store.put(new)
     return Shown(replace(new, source=str(app.store.path)), app.settings.show_secrets, "Imported")
 

@@ -39,6 +39,17 @@ def run(sandbox: Sandbox, tmp_path: Path) -> Mcpy:
     return made
 
 
+def test_kes_is_trusted_by_its_own_authority_beside_one_for_all_servers(
+    run: Mcpy, tmp_path: Path
+) -> None:
+    other = str(tmp_path / "other.cert")
+    made = run("kes", "identity", "new", "minio", "--key", f"{other}.key", "--cert", other)
+    assert made.exit_code == 0
+    assert run("kes", "status", env={"MCPY_CA": other}).exit_code == 0
+    assert run("kes", "status", env={"MCPY_CA": other, "MCPY_KES_CA": ""}).exit_code == 6
+    assert run("kes", "status", "--ca", other).exit_code == 6
+
+
 @pytest.mark.parametrize("cipher", ["AES256", "ChaCha20"])
 def test_what_an_imported_key_encrypts_it_decrypts_with_the_same_context(
     run: Mcpy, cipher: str
