@@ -62,13 +62,19 @@ def test_what_was_begun_done_and_withdrawn_is_known(path: Path) -> None:
     made.settle(done("a"))
     made.withdraw(Version("c", "v"))
     made.scratch("mcpy-canary-1")
+    made.scratch("mcpy-canary-2")
+    made.scratch_gone("mcpy-canary-2")
     made.close()
     found = left(path)
     assert found.done == {Version("a", "v"): done("a")}
     assert list(found.intents) == [Version("b", "v")]
     assert found.intents[Version("b", "v")].upload_id == "upload-1"
     assert found.intents[Version("b", "v")].before == intent("b").before
-    assert (found.scratch, found.after) == ("mcpy-canary-1", "")
+    assert (found.scratch, found.after) == ({"mcpy-canary-1"}, "")
+    made = Journal(path, HEADER)
+    made.mark("a", tally("a"))
+    made.close()
+    assert left(path).scratch == {"mcpy-canary-1"}
 
 
 def test_only_what_lies_behind_the_mark_is_held(path: Path) -> None:

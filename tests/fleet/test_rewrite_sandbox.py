@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +23,10 @@ from mcpy.fleet.rewrite.canary import Ground, Verdict, try_out
 from mcpy.fleet.rewrite.ends import DamagedError, StoppedError
 from mcpy.fleet.rewrite.goal import Class, Goal, Outcome
 from mcpy.fleet.rewrite.job import Abilities
-from mcpy.fleet.rewrite.journal import Journal
+from mcpy.fleet.rewrite.journal import Intent, Journal, Version
+from mcpy.fleet.rewrite.leftovers import Leftovers
 from mcpy.fleet.rewrite.session import Session, Told, Wish
+from mcpy.fleet.rewrite.snapshot import Snapshot
 from mcpy.fleet.rewrite.target import look_at
 from mcpy.models import Alias, ObjectEncryption, Target
 from mcpy.sandbox.play import Sandbox
@@ -37,7 +40,6 @@ if TYPE_CHECKING:
     from mcpy.api.s3 import S3, Copied
     from mcpy.api.s3listing import Entry
     from mcpy.fleet.rewrite.onto import Order
-    from mcpy.fleet.rewrite.snapshot import Snapshot
     from mcpy.fleet.transfer.place import Place
 
 pytestmark = pytest.mark.sandbox
@@ -549,3 +551,65 @@ def test_a_canary_inside_the_bucket_leaves_nothing(s3: S3) -> None:
 def test_a_bucket_that_is_not_there_is_said_to_be_so(s3: S3, tmp_path: Path) -> None:
     with pytest.raises(McpyError, match="there is no bucket"):
         session(s3, "not-there", tmp_path).run()
+
+
+def test_a_scratch_bucket_that_comes_to_be_after_its_run_was_killed_is_removed(
+    s3: S3, tmp_path: Path
+) -> None:
+    bucket, late = in_bucket(s3), f"mcpy-canary-{random.getrandbits(48):x}"
+    made = session(s3, bucket, tmp_path)
+    killed = Journal(made.journal_path, made._header())
+    killed.scratch(late)  # it was asked for, and the process ended
+    killed.intend(Intent(Version("gone", ""), Snapshot(1, "e", {})))
+    killed.close()
+
+    def make() -> None:
+        s3.make_bucket(late)
+        s3.put_object(late, "direct", b"scratch")
+
+    Between(s3, is_write_of("first"), make)
+    assert made.run().count[Class.REWRITTEN] == 2
+    assert not s3.bucket_exists(late)
+    assert '"t":"clean"' in made.journal_path.read_text().splitlines()[-1]
+
+
+def test_what_another_run_left_is_named_when_it_is_old_and_never_removed(s3: S3) -> None:
+    name = f"mcpy-canary-{random.getrandbits(48):x}"
+    s3.make_bucket(name)
+    said: list[str] = []
+    for hours, expected in ((0, []), (2, [name])):
+        leftovers = Leftovers(s3, "play", warn=said.append, now=partial(_in_hours, hours))
+        leftovers.clean()
+        assert said == []
+        leftovers.clean(finally_=True)
+        assert said == [
+            f"a run that was killed left `play/{one}`: mcpy rb --force play/{one}"
+            for one in expected
+        ]
+    assert s3.bucket_exists(name)
+    s3.remove_bucket(name)
+
+
+def _in_hours(hours: int) -> datetime:
+    return datetime.now(UTC) + timedelta(hours=hours)
+
+
+def test_a_bucket_with_another_name_is_no_leftover(s3: S3) -> None:
+    bucket = in_bucket(s3)
+    Leftovers(s3, "play", [bucket]).clean(finally_=True)
+    assert s3.bucket_exists(bucket)
+
+
+def test_who_may_not_list_buckets_is_told_of_no_leftovers(s3: S3) -> None:
+    def deny() -> None:
+        raise S3Error(403, "AccessDenied", "no")
+
+    said: list[str] = []
+    Between(s3, lambda call: call.target == "/", deny)
+    Leftovers(s3, "play", warn=said.append).clean(finally_=True)
+    assert said == []
+
+
+@pytest.mark.parametrize("created", ["", "yesterday", "2020-01-01T00:00:00"])
+def test_a_bucket_whose_age_nobody_knows_is_not_called_old(s3: S3, created: str) -> None:
+    assert not Leftovers(s3, "play")._is_old(created)

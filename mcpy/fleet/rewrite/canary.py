@@ -61,7 +61,8 @@ class Ground:
         old_key: the key objects are to be taken from, in a rotation.
         sizes: of scratch objects, in bytes.
         parts: sizes of the parts of one.
-        note: told the scratch bucket before it is made, and ``""`` when it is gone.
+        note: told the scratch bucket before it is made.
+        gone: told it when it is not there any more.
     """
 
     bucket: Bucket
@@ -71,6 +72,7 @@ class Ground:
     sizes: tuple[int, ...] = probes.SIZES
     parts: tuple[int, ...] = probes.PARTS
     note: Callable[[str], None] = field(default=lambda _: None)
+    gone: Callable[[str], None] = field(default=lambda _: None)
 
 
 def try_out(goal: Goal, ground: Ground) -> Verdict:
@@ -183,9 +185,9 @@ def own_bucket(ground: Ground) -> Scratch:
     try:
         s3.make_bucket(name, region=s3.region, with_lock=bool(ground.lock.enabled))
     except S3Error as e:
-        ground.note("")
         if exit_code(e) is not ExitCode.DENIED:
             raise
+        ground.gone(name)
         message = f"no bucket can be made to try out what the server does: {e.message}"
         hint = f"--canary-inside, to use {ground.bucket.target}/{SCRATCH_PREFIX} for it"
         raise InputError(message, hint=hint) from e
@@ -223,7 +225,7 @@ def clean_up(scratch: Scratch, ground: Ground) -> tuple[str, ...]:
     """Remove what was written, version by version; return what is still there."""
     left = clean_bucket(scratch.bucket, scratch.prefix, scratch.names)
     if not scratch.prefix and not left:
-        ground.note("")
+        ground.gone(scratch.bucket.target.bucket)
     return left
 
 

@@ -63,7 +63,7 @@ class Left:
     tally: Tally = field(default_factory=Tally)
     intents: dict[Version, Intent] = field(default_factory=dict)
     done: dict[Version, Outcome] = field(default_factory=dict)
-    scratch: str = ""
+    scratch: set[str] = field(default_factory=set)
 
 
 class Journal:
@@ -82,6 +82,7 @@ class Journal:
         self._numbers: dict[Version, int] = {}
         self._open: dict[int, Intent] = {}
         self._done: dict[Version, Outcome] = {}  # of keys behind the mark
+        self._scratch: set[str] = set()
         self._next = 0
         self._synced = time.monotonic()
         try:
@@ -146,6 +147,7 @@ class Journal:
                 "tally": tally.state(),
                 "open": {str(n): intent.state() for n, intent in self._open.items()},
                 "done": [_outcome_state(outcome) for outcome in self._done.values()],
+                "scratch": sorted(self._scratch),
             }
             self._write(record)
             if time.monotonic() - self._synced > _SYNC_S:
@@ -153,9 +155,16 @@ class Journal:
                 self._synced = time.monotonic()
 
     def scratch(self, bucket: str) -> None:
-        """Note the bucket a canary is about to use, or with ``""`` that it is gone."""
+        """Note the bucket a canary is about to make: it outlives marks until it is gone."""
         with self._lock:
+            self._scratch.add(bucket)
             self._write({"t": "scratch", "bucket": bucket})
+
+    def scratch_gone(self, bucket: str) -> None:
+        """Note that a canary's bucket is not there any more."""
+        with self._lock:
+            self._scratch.discard(bucket)
+            self._write({"t": "clean", "bucket": bucket})
 
     def end(self, tally: Tally) -> None:
         """Say that the run is complete: the next one begins anew."""
@@ -195,6 +204,7 @@ class Journal:
             self._take(record, left)
         left.intents = {intent.version: intent for intent in self._open.values()}
         left.done = dict(self._done)
+        left.scratch = self._scratch - {""}
         return left
 
     def _keep(self, number: int, intent: Intent) -> None:
@@ -224,7 +234,9 @@ class Journal:
         elif kind == "upload" and number in self._open:
             self._open[number].upload_id = record["upload"]
         elif kind == "scratch":
-            left.scratch = record["bucket"]
+            self._scratch.add(record["bucket"])
+        elif kind == "clean":
+            self._scratch.discard(record["bucket"])
         elif kind in {"done", "void"}:
             self._take_end(record, number)
 
@@ -234,6 +246,7 @@ class Journal:
             self._keep(int(name), _intent(state))
             self._next = max(self._next, int(name) + 1)
         self._done = {_version(state): _outcome(state) for state in record["done"]}
+        self._scratch = set(record.get("scratch", ()))
 
     def _take_end(self, record: Mapping[str, Any], number: int) -> None:
         if intent := self._open.pop(number, None):

@@ -17,12 +17,11 @@ from mcpy.fleet.rewrite import canary
 from mcpy.fleet.rewrite.goal import Class, Goal, Outcome, Tally
 from mcpy.fleet.rewrite.job import Abilities, How
 from mcpy.fleet.rewrite.journal import Journal
+from mcpy.fleet.rewrite.leftovers import Leftovers
 from mcpy.fleet.rewrite.onto import GIB, Limits
-from mcpy.fleet.rewrite.plan import Bucket
 from mcpy.fleet.rewrite.rate import Brake, Rate
 from mcpy.fleet.rewrite.run import Run
 from mcpy.fleet.rewrite.target import assumed, look_at, would_be
-from mcpy.models import Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -31,7 +30,9 @@ if TYPE_CHECKING:
     from mcpy.api.s3 import S3
     from mcpy.api.s3xml import ObjectLock
     from mcpy.fleet.inventory import Item
+    from mcpy.fleet.rewrite.plan import Bucket
     from mcpy.fleet.transfer.place import Place
+    from mcpy.models import Target
 
 _HOW_TO_GUARD = {
     "": "--nobody-writes, when that is so",
@@ -170,6 +171,14 @@ class Session:
         with closing(journal):
             if journal.resumed:
                 self.told.warn(f"going on with the interrupted run of {journal.path}")
+            leftovers = Leftovers(
+                self.s3,
+                self.target.alias,
+                sorted(journal.left.scratch),
+                journal.scratch_gone,
+                self.told.warn,
+            )
+            leftovers.clean()
             try:
                 how = self._how(bucket, lock, journal)
             except UnguardedError as e:
@@ -189,7 +198,9 @@ class Session:
             )
             after = journal.left.after
             with closing(self.scan(bucket, after=after, stop=stop)) as items:
-                return run.work(items)
+                tally = run.work(items)
+            leftovers.clean(finally_=True)
+            return tally
 
     def scan(
         self, bucket: Bucket, *, after: str = "", stop: Stop | None = None
@@ -226,8 +237,6 @@ class Session:
 
     def _tried_out(self, bucket: Bucket, lock: ObjectLock, journal: Journal) -> Abilities:
         """Let the canary go, unless it was for another target like this one."""
-        if journal.left.scratch:
-            self._clean_earlier(journal.left.scratch)
         self.told.state("trying out what the server does")
         ground = canary.Ground(
             bucket,
@@ -235,6 +244,7 @@ class Session:
             inside=self.wish.canary_inside,
             old_key=self.goal.old_key or self.tried_key,
             note=journal.scratch,
+            gone=journal.scratch_gone,
         )
         verdict = canary.try_out(self.goal, ground)
         for leftover in verdict.leftovers:
@@ -244,13 +254,6 @@ class Session:
         if not verdict.guarded and not self.wish.nobody_writes:
             raise self._unguarded(bucket)
         return verdict.abilities
-
-    def _clean_earlier(self, name: str) -> None:
-        """Remove the canary's bucket that a killed run left."""
-        earlier = Bucket(self.s3, Target(self.target.alias, name))
-        if name.startswith(canary.SCRATCH_BUCKET) and self.s3.bucket_exists(name):
-            for leftover in canary.clean_bucket(earlier, "", set()):
-                self.told.warn(f"what was tried out earlier could not be removed: {leftover}")
 
     def _patient(self, place: Place) -> Place:
         return replace(place, s3=self.patient)
