@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from mcpy.config import check_url
 from mcpy.errors import ConfigError, InputError
+from mcpy.jsontext import loads
 from mcpy.models import Alias, check_alias_name
 
 if TYPE_CHECKING:
@@ -50,11 +50,11 @@ def read_mc_config(path: Path) -> list[Alias]:
         ConfigError: it cannot be read, or is not mc's version 10.
     """
     try:
-        document = json.loads(path.read_bytes())
+        document = loads(path.read_bytes())
         aliases = document["aliases"] if document["version"] == "10" else None
     except OSError as e:
         raise ConfigError(f"cannot read {path}: {e.strerror}") from e
-    except (ValueError, KeyError, TypeError, RecursionError) as e:
+    except (ValueError, KeyError, TypeError) as e:
         raise ConfigError(f"{path} is not a config file of mc") from e
     if not isinstance(aliases, dict):
         raise ConfigError(f"{path} is a config file of mc in a version other than 10")
@@ -68,8 +68,8 @@ def read_mc_alias(name: str, text: str, *, source: str) -> Alias:
         ConfigError: it is not such a document.
     """
     try:
-        table = json.loads(text)
-    except (ValueError, RecursionError) as e:
+        table = loads(text)
+    except ValueError as e:
         raise ConfigError(f"{source} is not an alias as mc writes it") from e
     return _alias(name, table, source=source)
 

@@ -8,12 +8,12 @@ Source: minio ``ListBucketsHandler``, ``AccountInfoHandler``, ``InfoAccessKey``
 
 from __future__ import annotations
 
-import json
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from mcpy.api.http import json_object
 from mcpy.errors import McpyError, UnreachableError
+from mcpy.jsontext import loads
 
 if TYPE_CHECKING:
     from mcpy.api.madmin import MinioAdmin
@@ -49,7 +49,10 @@ def unlisted(admin: MinioAdmin) -> str:
 
 def _is_as_its_parent(admin: MinioAdmin, parent: object) -> bool:
     """Tell whether an access key has no policy of its own: what is told is its parent's."""
-    found = json.loads(admin.read_sealed("info-access-key", {"accessKey": admin.access_key}))
+    try:
+        found = loads(admin.read_sealed("info-access-key", {"accessKey": admin.access_key}))
+    except ValueError:
+        return False
     implied = isinstance(found, dict) and found.get("impliedPolicy") is True
     return implied and found.get("parentUser") == parent
 

@@ -6,12 +6,12 @@ variable of the server's environment, which goes before the setting in the line 
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mcpy.errors import ProtocolError
+from mcpy.jsontext import loads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -126,7 +126,7 @@ class MinioConfig:
         # a server asked for few returns any few
         raw = self._admin.read_sealed("list-config-history-kv", {"count": "1000"})
         try:
-            found = json.loads(raw) or []
+            found = loads(raw) or []
             return [
                 Change(str(e["restoreId"]), str(e["createTime"]), str(e.get("data", "")))
                 for e in found

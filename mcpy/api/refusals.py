@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from mcpy.errors import ApiError, ExitCode, KesError, S3Error
+from mcpy.jsontext import loads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,7 +113,7 @@ def _fields(answer: Answer) -> dict[str, str]:
 
 def _json_fields(body: bytes) -> dict[str, str]:
     try:
-        found = json.loads(body)
+        found = loads(body)
     except ValueError:
         return {}
     return {k: str(v) for k, v in found.items()} if isinstance(found, dict) else {}

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mcpy.errors import ConfigError, InputError
+from mcpy.jsontext import loads
 
 if TYPE_CHECKING:
     from mcpy.cli.app import App
@@ -65,7 +65,7 @@ def read_field(app: App, text: str, name: str) -> bytes:
     if is_elsewhere(text):
         raw = read(app, text)
         try:
-            found = json.loads(raw)
+            found = loads(raw)
             return decode(str(found[name]).encode())
         except (ValueError, KeyError, TypeError):
             try:

@@ -16,6 +16,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal
 
 from mcpy.errors import ConfigError, IntegrityError, McpyError
+from mcpy.jsontext import loads
 from mcpy.keystores.base import KEY_NAME, KeyExistsError, KeyMissingError
 from mcpy.keystores.entry import KeyEntry, decode
 from mcpy.keystores.seal import seal, unseal
@@ -66,7 +67,7 @@ class Journal:
 
     def _read(self, line: str) -> None:
         try:
-            found = json.loads(line or "{}")
+            found = loads(line or "{}")
         except ValueError:
             return
         if isinstance(found, dict) and isinstance(found.get("done"), str):

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import secrets
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from mcpy.errors import IntegrityError
+from mcpy.jsontext import loads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,7 +88,7 @@ def decode(value: bytes) -> KeyEntry:
 
 
 def _from_json(value: bytes) -> KeyEntry:
-    found = json.loads(value)
+    found = loads(value)
     key = base64.b64decode(found["bytes"], validate=True)
     cipher = _CIPHERS[found.get("algorithm", "")]
     # the time is not needed to use the key; the value itself is what gets copied

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from mcpy.errors import ConfigError, ProtocolError, UnreachableError
+from mcpy.jsontext import loads
 from mcpy.models import is_loopback
 
 if TYPE_CHECKING:
@@ -172,7 +173,6 @@ class Web:
         return Reply(response.status_code, body, dict(response.headers))
 
     def _body(self, response: httpx.Response) -> dict[str, Any]:
-        import json
 
         raw = bytearray()
         for chunk in response.iter_bytes():
@@ -182,8 +182,8 @@ class Web:
         if not raw.strip():
             return {}
         try:
-            found = json.loads(raw)
-        except (ValueError, RecursionError) as e:
+            found = loads(raw)
+        except ValueError as e:
             status = response.status_code
             raise ProtocolError(
                 f"{self.where} answered {status} with something else than JSON"

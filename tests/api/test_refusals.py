@@ -34,6 +34,10 @@ def test_a_namespace_does_not_hide_an_error() -> None:
     assert s3_refusal(answer(400, body)).api_code == "Odd"
 
 
+def test_json_that_is_nested_too_deeply_is_a_refusal_without_a_reason() -> None:
+    assert s3_refusal(answer(500, b'{"a":' + b"[" * 200_000)).api_code == ""
+
+
 def test_a_json_error_is_read_as_one_of_xml() -> None:
     body = b'{"Code":"AccessDenied","Message":"Access Denied.","Region":"eu"}\n'
     error = s3_refusal(answer(403, body))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -10,6 +12,7 @@ import pytest
 from mcpy.api.s3info import customer_headers
 from mcpy.fleet.explain import Facts, stages
 from mcpy.models import Alias, BucketEncryption, CustomerKey, Target
+from mcpy.sandbox.kms import StaticKms
 from tests.in_process import ACCESS, SECRET, Server
 from tests.s3_calls import S3 as SSE_S3
 from tests.s3_calls import kms_with
@@ -92,9 +95,88 @@ def test_an_object_whose_key_is_lost_says_that_it_does_not_open(
     result = run("encrypt", "explain", "play/b-1/k")
     assert "7 B, DOES NOT OPEN: kms:KeyNotFound" in result.stdout
     assert "Now `tenant-a` does not work: key does not exist." in result.stdout
-    found = explained(run, "play/b-1/k")
+    assert (result.exit_code, result.stderr) == (
+        3,
+        "mcpy: error: `play/b-1/k` does not open\nmcpy: hint: mcpy doctor play/b-1/k\n",
+    )
+    found, _ = run("--json", "encrypt", "explain", "play/b-1/k").objects
     assert (found["opens"], found["works"]) == (False, False)
     assert found["keyProblem"] == "key does not exist"
+    s3.put_object("b-1", "open", b"content", headers=kms_with("tenant-b"))
+    both = run("encrypt", "explain", "play/b-1/open", "play/b-1/k")
+    assert (both.exit_code, both.stderr.splitlines()[0]) == (3, "mcpy: error: 1 do not open")
+
+
+@pytest.mark.parametrize(
+    ("headers", "words"),
+    [
+        (
+            kms_with("tenant-a"),
+            "`tenant-a` works, and does not open this: the object's was an",
+        ),
+        (
+            kms_with("tenant-a", '{"a":"b"}'),
+            "or the context stored with the object is not its",
+        ),
+        (
+            SSE_S3,
+            "`my-key` works, and does not open this: the object's key is",
+        ),
+    ],
+)
+def test_a_key_that_works_and_does_not_open_is_said_to_be_another(
+    run: Mcpy, s3: S3, world: Server, headers: dict[str, str], words: str
+) -> None:
+    s3.put_object("b-1", "k", b"content", headers=headers)
+    secret = hashlib.sha256(b"anew").digest()
+    for name in ("tenant-a", "my-key"):
+        world.kms.known[name] = StaticKms(name, secret)
+    sealed = {"ETag": "0" * 32, "Content-Length": "7"} | {
+        name.title(): value.removeprefix("arn:aws:kms:") for name, value in headers.items()
+    }
+    world.hook = lambda request: (
+        httpx.Response(200, headers=sealed) if request.method == "HEAD" else None
+    )
+    result = run("encrypt", "explain", "play/b-1/k")
+    assert result.exit_code == 3
+    assert words in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "target", "hint"),
+    [
+        (404, "NoSuchKey", "play/b-1/k", "mcpy ls --versions play/b-1/k"),
+        (404, "NoSuchBucket", "play/b-1", "mcpy ls play"),
+    ],
+)
+def test_a_refusal_has_a_next_step(
+    run: Mcpy, world: Server, *, status: int, code: str, target: str, hint: str
+) -> None:
+    head = {"x-minio-error-code": code}
+    world.hook = lambda request: (
+        httpx.Response(status, headers=head)
+        if request.method == "HEAD"
+        else s3_error(status, code)
+    )
+    result = run("encrypt", "explain", target)
+    assert (result.exit_code, result.stdout) == (5, "")
+    assert result.stderr.splitlines()[1] == f"mcpy: hint: {hint}"
+
+
+def test_a_context_that_is_nested_too_deeply_is_shown_as_it_stands(
+    run: Mcpy, s3: S3, world: Server
+) -> None:
+    s3.put_object("b-1", "k", b"content", headers=kms_with("tenant-a"))
+    deep = base64.b64encode(b"[" * 200_000).decode()
+    headers = {
+        "content-length": "7",
+        "x-amz-server-side-encryption": "aws:kms",
+        "x-amz-server-side-encryption-context": deep,
+    }
+    world.hook = lambda request: (
+        httpx.Response(200, headers=headers) if request.method == "HEAD" else None
+    )
+    assert explained(run, "play/b-1/k")["context"] == deep
 
 
 def test_a_plain_object_has_no_chain(run: Mcpy, s3: S3) -> None:
@@ -166,6 +248,8 @@ def test_without_an_administrators_keys_the_chain_is_told_and_the_key_not_tried(
     found = explained(run, "play/b-1/k")
     assert (found["server"], found["keyId"], found["works"]) == ("minio", "tenant-a", None)
     assert found["stages"][0]["name"] == "EK"
+    lacks = "whether the key works was not told: kms:Status and kms:KeyStatus needed"
+    assert lacks in found["notes"]
 
 
 def test_of_another_server_only_what_it_says_is_told(run: Mcpy, s3: S3, world: Server) -> None:
@@ -192,6 +276,7 @@ def test_aws_is_known_by_its_name_and_asked_for_nothing_of_minios(
     found = explained(run, "aws/b-1/k")
     assert (found["server"], found["works"]) == ("aws", None)
     assert found["stages"][0]["lives"] == "with Amazon S3, out of anybody's reach"
+    assert (found["onLock"], found["onDelete"]) == ([], [])  # nobody can do either
     assert not [call for call in world.calls if "/minio/" in call]
 
 
@@ -211,6 +296,7 @@ def test_a_key_that_may_not_be_tried_is_not_judged(run: Mcpy, s3: S3, world: Ser
     )
     found = explained(run, "play/b-1/k")
     assert (found["server"], found["works"]) == ("minio", None)
+    assert "whether the key works was not told: kms:KeyStatus needed" in found["notes"]
 
 
 def test_a_refused_head_that_is_not_about_a_clients_key_is_an_error(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -223,3 +224,43 @@ def test_a_key_made_after_the_look_is_not_deleted(run: Mcpy, world: Server) -> N
     assert [call for call in world.calls if call.startswith("KES DELETE")] == [
         "KES DELETE /v1/key/delete/tenant-b"
     ]
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("certain.number", -1),
+        ("certain.number", "0"),
+        ("buckets", True),
+        ("uploads", 0.0),
+        ("works", "yes"),
+        ("default_key", 5),
+        ("problems", {}),
+        ("problems", [5]),
+        ("url", None),
+    ],
+)
+def test_a_report_whose_values_are_of_another_type_is_none(
+    run: Mcpy, world: Server, tmp_path: Path, path: str, value: object
+) -> None:
+    file = tmp_path / "impact.json"
+    run("encrypt", "impact", "--never-default", "--save", str(file), "tenant-a", "play")
+    report = json.loads(file.read_text())
+    place = report["impact"][0]["servers"][0]
+    *outer, last = path.split(".")
+    for name in outer:
+        place = place[name]
+    place[last] = value
+    file.write_text(json.dumps(report))
+    refused = run(*RM, "--impact-report", str(file))
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert f"{file} is not an impact report" in refused.stderr
+    assert not world.deleted
+
+
+def test_a_report_that_is_nested_too_deeply_is_none(run: Mcpy, tmp_path: Path) -> None:
+    file = tmp_path / "impact.json"
+    file.write_text("[" * 200_000)
+    refused = run(*RM, "--impact-report", str(file))
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert f"{file} is not an impact report" in refused.stderr

@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from mcpy.config import write_pieces
 from mcpy.errors import ConfigError, McpyError
+from mcpy.jsontext import loads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,7 +47,7 @@ class VersionList:
         left = Counter(dict(enumerate(kept)))
         with suppress(FileNotFoundError), path.open("rb") as before:
             for line in before:
-                number = json.loads(line)[0]
+                number = loads(line)[0]
                 if left[number] > 0:
                     left[number] -= 1
                     yield line
@@ -70,7 +71,7 @@ class VersionList:
         self.flush()
         self._file.seek(0)
         for line in self._file:
-            yield json.loads(line)[1]
+            yield loads(line)[1]
 
     def close(self) -> None:
         """Close the file; one without a name is gone then."""
@@ -89,5 +90,5 @@ class VersionList:
             yield
         except OSError as e:
             raise McpyError(f"cannot keep the list in {where}: {e.strerror}") from e
-        except (ValueError, LookupError, TypeError, RecursionError) as e:
+        except (ValueError, LookupError, TypeError) as e:
             raise ConfigError(f"{where} is not the list of an audit") from e

@@ -13,7 +13,7 @@ from mcpy.cli.many import buckets_of, for_each, jobs_option
 from mcpy.cli.output import printable
 from mcpy.cli.params import BUCKETS
 from mcpy.cli.sizes import human_size
-from mcpy.errors import InputError
+from mcpy.errors import FindingError, InputError
 
 if TYPE_CHECKING:
     from mcpy.cli.app import App
@@ -96,8 +96,22 @@ class Explained:
         name = facts.key or facts.default_key
         if not (facts.key_tried and name):
             return []
-        state = f"does not work: {facts.key_problem}" if facts.key_problem else "works"
-        return [f"Now `{name}` {state}."]
+        if facts.key_problem:
+            return [f"Now `{name}` does not work: {facts.key_problem}."]
+        if self.it.opens is False:
+            return [f"Now `{name}` works, and does not open this: {self._why_not()}."]
+        return [f"Now `{name}` works."]
+
+    def _why_not(self) -> str:
+        """Return what it means that a key works, and the object does not open."""
+        if self.it.problem.startswith("AccessDenied"):
+            return "these credentials may not read it"
+        if not self.it.facts.key:
+            return "the object's key is another of its name, or was the default before"
+        context = (
+            ", or the context stored with the object is not its own" if self.it.context else ""
+        )
+        return f"the object's was another key of the same name{context}"
 
 
 def _listed(title: str, lines: tuple[str, ...]) -> list[str]:
@@ -114,11 +128,24 @@ def explain(app: App, targets: tuple[Target, ...], *, version_id: str, jobs: int
 
     For a bucket it is the chain of what its default encrypts from now on. It says what locking or
     deleting the key would do.
+
+    Exit 3 when the object cannot be opened now.
     """
     if version_id and len(targets) > 1:
         raise InputError("--version-id names a version of one object")
     named = buckets_of(app, targets)
-    for_each(app, named, lambda one: _explain(app, one, version_id), data=True, jobs=jobs)
+    shut: list[Target] = []
+
+    def explained(target: Target) -> Explained:
+        found = _explain(app, target, version_id)
+        shut.extend([target] if found.it.opens is False else [])
+        return found
+
+    for_each(app, named, explained, data=True, jobs=jobs)
+    if shut:
+        first = min(shut, key=named.index)
+        what = f"`{first}` does not open" if len(named) == 1 else f"{len(shut)} do not open"
+        raise FindingError(what, hint=f"mcpy doctor {first}")
 
 
 def _explain(app: App, target: Target, version_id: str) -> Explained:

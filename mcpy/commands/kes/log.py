@@ -12,6 +12,7 @@ from mcpy.cli.app import DEFAULT_TIMEOUT_S, pass_app
 from mcpy.cli.kes_access import KesCommand, KesOptions, connect
 from mcpy.cli.output import printable
 from mcpy.errors import DeadlineError, UnreachableError
+from mcpy.jsontext import loads
 
 if TYPE_CHECKING:
     from mcpy.api.kes import Kes, LogKind
@@ -28,7 +29,7 @@ class Event:
     def read(cls, line: bytes) -> Event:
         """Return the event of a line; what is not JSON becomes its message."""
         try:
-            found = json.loads(line)
+            found = loads(line)
         except ValueError:
             found = None
         if isinstance(found, dict):

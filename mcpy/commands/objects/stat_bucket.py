@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from mcpy.api.s3xml import ObjectLock
 from mcpy.cli.sizes import human_size
 from mcpy.errors import ApiError, ProtocolError, S3Error, UnsupportedError
+from mcpy.jsontext import loads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -126,7 +127,7 @@ def _policy_type(policy: str) -> str:
     if not policy:
         return "none"
     try:
-        statements = json.loads(policy).get("Statement", [])
+        statements = loads(policy).get("Statement", [])
         actions = {
             action
             for statement in statements

@@ -122,8 +122,8 @@ def audit_target(
         audited.shards.clear()
         _count(s3, audited, wish, watch, stop, cut)
     except S3Error as e:
-        if e.api_code == "AccessDenied" or e.status == 403:
-            e.hint = e.hint or _listing_right(audited)
+        if e.status == 403 and audited.versions:
+            e.hint = e.hint or "--latest needs s3:ListBucket only"
         raise
     _open_sample(s3, audited, wish, watch, stop)
     tally = audited.tally
@@ -145,13 +145,6 @@ def _read_default(s3: S3, audited: AuditedTarget) -> None:
             raise
     else:
         audited.default_problem = ""
-
-
-def _listing_right(audited: AuditedTarget) -> str:
-    where = f"arn:aws:s3:::{audited.target.bucket}"
-    if audited.versions:
-        return f"s3:ListBucketVersions on {where} is needed; --latest needs s3:ListBucket only"
-    return f"s3:ListBucket on {where} is needed"
 
 
 def _count(

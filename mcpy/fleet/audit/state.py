@@ -12,6 +12,7 @@ from mcpy.errors import ConfigError, InputError
 from mcpy.fleet.audit.count import Shard
 from mcpy.fleet.audit.run import AuditedTarget
 from mcpy.fleet.audit.tally import Tally
+from mcpy.jsontext import loads
 from mcpy.models import BucketEncryption, Target
 
 if TYPE_CHECKING:
@@ -53,12 +54,12 @@ class AuditState:
     def _read(self, path: Path) -> list[AuditedTarget]:
         """Raise InputError for the state of another audit, ConfigError for no state at all."""
         try:
-            found = json.loads(path.read_text("utf-8"))
+            found = loads(path.read_text("utf-8"))
             if found["version"] == VERSION and found["question"] == self._question:
                 return [_target(one) for one in found["targets"]]
         except OSError as e:
             raise ConfigError(f"cannot read {path}: {e.strerror}") from e
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as e:
+        except (ValueError, KeyError, TypeError, AttributeError) as e:
             raise ConfigError(f"{path} is not the state of an audit") from e
         raise InputError(
             f"{path} is the state of an audit of other targets or with other options",

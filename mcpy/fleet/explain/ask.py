@@ -12,6 +12,7 @@ from mcpy.api.s3aws import is_aws
 from mcpy.errors import McpyError, S3Error, UnreachableError, UnsupportedError
 from mcpy.fleet.explain.chain import Facts, Scheme, Stage, notes, on_delete, on_lock, stages
 from mcpy.fleet.inventory.head import is_customers, unreadable
+from mcpy.jsontext import loads
 from mcpy.models import bare_key_id, scheme_of
 
 if TYPE_CHECKING:
@@ -56,9 +57,10 @@ def explain_object(s3: S3, admin: MinioAdmin, target: Target, version_id: str = 
     try:
         info = s3.head_object(target.bucket, target.key, version_id=version_id)
     except S3Error as e:
-        if e.status != 400:
-            raise
-        return _customers(s3, admin, target, version_id, e)
+        if e.status == 400:
+            return _customers(s3, admin, target, version_id, e)
+        e.hint = e.hint or _next_step(e, target)
+        raise
     scheme = _scheme(info.encryption)
     parts, context = "-" in info.etag, _decoded(info.encryption.context)
     facts = _facts(s3, admin, scheme, info.encryption.key_id)
@@ -88,7 +90,11 @@ def explain_bucket(s3: S3, admin: MinioAdmin, target: Target) -> Explanation:
     Raises:
         S3Error: there is no such bucket, or its default may not be read.
     """
-    default = s3.get_bucket_encryption(target.bucket)
+    try:
+        default = s3.get_bucket_encryption(target.bucket)
+    except S3Error as e:
+        e.hint = e.hint or _next_step(e, target)
+        raise
     algorithm = default.algorithm if default else ""
     scheme = scheme_of(algorithm)
     facts = _facts(s3, admin, scheme, default.key_id if default else "", new=True)
@@ -102,6 +108,14 @@ def explain_bucket(s3: S3, admin: MinioAdmin, target: Target) -> Explanation:
         delete=on_delete(scheme, facts, new=True),
         unknown_scheme=algorithm if scheme == "unknown" else "",
     )
+
+
+def _next_step(error: S3Error, target: Target) -> str | None:
+    if error.api_code == "NoSuchBucket":
+        return f"mcpy ls {target.alias}"
+    if error.status in {404, 405}:
+        return f"mcpy ls --versions {target}"
+    return None
 
 
 def _customers(
@@ -138,8 +152,9 @@ def _facts(s3: S3, admin: MinioAdmin, scheme: Scheme, key_id: str, *, new: bool 
     except UnsupportedError:  # MinIO's own word for a server without a KMS
         return Facts("minio", key=bare_key_id(key_id))
     except McpyError as e:
-        denied = isinstance(e, S3Error) and e.status == 403
-        return Facts("minio" if denied and s3.is_minio else "other", key=bare_key_id(key_id))
+        if isinstance(e, S3Error) and e.status == 403 and s3.is_minio:
+            return Facts("minio", key=bare_key_id(key_id), lacks="kms:Status and kms:KeyStatus")
+        return Facts("other", key=bare_key_id(key_id))
     default = bare_key_id(status.default_key)
     named = bare_key_id(key_id)
     if not named and (scheme == "sse-kms" or (new and scheme == "sse-s3")):
@@ -154,8 +169,9 @@ def _tried(admin: MinioAdmin, facts: Facts, key: str) -> Facts:
         problem = admin.key_status(key).problem
     except UnreachableError:
         raise
-    except McpyError:
-        return facts
+    except McpyError as e:
+        denied = isinstance(e, S3Error) and e.status == 403
+        return replace(facts, lacks="kms:KeyStatus") if denied else facts
     return replace(facts, key_problem=problem, key_tried=True)
 
 
@@ -164,7 +180,7 @@ def _decoded(context: str) -> str:
     if not context:
         return ""
     try:
-        found = json.loads(base64.b64decode(context, validate=True))
-    except (binascii.Error, ValueError):
+        found = loads(base64.b64decode(context, validate=True))
+        return json.dumps(found, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    except (binascii.Error, ValueError, RecursionError):  # it may be too deep to write, too
         return context
-    return json.dumps(found, ensure_ascii=False, separators=(",", ":"), sort_keys=True)

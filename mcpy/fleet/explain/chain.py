@@ -39,6 +39,7 @@ class Facts:
         key: the key at the top of the chain, ``""`` where nobody tells.
         key_problem: why that key does not work now; ``""`` when it does.
         key_tried: whether the server could be asked.
+        lacks: the rights without which the server tells nothing of its keys.
         built_in: whether the KMS is a key in the server's own settings, and no KES.
     """
 
@@ -47,6 +48,7 @@ class Facts:
     key: str = ""
     key_problem: str = ""
     key_tried: bool = False
+    lacks: str = ""
     built_in: bool = False
 
     @property
@@ -145,6 +147,8 @@ def notes(scheme: Scheme, facts: Facts, *, new: bool = False) -> tuple[str, ...]
         found.append(f"no server tells which key an SSE-S3 object was sealed with{now}")
     if facts.kind == "other":
         found.append("this server is not known as MinIO: how it encrypts is its own affair")
+    if facts.lacks and scheme in {"sse-s3", "sse-kms"}:
+        found.append(f"whether the key works was not told: {facts.lacks} needed")
     if scheme not in {"plain", "unknown"}:
         found.append("this is what the server says; what is on its drives nobody outside can see")
     return tuple(found)
@@ -171,6 +175,8 @@ def on_delete(scheme: Scheme, facts: Facts, *, new: bool = False) -> tuple[str, 
         return ("whoever loses the client key has lost the object: no KMS can help",)
     if scheme not in {"sse-s3", "sse-kms"} or facts.kind == "other":
         return ()
+    if facts.kind == "aws" and scheme == "sse-s3":
+        return ()  # Amazon's own key: nobody can delete it
     what = "what was written so is" if new else "the object is"
     found = [f"{what} unreadable for ever; a new key of the same name does not help"]
     if facts.kind == "minio" and facts.is_default and not facts.built_in:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mcpy.errors import ConfigError
 from mcpy.fleet.audit import Count
+from mcpy.jsontext import loads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -181,7 +182,7 @@ def load(path: Path) -> list[Impact]:
         ConfigError: it cannot be read, or is something else.
     """
     try:
-        found = json.loads(path.read_text("utf-8"))
+        found = loads(path.read_text("utf-8"))
         if found["version"] != VERSION:
             raise ConfigError(f"{path} is an impact report of another version of mcpy")
         return [_impact(one) for one in found["impact"]]
@@ -194,8 +195,11 @@ def load(path: Path) -> list[Impact]:
 
 
 def _impact(data: dict[str, Any]) -> Impact:
+    """Raise TypeError where a value is not of the type that ``save`` wrote."""
     servers = [_server(one) for one in data.pop("servers")]
     made = Impact(**data, servers=servers)
+    _see(made, ("key", "created"), str)
+    _see(made, ("never_default",), bool)
     made.age_s(datetime.now(UTC))  # a time that is none is found here
     return made
 
@@ -204,8 +208,25 @@ def _server(data: dict[str, Any]) -> ServerImpact:
     counts = {name: Count(**data.pop(name)) for name in _COUNTS}
     made = ServerImpact(**data)
     for name, count in counts.items():
+        _see(count, ("number", "size"), int)
         setattr(made, name, count)
+    _see(made, ("alias", "url", "never_listed"), str)
+    _see(made, ("default_key",), str, type(None))
+    _see(made, ("works",), bool, type(None))
+    _see(made, ("buckets", "objects", "gaps", "uploads"), int)
+    for name in ("defaulting", "samples", "problems"):
+        _see(made, (name,), list)
+        if not all(type(text) is str for text in getattr(made, name)):
+            raise TypeError(name)
     return made
+
+
+def _see(made: object, names: tuple[str, ...], *types: type) -> None:
+    for name in names:
+        value = getattr(made, name)
+        # `isinstance` would take a bool for an int; and fewer than none opened the gate
+        if type(value) not in types or (type(value) is int and value < 0):
+            raise TypeError(name)
 
 
 _COUNTS = ("certain", "possible", "unknown", "unreadable")

@@ -54,12 +54,12 @@ def scan(  # noqa: PLR0913 - what to scan, and how
         S3Error: the bucket cannot be listed.
         UnreachableError: no answer.
     """
-    ending = Stop(stop)
-    listing = Listing(s3, bucket, prefix, versions=versions, after=after, stop=ending)
-    with closing(ahead(listing.pages(), stop=ending, cut=cut)) as pages:
-        for page in pages:
-            listed = [one for one in page if is_below(_entry(one).key, prefix)]
-            yield from resolved(s3, bucket, listed, jobs=jobs, stop=ending)
+    found = batches(
+        s3, bucket, prefix, versions=versions, jobs=jobs, after=after, stop=stop, cut=cut
+    )
+    with closing(found):
+        for items in found:
+            yield from items
 
 
 def batches(  # noqa: PLR0913 - as scan

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from mcpy.errors import ProtocolError
 from mcpy.fleet.plan.document import UPLOADS
+from mcpy.jsontext import loads
 from mcpy.models import KMS_ARN_PREFIX
 
 if TYPE_CHECKING:
@@ -116,8 +117,8 @@ def _split(policy: str) -> tuple[dict[str, Any], list[Statement]]:
     if not policy.strip():
         return {}, []
     try:
-        document = json.loads(policy)
-    except (ValueError, RecursionError) as e:
+        document = loads(policy)
+    except ValueError as e:
         raise ProtocolError("the bucket's policy is not JSON: it is left alone") from e
     if not isinstance(document, dict) or _is_deeper(document, _MAX_DEPTH):
         raise ProtocolError("the bucket's policy is not a JSON object: it is left alone")

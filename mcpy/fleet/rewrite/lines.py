@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import TYPE_CHECKING, Any
 
 from mcpy.errors import ConfigError, InputError
+from mcpy.jsontext import loads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +77,7 @@ def backwards(handle: int, size: int) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _record(line: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(line)
+        found = loads(line)
     except ValueError:
         found = None
     if not isinstance(found, dict):
