@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from mcpy import __version__
 from mcpy.cli.app import App
-from mcpy.cli.base import Group
+from mcpy.cli.base import Group, version_option
 from mcpy.cli.options import Settings, from_environment
 from mcpy.cli.output import Output
 from mcpy.errors import ExitCode, InputError, Interrupted, McpyError, Terminated, exit_code
@@ -93,7 +92,7 @@ OF_MC = dict.fromkeys(
     elsewhere=OF_MC,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 99},
 )
-@click.version_option(__version__, "-v", "--version", message="mcpy %(version)s")
+@version_option
 def cli() -> None:
     """Administer encryption at rest on MinIO and KES."""
 
@@ -146,6 +145,9 @@ def _invoke(args: Sequence[str], app: App) -> int:
     try:
         code = cli.main(args=list(args), prog_name="mcpy", standalone_mode=False, obj=app)
     except click.exceptions.NoArgsIsHelpError as error:
+        if app.out.json:
+            path = error.ctx.command_path if error.ctx else "mcpy"
+            raise InputError(f"`{path}` wants a command", hint=f"{path} --help") from error
         app.out.stderr.write(f"{error.format_message()}\n")
         return ExitCode.USAGE
     except click.UsageError as error:

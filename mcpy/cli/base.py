@@ -11,10 +11,34 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mcpy import __version__
 from mcpy.cli.options import ACCEPTED_OPTIONS, GLOBAL_OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+def _show_help(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 - click's
+    if wanted and not ctx.resilient_parsing:
+        ctx.find_root().obj.out.lines(ctx.get_help())
+        ctx.exit()
+
+
+def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 - click's
+    if wanted and not ctx.resilient_parsing:
+        ctx.find_root().obj.out.lines(f"mcpy {__version__}")
+        ctx.exit()
+
+
+version_option = click.option(
+    "-v",
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version and exit.",
+)
 
 
 class _WithGlobalOptions(click.Command):
@@ -35,6 +59,13 @@ class _WithGlobalOptions(click.Command):
         leaf = not isinstance(self, click.Group)
         words = as_click_reads(args, self.get_params(ctx), off, interspersed=leaf)
         return super().parse_args(ctx, words)
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        """Return click's option, which writes as everything else does."""
+        option = super().get_help_option(ctx)
+        if option:
+            option.callback = _show_help
+        return option
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write own options in full and name the global ones in one paragraph."""

@@ -126,9 +126,16 @@ class Output:
             document = {"message": error.message, "cause": error.cause(), "type": kind}
             if error.hint:
                 document["hint"] = error.hint
-            self._out(_json_line({"status": "error", "error": document}))
-            self.flush()
-            return
+            try:
+                self._out(_json_line({"status": "error", "error": document}))
+                self.flush()
+            except McpyError as full:
+                self._error_text(full)
+            else:
+                return
+        self._error_text(error)
+
+    def _error_text(self, error: McpyError) -> None:
         message = " ".join(error.message.split())
         self._err(f"mcpy: {self._paint('error:', _RED)} {printable(message)}")
         if error.hint:

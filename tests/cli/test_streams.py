@@ -50,6 +50,29 @@ def test_a_full_disk_is_one_line_and_exit_1(tmp_path: Path, option: list[str]) -
         assert done.stderr == b"mcpy: error: cannot write to stdout: no space left on device\n"
 
 
+@pytest.mark.skipif(not FULL.exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize(
+    ("line", "code", "told"),
+    [
+        ("--version", 1, ""),
+        ("kes --version", 1, ""),
+        ("--help", 1, ""),
+        ("ls --help", 1, ""),
+        ("--json ls my/bucket", 5, "mcpy: error: no alias `my`\n"),
+        ("--json encrypt", 2, "mcpy: error: `mcpy encrypt` wants a command\n"),
+    ],
+)
+def test_whatever_a_full_disk_does_not_take_is_one_line(
+    tmp_path: Path, line: str, code: int, told: str
+) -> None:
+    with FULL.open("wb") as full:
+        done = mcpy(*line.split(), folder=tmp_path, stdout=full)
+    said = done.stderr.decode()
+    assert done.returncode == code
+    assert said.startswith(f"mcpy: error: cannot write to stdout: no space left on device\n{told}")
+    assert "Traceback" not in said
+
+
 @pytest.mark.skipif(os.name == "nt", reason="closes descriptors as a POSIX shell does")
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
 def test_a_stream_that_is_closed_is_no_reason_to_fail(tmp_path: Path, closed: str) -> None:

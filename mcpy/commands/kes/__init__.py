@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mcpy import __version__
-from mcpy.cli.base import Group
+from mcpy.cli.base import Group, version_option
 
 
 @click.group(
@@ -34,7 +33,7 @@ from mcpy.cli.base import Group
         ),
     },
 )
-@click.version_option(__version__, "-v", "--version", message="mcpy %(version)s")
+@version_option
 def kes() -> None:
     """Administer a KES server: keys, identities, status.
 
