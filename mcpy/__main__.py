@@ -146,7 +146,7 @@ def _invoke(args: Sequence[str], app: App) -> int:
         code = cli.main(args=list(args), prog_name="mcpy", standalone_mode=False, obj=app)
     except click.exceptions.NoArgsIsHelpError as error:
         if app.out.json:
-            path = error.ctx.command_path if error.ctx else "mcpy"
+            path = error.ctx.command_path
             raise InputError(f"`{path}` wants a command", hint=f"{path} --help") from error
         app.out.stderr.write(f"{error.format_message()}\n")
         return ExitCode.USAGE

@@ -135,6 +135,8 @@ def check_bucket_name(name: str) -> BucketName:
     return BucketName(name)
 
 
+# https://docs.aws.amazon.com/kms/latest/developerguide/concepts.html#key-id-key-ARN
+KEY_ARN = re.compile(r"arn:aws[a-zA-Z0-9-]*:kms:[a-z0-9-]+:\d{12}:key/[a-zA-Z0-9-]+")
 _KEY_NAME = re.compile(r"(?!-)(?!.*-$)(?!_$)[0-9A-Za-z_-]{1,80}", re.DOTALL)
 
 
@@ -149,6 +151,19 @@ def check_key_name(name: str) -> KeyName:
             f"`{name}` is not a key name: 1-80 letters, digits, `-` and `_`, no `-` at either end"
         )
     return KeyName(name)
+
+
+def check_key_id(key_id: str) -> str:
+    """Return how S3 is to be told of a key: KES's name for it, or all of an AWS KMS ARN.
+
+    What MinIO puts before a name when it is asked, ``arn:aws:kms:``, is taken and left out.
+
+    Raises:
+        InputError: it is neither.
+    """
+    if KEY_ARN.fullmatch(key_id):
+        return key_id
+    return check_key_name(key_id.removeprefix(KMS_ARN_PREFIX))
 
 
 def bare_key_id(key_id: str) -> KeyName:

@@ -8,7 +8,6 @@ Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_UpdateObjectEncrypti
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
@@ -21,7 +20,6 @@ from mcpy.errors import UnsupportedError
 if TYPE_CHECKING:
     from mcpy.api.s3 import S3
 
-KEY_ARN = re.compile(r"arn:aws[a-zA-Z0-9-]*:kms:[a-z0-9-]+:\d{12}:key/[a-zA-Z0-9-]+")
 _HOSTS = (".amazonaws.com", ".amazonaws.com.cn")
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mcpy.errors import ConfigError, InputError
-from mcpy.models import CustomerKey, ObjectEncryption, Target, check_key_name
+from mcpy.models import CustomerKey, ObjectEncryption, Target, check_key_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -136,7 +136,7 @@ def _kms(_: App, text: str) -> tuple[str, ObjectEncryption]:
     prefix, equals, key = text.rpartition("=")
     if not equals:
         raise InputError(f"`{text}` is not PREFIX=KEY", hint=f"--enc-kms {text}=KEY")
-    return prefix, ObjectEncryption("aws:kms", check_key_name(key))
+    return prefix, ObjectEncryption("aws:kms", check_key_id(key))
 
 
 def _customer(app: App, text: str) -> tuple[str, ObjectEncryption]:

@@ -9,7 +9,7 @@ from mcpy.client.connecting import kes_client
 from mcpy.client.evidence import Evidence
 from mcpy.client.objects import Objects
 from mcpy.errors import ConfigError, InputError
-from mcpy.models import ALGORITHMS, BucketEncryption, Target, check_key_name
+from mcpy.models import ALGORITHMS, BucketEncryption, Target, check_key_id, check_key_name
 
 if TYPE_CHECKING:
     from mcpy.api.kes import Kes
@@ -108,7 +108,7 @@ class Client(Objects, Evidence):
 
         if scheme not in ALGORITHMS or (scheme == "sse-kms") != bool(key):
             raise InputError("an encryption is `sse-s3`, or `sse-kms` with a key")
-        wanted = BucketEncryption(ALGORITHMS[scheme], check_key_name(key) if key else "")
+        wanted = BucketEncryption(ALGORITHMS[scheme], check_key_id(key) if key else "")
         return set_default(self.s3, self.admin, bucket, wanted)
 
     def clear_encryption(self, bucket: str) -> bool:

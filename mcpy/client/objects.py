@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mcpy.errors import InputError
-from mcpy.models import CustomerKey, ObjectEncryption, Target, check_key_name
+from mcpy.models import CustomerKey, ObjectEncryption, Target, check_key_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +26,7 @@ def sse_s3() -> ObjectEncryption:
 
 def sse_kms(key: str) -> ObjectEncryption:
     """Ask for SSE-KMS with a key of the server's KMS."""
-    return ObjectEncryption("aws:kms", check_key_name(key))
+    return ObjectEncryption("aws:kms", check_key_id(key))
 
 
 def sse_c(secret: bytes) -> ObjectEncryption:

@@ -239,6 +239,8 @@ def test_a_generated_job_has_no_traps(mcpy: Mcpy) -> None:
 
 def test_job_types_are_listed(mcpy: Mcpy) -> None:
     assert mcpy("batch", "generate", "play", "list") == (0, "keyrotate\n", "")
+    listed = mcpy("batch", "generate", "play", "list", "--json")
+    assert listed == (0, '["keyrotate"]\n', "")
 
 
 def test_jobs_of_other_types_are_not_generated(mcpy: Mcpy) -> None:

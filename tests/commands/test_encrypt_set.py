@@ -43,7 +43,8 @@ def test_set_tries_the_key_counts_the_objects_and_reads_back(mcpy: Mcpy, server:
     assert b"KMSMasterKeyID" not in server.requests[3].content
 
 
-def test_set_sse_kms_sends_the_key(mcpy: Mcpy, server: Server) -> None:
+@pytest.mark.parametrize("key", ["tenant-a", "arn:aws:kms:tenant-a"])
+def test_set_sse_kms_sends_the_key(mcpy: Mcpy, server: Server, key: str) -> None:
     server.replies = [
         minio("be-get-none"),
         minio("kms-key-status-ok"),
@@ -51,13 +52,27 @@ def test_set_sse_kms_sends_the_key(mcpy: Mcpy, server: Server) -> None:
         minio("be-put-sse-s3"),
         minio("be-get-after-sse-kms"),
     ]
-    assert mcpy("encrypt", "set", "sse-kms", "tenant-a", "play/enc-1") == (
+    assert mcpy("encrypt", "set", "sse-kms", key, "play/enc-1") == (
         0,
         "`play/enc-1` encrypts new objects by sse-kms with key `tenant-a` from now on.\n",
         "",
     )
     assert server.calls[1] == KEY_STATUS + "?key-id=tenant-a"
     assert b"<KMSMasterKeyID>tenant-a</KMSMasterKeyID>" in server.requests[3].content
+
+
+def test_a_key_of_aws_is_named_in_full(mcpy: Mcpy, server: Server) -> None:
+    key = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    stored = minio("be-get-after-sse-kms")
+    server.replies = [
+        minio("be-get-none"),
+        s3_error(403, "AccessDenied"),
+        xml(200, NO_OBJECTS),
+        minio("be-put-sse-s3"),
+        xml(200, stored.text.replace("tenant-a", key)),
+    ]
+    assert mcpy("encrypt", "set", "sse-kms", key, "play/enc-1").exit_code == 0
+    assert f"<KMSMasterKeyID>{key}</KMSMasterKeyID>".encode() in server.requests[3].content
 
 
 def test_set_changes_nothing_when_it_is_so_already(mcpy: Mcpy, server: Server) -> None:

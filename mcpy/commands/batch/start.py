@@ -55,7 +55,7 @@ def generate(app: App, /, alias: str, kind: str, **options: Any) -> None:  # noq
 
     app.alias(alias)
     if kind == "list":
-        app.out.lines("keyrotate")
+        app.out.lines('["keyrotate"]' if app.out.json else "keyrotate")
         return
     if kind != "keyrotate":
         raise UnsupportedError(f"mcpy writes keyrotate jobs, not `{kind}`")

@@ -12,7 +12,7 @@ from mcpy.cli.base import Command
 from mcpy.cli.many import buckets_of, for_each, jobs_option
 from mcpy.cli.params import BUCKETS
 from mcpy.errors import InputError, NotFoundError
-from mcpy.models import ALGORITHMS, BucketEncryption, check_key_name
+from mcpy.models import ALGORITHMS, KEY_ARN, BucketEncryption, check_key_id
 
 if TYPE_CHECKING:
     from mcpy.cli.app import App
@@ -172,9 +172,10 @@ def _wanted(
                 hint=f"mcpy encrypt set sse-kms {' '.join(arguments)}",
             )
         return BucketEncryption(ALGORITHMS[scheme]), arguments
-    if "/" in arguments[0] or len(arguments) == 1:
+    is_target = "/" in arguments[0] and not KEY_ARN.fullmatch(arguments[0])
+    if is_target or len(arguments) == 1:
         raise InputError("sse-kms needs a key", hint="mcpy encrypt set sse-kms KEY ALIAS/BUCKET")
-    return BucketEncryption(ALGORITHMS[scheme], check_key_name(arguments[0])), arguments[1:]
+    return BucketEncryption(ALGORITHMS[scheme], check_key_id(arguments[0])), arguments[1:]
 
 
 def _bucket_only(target: Target, verb: str) -> Target:

@@ -15,7 +15,7 @@ from mcpy.cli.rewriting import Rewriting
 from mcpy.cli.rewriting_options import rewriting_options
 from mcpy.cli.rewritten import lines, totals
 from mcpy.errors import InputError, McpyError
-from mcpy.models import ObjectEncryption, check_key_name
+from mcpy.models import ObjectEncryption, check_key_id
 
 if TYPE_CHECKING:
     from mcpy.cli.app import App
@@ -29,7 +29,7 @@ def parse_wanted(text: str) -> ObjectEncryption:
     if scheme.lower() == "sse-s3" and not colon:
         return ObjectEncryption("AES256")
     if scheme.lower() == "sse-kms" and key:
-        return ObjectEncryption("aws:kms", check_key_name(key))
+        return ObjectEncryption("aws:kms", check_key_id(key))
     raise InputError(f"`{text}` is not sse-s3 or sse-kms:KEY")
 
 

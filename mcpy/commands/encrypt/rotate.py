@@ -16,7 +16,7 @@ from mcpy.cli.rewriting_options import rewriting_options
 from mcpy.cli.rewritten import lines, not_as_wanted, totals
 from mcpy.cli.sizes import plural
 from mcpy.errors import InputError, McpyError, NotFoundError, PartialError
-from mcpy.models import ObjectEncryption, check_key_name
+from mcpy.models import ObjectEncryption, check_key_id
 
 if TYPE_CHECKING:
     from mcpy.cli.app import App
@@ -25,14 +25,7 @@ if TYPE_CHECKING:
     from mcpy.models import Target
 
 
-def parse_key(text: str) -> str:
-    """Return the name of a key, or the ARN that AWS knows it by."""
-    from mcpy.api.s3aws import KEY_ARN
-
-    return text if KEY_ARN.fullmatch(text) else check_key_name(text)
-
-
-KMS_KEY = Parsed("KEY", parse_key)
+KMS_KEY = Parsed("KEY", check_key_id)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mcpy.errors import InputError
-from mcpy.models import check_key_name
+from mcpy.models import bare_key_id, check_key_id
 
 if TYPE_CHECKING:
     from mcpy.fleet.inventory import Item
@@ -32,7 +32,7 @@ class Requirement:
         scheme = scheme.lower()
         if scheme not in {"sse-s3", "sse-kms", "any"} or (colon and scheme != "sse-kms"):
             raise InputError(f"`{text}` is not sse-s3, sse-kms, sse-kms:KEY or any")
-        return cls(scheme, check_key_name(key) if colon else "")
+        return cls(scheme, bare_key_id(check_key_id(key)) if colon else "")
 
     def __str__(self) -> str:
         return f"{self.scheme}:{self.key}" if self.key else self.scheme

@@ -30,6 +30,7 @@ from mcpy.models import (
     Scheme,
     check_alias_name,
     check_bucket_name,
+    check_key_id,
     check_key_name,
 )
 
@@ -205,7 +206,7 @@ class _Reader:
         if scheme in {None, "none"}:
             return NONE if scheme else None
         try:
-            return BucketEncryption(ALGORITHMS[scheme], check_key_name(key) if key else "")
+            return BucketEncryption(ALGORITHMS[scheme], check_key_id(key) if key else "")
         except InputError as e:
             self._fail(path, "key", str(e))
 

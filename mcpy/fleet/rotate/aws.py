@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mcpy.api.s3aws import KEY_ARN, update_object_encryption
+from mcpy.api.s3aws import update_object_encryption
 from mcpy.api.s3info import Copied
 from mcpy.errors import InputError
 from mcpy.fleet.rewrite.job import Abilities
 from mcpy.fleet.rewrite.onto import Limits
+from mcpy.models import KEY_ARN
 
 if TYPE_CHECKING:
     from mcpy.fleet.rewrite.onto import Order
