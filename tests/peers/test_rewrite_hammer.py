@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -121,7 +121,7 @@ def one_bucket(
     assert canaries(s3) <= others, said
     again, told = run(world, folder, *args, seconds=None)
     assert again == code, told
-    assert json.loads(told.splitlines()[-1 if again == 0 else -2])["classes"]["rewritten"] == 0
+    assert summary_of(told)["classes"]["rewritten"] == 0
     return kills
 
 
@@ -136,8 +136,7 @@ def check(
             assert [one["time"] for one in now] == [one["time"] for one in versions]
         assert now == versions, (key, wish)
     assert after.keys() == before.keys()
-    objects = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
-    summary = next(one for one in objects if "scanned" in one)
+    summary = summary_of(said)
     assert summary["scanned"] == sum(map(len, before.values()))
     assert sum(summary["classes"].values()) == summary["scanned"]
     classes = summary["classes"]
@@ -146,6 +145,12 @@ def check(
     unmet = [name for name, found in encryptions(s3, bucket).items() if not is_met(found, wish[1])]
     left = classes["unsupported"] + classes["leftAsTheyAre"] + classes["customerKey"]
     assert len(unmet) == left, (unmet, classes)
+
+
+def summary_of(said: str) -> dict[str, Any]:
+    objects = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    found: dict[str, Any] = next(one for one in objects if "scanned" in one)
+    return found
 
 
 def canaries(s3: S3) -> set[str]:
