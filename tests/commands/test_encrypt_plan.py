@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from mcpy.api.s3 import S3
+
 pytestmark = pytest.mark.sandbox
 
 KEY = "my-minio-sse-s3-key"
@@ -380,6 +382,71 @@ def test_a_requirement_is_looked_for_in_every_object_and_names_the_command_that_
     )
 
 
+@pytest.fixture
+def s3(mcpy: Mcpy) -> Iterator[S3]:
+    from mcpy.api.http import HttpOptions
+    from mcpy.api.s3 import S3
+
+    made = S3(mcpy.store.get("play"), HttpOptions())
+    yield made
+    made.http.close()
+
+
+def test_where_versioning_is_suspended_the_command_that_is_named_works(
+    mcpy: Mcpy, s3: S3, name: str, file: Path
+) -> None:
+    s3.put_object(name, "o", b"plain")
+    s3.set_versioning(name, status="Suspended")
+    file.write_text(f'[buckets."play/{name}"]\nrequire = "any"\n')
+    planned = mcpy("encrypt", "plan", str(file))
+    assert (planned.exit_code, planned.stdout) == (
+        3,
+        f"!\tobjects\tplay/{name}\t1 of 1 is not encrypted -> any\t1 plain, such as "
+        f"`play/{name}/o`: mcpy encrypt objects play/{name} --to sse-s3 --nobody-writes, when "
+        "nobody writes there meanwhile\n",
+    )
+    assert f"1 thing differs from {file}, none for apply to change\n" in planned.stderr
+    assert "hint" not in planned.stderr
+    line = planned.stdout.split(": mcpy ")[1].split(",")[0]
+    assert mcpy(*line.split()).exit_code == 0
+    assert mcpy("encrypt", "plan", str(file)).exit_code == 0
+
+
+def test_what_is_held_is_said_to_stay_and_no_command_is_named_for_it(
+    mcpy: Mcpy, s3: S3, name: str, file: Path
+) -> None:
+    name = f"{name}-held"
+    s3.make_bucket(name, with_lock=True)
+    s3.put_object(name, "h", b"plain", headers={"x-amz-object-lock-legal-hold": "ON"})
+    file.write_text(f'[buckets."play/{name}"]\nencryption = "sse-s3"\nrequire = "any"\n')
+    held = mcpy("--json", "encrypt", "plan", str(file))
+    found = items(held)[name, "objects"]
+    assert found["note"] == (
+        f"1 plain, such as `play/{name}/h`: nothing can change 1 under retention or legal hold"
+    )
+    error = held.objects[-1]["error"]
+    assert error["message"] == f"2 things differ from {file}, 1 of them for apply to change"
+    assert error["hint"] == f"mcpy encrypt apply {file}"
+    s3.put_object(name, "free", b"plain")
+    found = items(mcpy("--json", "encrypt", "plan", str(file)))[name, "objects"]
+    assert found["note"].endswith(
+        f"mcpy encrypt objects play/{name} --to sse-s3, which leaves 1 under retention or legal"
+        " hold"
+    )
+
+
+def test_a_plan_from_stdin_names_a_file_for_what_comes_next(mcpy: Mcpy, name: str) -> None:
+    text = f'[buckets."play/{name}"]\nencryption = "sse-s3"\n'
+    planned = mcpy("encrypt", "plan", "-", stdin=text)
+    assert planned.exit_code == 3
+    assert planned.stderr.endswith(
+        "mcpy: error: 1 thing differs from stdin\nmcpy: hint: mcpy encrypt apply FILE\n"
+    )
+    applied = mcpy("encrypt", "apply", "-", "--expect", "0", stdin=text)
+    assert applied.exit_code == 1
+    assert applied.stderr.endswith("mcpy: hint: mcpy encrypt plan FILE\n")
+
+
 def test_older_versions_are_objects_too(mcpy: Mcpy, name: str, file: Path) -> None:
     from mcpy.api.http import HttpOptions
     from mcpy.api.s3 import S3
@@ -392,10 +459,10 @@ def test_older_versions_are_objects_too(mcpy: Mcpy, name: str, file: Path) -> No
     )
     upload(mcpy, f"play/{name}/o", file=file)
     applied = mcpy("--json", "encrypt", "apply", str(file))
-    assert (applied.exit_code, items(applied)[name, "objects"]["have"]) == (3, "1 of 1 are not")
+    assert (applied.exit_code, items(applied)[name, "objects"]["have"]) == (3, "1 of 1 is not")
     upload(mcpy, f"play/{name}/o", file=file)
     planned = items(mcpy("--json", "encrypt", "plan", str(file)))[name, "objects"]
-    assert planned["have"] == "1 of 2 are not"
+    assert planned["have"] == "1 of 2 is not"
     assert planned["note"].endswith(
         f"mcpy encrypt objects play/{name} --to sse-kms:{KEY} --versions"
     )

@@ -62,7 +62,7 @@ def test_a_file_is_applied_once_and_mc_sees_it(world: World, tmp_path: Path) -> 
         ("finance", "key"): ("change", "missing"),
         ("money", "default"): ("change", "none"),
         ("moon", "default"): ("change", "none"),
-        ("money", "objects"): ("finding", "1 of 1 are not"),
+        ("money", "objects"): ("finding", "1 of 1 is not"),
     }
     expected = planned.objects[-2]["fingerprint"]
     applied = world.mcpy("--json", "encrypt", "apply", "--expect", expected, str(file))

@@ -13,6 +13,7 @@ from mcpy.commands.encrypt.desired import (
     ItemShown,
     Summary,
     compared,
+    hint_for,
     looked,
     no_objects_option,
     raise_outcome,
@@ -48,7 +49,7 @@ def apply(app: App, file: str, *, expect: str | None, no_objects: bool, jobs: in
     if expect is not None and expect != found:
         raise McpyError(
             f"this is not what was planned: the fingerprint is {found} now, and not {expect}",
-            hint=f"mcpy encrypt plan {file}",
+            hint=hint_for("plan", file),
         )
     tried = sum(item.state in {"change", "failed"} for item in items)
     width = width_of(app, items)
@@ -61,4 +62,4 @@ def apply(app: App, file: str, *, expect: str | None, no_objects: bool, jobs: in
         if tried > 1:  # a failure alone is the error the command ends with
             tell_failure(app, item)
     tell_summary(app, Summary("apply", done))
-    raise_outcome(done, file, tried=tried, hint=f"mcpy encrypt plan {file}")
+    raise_outcome(done, file, tried=tried, hint=hint_for("plan", file))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mcpy.cli import documents
+from mcpy.cli.documents import name_of
 from mcpy.cli.many import Failures
 from mcpy.errors import FindingError, Interrupted, McpyError
 
@@ -166,6 +168,11 @@ def tell_summary(app: App, summary: Summary) -> None:
         app.out.note(summary.text())
 
 
+def hint_for(command: str, file: str) -> str:
+    """Return the command for the same file; stdin is used up."""
+    return shlex.join(["mcpy", "encrypt", command, "FILE" if file == "-" else file])
+
+
 def raise_outcome(items: Sequence[Item], file: str, *, tried: int, hint: str) -> None:
     """Raise what the items amount to: failures first, then what is not as wanted.
 
@@ -183,8 +190,14 @@ def raise_outcome(items: Sequence[Item], file: str, *, tried: int, hint: str) ->
     differing = [item for item in items if item.state in {"change", "finding"}]
     if differing:
         count = len(differing)
-        line = f"{count} thing{'s differ' if count > 1 else ' differs'} from {file}"
-        raise FindingError(line, hint=hint if any(i.state == "change" for i in items) else None)
+        changes = sum(item.state == "change" for item in differing)
+        line = f"{count} thing{'s differ' if count > 1 else ' differs'} from {name_of(file)}"
+        line += (
+            f", {f'{changes} of them' if changes else 'none'} for apply to change"
+            if changes < count
+            else ""
+        )
+        raise FindingError(line, hint=hint if changes else None)
 
 
 def tell_failure(app: App, item: Item) -> None:

@@ -16,6 +16,7 @@ from mcpy.commands.encrypt.desired import (
     ItemShown,
     Summary,
     compared,
+    hint_for,
     looked,
     no_objects_option,
     raise_outcome,
@@ -71,8 +72,7 @@ def _plan(app: App, file: str, *, everything: bool, objects: bool, jobs: int) ->
         if len(items) > 1:  # a failure alone is the error the command ends with
             tell_failure(app, item)
     tell_summary(app, Summary("plan", items, fingerprint(items)))
-    again = "FILE" if file == "-" else file  # stdin is used up
-    raise_outcome(items, file, tried=len(items), hint=f"mcpy encrypt apply {again}")
+    raise_outcome(items, file, tried=len(items), hint=hint_for("apply", file))
 
 
 def _export(app: App, arguments: tuple[str, ...]) -> None:

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mcpy.errors import ApiError
 from mcpy.fleet.inventory import NoVersionsError, scan
+from mcpy.fleet.rewrite.goal import Class, Goal
+from mcpy.fleet.rewrite.session import Session, Wish
+from mcpy.fleet.rewrite.target import look_at
+from mcpy.models import KeyName, ObjectEncryption, Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,6 +21,7 @@ if TYPE_CHECKING:
     from mcpy.fleet.parallel import Stop
     from mcpy.fleet.plan.item import CheckObjects, Item
     from mcpy.fleet.plan.keys import Site
+    from mcpy.fleet.rewrite.goal import Tally
 
 
 @dataclass
@@ -43,8 +50,42 @@ class Looking:
             want = "encrypted" if want == "any" else want
             have = f"all {seen.total} are {want}" if seen.total else f"no {noun}"
             return replace(item, state="same", have=have, note="", act=None)
-        have = f"{seen.wrong} of {seen.total} are not"
-        return replace(item, state="finding", have=have, note=_note(item.target, act, seen))
+        have = f"{seen.wrong} of {seen.total} {'is' if seen.wrong == 1 else 'are'} not"
+        have += " encrypted" if want == "any" else ""
+        note = f"{seen.words(item.target)}: {self._cure(site, item.target, act, seen)}"
+        return replace(item, state="finding", have=have, note=note)
+
+    def _cure(self, site: Site, target: str, act: CheckObjects, seen: _Seen) -> str:
+        """Return what to type where that can change something, or why nothing can."""
+        if seen.states.keys() <= {"sse-c", "unknown", "unreadable"}:
+            return "mcpy doctor says why"
+        goal = _goal(act)
+        options = " --versions" if seen.older else ""
+        options += " --include-kms" if goal == "sse-s3" and "sse-kms" in seen.states else ""
+        line = f"mcpy encrypt objects {target} --to {goal}{options}"
+        if goal.endswith(":KEY"):
+            return line
+        try:
+            bucket, lock = look_at(site.s3, Target(act.alias, act.bucket))
+        except ApiError:
+            return line  # who may not see a bucket's settings is told by the command itself
+        if not (lock.enabled or bucket.versioning == "Suspended"):
+            return line
+        rehearsed = self._rehearse(site, act, goal, options)
+        return _with_obstacles(line, rehearsed.rehearse(), refused=rehearsed.foreseen is not None)
+
+    def _rehearse(self, site: Site, act: CheckObjects, goal: str, options: str) -> Session:
+        scheme, _, key = goal.partition(":")
+        encryption = ObjectEncryption("AES256" if scheme == "sse-s3" else "aws:kms", KeyName(key))
+        wanted = Goal(
+            encryption,
+            versions="--versions" in options,
+            include_kms="--include-kms" in options,
+        )
+        target = Target(act.alias, act.bucket)
+        return Session(
+            site.s3, site.s3, target, wanted, Wish(Path(), jobs=self.jobs), cut=self.cut
+        )
 
     def _count(self, site: Site, act: CheckObjects, *, versions: bool) -> _Seen:
         seen = _Seen(versions)
@@ -83,18 +124,26 @@ class _Seen:
         self.states[state] = self.states.get(state, 0) + 1
         self.example = self.example or stored.key
 
+    def words(self, target: str) -> str:
+        """Return what the wrong ones are."""
+        kinds = ", ".join(f"{count} {state}" for state, count in sorted(self.states.items()))
+        return f"{kinds}, such as `{target}/{self.example}`" if self.example else kinds
 
-def _note(target: str, act: CheckObjects, seen: _Seen) -> str:
-    """Return what the wrong ones are, and what to type where that can change them."""
-    kinds = ", ".join(f"{count} {state}" for state, count in sorted(seen.states.items()))
-    where = f"such as `{target}/{seen.example}`" if seen.example else ""
-    note = f"{kinds}, {where}"
-    if seen.states.keys() <= {"sse-c", "unknown", "unreadable"}:
-        return f"{note}: mcpy doctor says why"
-    goal = _goal(act)
-    options = " --versions" if seen.older else ""
-    options += " --include-kms" if goal == "sse-s3" and "sse-kms" in seen.states else ""
-    return f"{note}: mcpy encrypt objects {target} --to {goal}{options}"
+
+def _with_obstacles(line: str, tally: Tally, *, refused: bool) -> str:
+    """Return the command as far as it can do something, and what stays all the same."""
+    stuck = [
+        f"{tally.count[kind]} {words}"
+        for kind, words in (
+            (Class.LOCKED, "under retention or legal hold"),
+            (Class.UNSUPPORTED, "that cannot be rewritten while versioning is suspended"),
+        )
+        if tally.count[kind]
+    ]
+    if not tally.count[Class.REWRITTEN]:
+        return f"nothing can change {' and '.join(stuck)}" if stuck else line
+    line += " --nobody-writes, when nobody writes there meanwhile" if refused else ""
+    return f"{line}, which leaves {' and '.join(stuck)}" if stuck else line
 
 
 def _goal(act: CheckObjects) -> str:
