@@ -6,6 +6,7 @@ lock, so parallel writers lose nothing; tables and keys that mcpy does not know 
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import tempfile
@@ -232,7 +233,13 @@ def write_private(path: Path, content: bytes) -> None:
 
 
 def write_pieces(path: Path, pieces: Iterable[bytes]) -> None:
-    """Replace ``path`` as ``write_private`` does, by what need not be in memory as a whole."""
+    """Replace ``path`` as ``write_private`` does, by what need not be in memory as a whole.
+
+    Raises:
+        OSError: it cannot be written, or is a device or a pipe: replaced, it would be one no more.
+    """
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is not a regular file")
     path = path.resolve()  # a link stays a link
     # mkstemp makes the file 0600 before its first byte
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)

@@ -16,6 +16,7 @@ import click
 from mcpy.cli.options import Settings
 from mcpy.cli.output import Output
 from mcpy.config import AliasStore, default_dir
+from mcpy.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,6 +31,18 @@ if TYPE_CHECKING:
 
 DEFAULT_TIMEOUT_S = 30.0
 _SECRET_HEADER = re.compile("auth|cookie|token|secret|key", re.IGNORECASE)
+
+
+class ClosedInput(io.StringIO):
+    """The stdin of a process that was started without one: closed is not the same as empty."""
+
+    def read(self, size: int | None = -1, /) -> str:  # noqa: ARG002 - its signature
+        """Raise InputError: what would be stored, or answered, was never said."""
+        raise InputError("stdin is closed: there is nothing to read")
+
+    def readline(self, size: int = -1, /) -> str:  # type: ignore[override]  # noqa: ARG002
+        """Raise as ``read``; lines are taken from here too."""
+        return self.read()
 
 
 class App:
@@ -54,7 +67,7 @@ class App:
         self.environ = environ
         self.settings = settings or Settings()
         self.out = out or Output(self.settings)
-        self.stdin = stdin or sys.stdin or io.StringIO()  # None when the process has none
+        self.stdin = stdin or sys.stdin or ClosedInput()  # None when the process has none
         self._transport = transport
         self._closing: list[Callable[[], None]] = []
         self._s3: dict[str, S3] = {}
@@ -167,11 +180,16 @@ class App:
         return client
 
     def read_bytes(self, count: int) -> bytes:
-        """Return up to ``count`` bytes of stdin; none at its end."""
+        """Return up to ``count`` bytes of stdin; none at its end.
+
+        Raises:
+            InputError: it is closed, or not open for reading.
+        """
         source = getattr(self.stdin, "buffer", None)
-        if source is None:
-            return self.stdin.read(count).encode()
-        found: bytes = source.read(count)
+        try:
+            found: bytes = source.read(count) if source else self.stdin.read(count).encode()
+        except OSError as e:
+            raise InputError(f"cannot read stdin: {(e.strerror or str(e)).lower()}") from e
         return found
 
     def at_end(self, close: Callable[[], None]) -> None:

@@ -45,7 +45,12 @@ def read_end(app: App, text: str) -> End:
 
     Raises:
         NoAliasError: it is neither.
+        InputError: it is empty, and would be the current folder.
     """
+    if not text:
+        raise InputError(
+            "an argument is empty: is a variable unset?", hint="`.` is the current folder"
+        )
     folder = text.endswith("/")
     if text == STREAM:
         return End(text, None)

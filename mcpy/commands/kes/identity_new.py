@@ -137,12 +137,19 @@ def _files(options: dict[str, Any]) -> tuple[Path, Path] | None:
         raise InputError("a private key and its certificate: give both --key and --cert")
     if key.resolve() == cert.resolve():
         raise InputError("--key and --cert name the same file")
-    found = [str(path) for path in (key, cert) if path.exists()]
-    if found and not options["force"]:
-        raise ConfigError(
-            f"{' and '.join(found)} would be overwritten", hint="--force overwrites what is there"
-        )
+    _check_what_is_there([path for path in (key, cert) if path.exists()], force=options["force"])
     return key, cert
+
+
+def _check_what_is_there(files: list[Path], *, force: bool) -> None:
+    for path in files:
+        if not path.is_file():  # replaced, a device would be one no more
+            raise ConfigError(f"cannot write {path}: it is not a regular file")
+    if files and not force:
+        raise ConfigError(
+            f"{' and '.join(map(str, files))} would be overwritten",
+            hint="--force overwrites what is there",
+        )
 
 
 def _subject(name: str, options: dict[str, Any]) -> Any:  # noqa: ANN401 - lazily imported
@@ -188,7 +195,8 @@ def _replace_both(*files: tuple[Path, bytes, int]) -> None:
     """Write every file beside its place first, so that either all are new or none is."""
     staged: list[tuple[Path, Path]] = []
     try:
-        for path, content, mode in files:
+        for named, content, mode in files:
+            path = named.resolve()  # a link stays a link
             # mkstemp makes the file 0600 before its first byte
             handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
             staged.append((Path(name), path))

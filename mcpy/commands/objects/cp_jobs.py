@@ -195,6 +195,7 @@ def _place(app: App, target: Target, how: How, version_id: str = "") -> Place:
 def _fetch(app: App, job: Job, how: How) -> ObjectInfo:
     from mcpy.fleet import transfer
     from mcpy.fleet.transfer.attributes import restore
+    from mcpy.fleet.transfer.download import is_stream
 
     if not isinstance(job.source, Target):
         raise InputError(NO_ALIAS, hint="mcpy cp SOURCE... ALIAS/BUCKET/OBJECT")
@@ -208,7 +209,7 @@ def _fetch(app: App, job: Job, how: How) -> ObjectInfo:
     if goal.is_dir():
         raise ConfigError(f"cannot write {goal}: it is a folder")
     info = _of_source(job.source, lambda: transfer.download(source, goal, how.pace))
-    if how.preserve:
+    if how.preserve and not is_stream(goal):
         restore(goal, info.metadata)
     return info
 

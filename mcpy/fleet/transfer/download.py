@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import tempfile
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
     from mcpy.fleet.transfer.place import Place
 
 
+# what a shell redirected: even a file there is not to be replaced, but written where it stands
+_OPENED = re.compile(r"/dev/(?:stdout|stderr|fd/[0-9]+)|/proc/[^/]+/fd/[0-9]+")
+
+
 def _umask() -> int:
     mask = os.umask(0o077)
     os.umask(mask)
@@ -36,21 +42,48 @@ _UMASK = _umask()
 def download(place: Place, target: Path, pace: Pace) -> ObjectInfo:
     """Store an object as a file; an interruption leaves whatever was there before.
 
+    A link stays one, and what it leads to is written; a device or a pipe is written as it stands.
+
     Raises:
         IntegrityError: fewer bytes came than were announced, or others.
     """
     with _writing(target):
-        if pace.resume:
-            return _resumed(place, target, pace)
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        os.close(handle)
-        try:
-            with place.open() as (info, stream):
-                _receive(place, info, (Path(name), 0), stream, pace)
-            _take_name(Path(name), target)
-        finally:
-            with suppress(FileNotFoundError):
-                Path(name).unlink()
+        if is_stream(target):
+            return _into(place, target, pace)
+        file = _behind_links(target)
+        return _resumed(place, file, pace) if pace.resume else _replaced(place, file, pace)
+
+
+def is_stream(path: Path) -> bool:
+    """Whether a path is written as it stands: a device, a pipe, or what this process has open."""
+    opened = _OPENED.fullmatch(os.path.abspath(path))  # noqa: PTH100 - links stay what they are
+    return bool(opened) or (path.exists() and not (path.is_file() or path.is_dir()))
+
+
+def _behind_links(path: Path) -> Path:
+    real = Path(os.path.realpath(path))
+    if real.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    return real
+
+
+def _into(place: Place, target: Path, pace: Pace) -> ObjectInfo:
+    # not created: a pipe that went away meanwhile is no file to make
+    flags = os.O_WRONLY | (os.O_APPEND if target.is_file() else 0)
+    with os.fdopen(os.open(target, flags), "wb") as out:
+        return pour(place, out.write, pace=pace)
+
+
+def _replaced(place: Place, target: Path, pace: Pace) -> ObjectInfo:
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    os.close(handle)
+    try:
+        with place.open() as (info, stream):
+            _receive(place, info, (Path(name), 0), stream, pace)
+        _take_name(Path(name), target)
+    finally:
+        with suppress(FileNotFoundError):
+            Path(name).unlink()
     return info
 
 
