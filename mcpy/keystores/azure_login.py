@@ -22,7 +22,7 @@ def sign_in(store: AzureStore, scope: str, options: WebOptions) -> Token:
     """Return an access token.
 
     Raises:
-        ConfigError: azure-identity is not installed, or there are no credentials.
+        ConfigError: azure-identity is not installed, or there are no credentials that could be.
         KeystoreDeniedError: Azure refuses them, or nobody answers.
     """
     try:
@@ -35,21 +35,20 @@ def sign_in(store: AzureStore, scope: str, options: WebOptions) -> Token:
         ) from e
     # it logs, at length and on stderr, what the error says as well
     logging.getLogger("azure").addHandler(logging.NullHandler())
-    credential = _credential(store, options)
+    try:
+        credential = _credential(store, options)
+    except ValueError as e:
+        raise ConfigError(f"Azure cannot be signed in to: {_first_line(e)}") from e
     try:
         found = credential.get_token(scope)
     except CredentialUnavailableError as e:
-        raise ConfigError(
-            "no credentials for Azure: neither in the config nor here",
-            hint="set AZURE_TENANT_ID, AZURE_CLIENT_ID and a secret, or run `az login`",
-        ) from e
+        if store.managed_identity:
+            raise ConfigError(f"no managed identity of Azure here: {_first_line(e)}") from e
+        raise _none_found() from e
     except ClientAuthenticationError as e:
-        if _found_none(e):
-            raise ConfigError(
-                "no credentials for Azure: neither in the config nor here",
-                hint="set AZURE_TENANT_ID, AZURE_CLIENT_ID and a secret, or run `az login`",
-            ) from e
-        raise KeystoreDeniedError(f"Azure refused to sign in: {_first_line(e)}") from e
+        if not (words := _refusal(e)):
+            raise _none_found() from e
+        raise KeystoreDeniedError(f"Azure refused to sign in: {words}") from e
     except (AzureError, ValueError) as e:
         raise KeystoreDeniedError(f"Azure gives no token: {_first_line(e)}") from e
     finally:
@@ -72,11 +71,27 @@ def _credential(store: AzureStore, options: WebOptions) -> Any:  # noqa: ANN401 
     return identity.DefaultAzureCredential(**more)
 
 
-def _found_none(error: Exception) -> bool:
-    """Whether the chain tried everything and nothing was there to be refused."""
-    return str(error).startswith("DefaultAzureCredential failed to retrieve a token")
+def _none_found() -> ConfigError:
+    return ConfigError(
+        "no credentials for Azure: neither in the config nor here",
+        hint="set AZURE_TENANT_ID, AZURE_CLIENT_ID and a secret, or run `az login`",
+    )
+
+
+def _refusal(error: Exception) -> str:
+    """Return how Azure refused, ``""`` where the chain found nothing that could be refused.
+
+    The chain's error has a line for each kind of credentials that it tried.
+    """
+    if not str(error).startswith("DefaultAzureCredential failed to retrieve a token"):
+        return _first_line(error)
+    refused = [line for line in _lines(error) if "Authentication failed" in line]
+    return refused[0] if refused else ""
 
 
 def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0][:300] if lines else type(error).__name__
+    return next(iter(_lines(error)), type(error).__name__)
+
+
+def _lines(error: Exception) -> list[str]:
+    return [line.strip()[:300] for line in str(error).splitlines() if line.strip()]
