@@ -56,6 +56,12 @@ def number(found: Mapping[str, Any], name: str) -> float:
     return value
 
 
+def spoken(reply: Reply, words: object, *, code: str = "") -> str:
+    """Return what a provider said in one line, behind its ``code``; its status if it said none."""
+    line = " ".join(str(words or "").split()).rstrip(".")
+    return ": ".join(filter(None, (code, line))) or f"HTTP {reply.status} without a reason"
+
+
 def refused(reply: Reply, name: str, words: str) -> McpyError:
     """Return the error for an answer that is no success; ``name`` is the key it was about."""
     if reply.status == 404 and name:

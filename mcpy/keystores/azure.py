@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from mcpy.errors import ConfigError, ProtocolError
-from mcpy.keystores.answers import mapping, mappings, number, refused
+from mcpy.keystores.answers import mapping, mappings, number, spoken
 from mcpy.keystores.azure_challenge import scope_of
 from mcpy.keystores.base import (
     Capabilities,
@@ -32,6 +32,7 @@ from mcpy.models import is_loopback
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from mcpy.errors import McpyError
     from mcpy.kesconf.stores import AzureStore
     from mcpy.keystores.tokens import Token
     from mcpy.keystores.web import Reply, WebOptions
@@ -51,6 +52,7 @@ class KeyVault(SignedStore):
     """
 
     provider = "azure"
+    speaker = "Azure"
     capabilities = Capabilities(
         lock="the oldest version of the secret is disabled",
         erasure="the secret is deleted and then purged: nothing restores it",
@@ -137,6 +139,13 @@ class KeyVault(SignedStore):
         """Enable the oldest version."""
         self._enable(name, True)
 
+    @staticmethod
+    def words(reply: Reply) -> str:
+        """Return its words, its code in front where it has one."""
+        error = _error(reply)
+        code = _code(reply) or str(error.get("code") or "")
+        return spoken(reply, error.get("message"), code=code)
+
     def _enable(self, name: str, enabled: bool) -> None:
         version = self._oldest(name)
         if version["attributes"].get("enabled", True) is not enabled:
@@ -219,15 +228,9 @@ class KeyVault(SignedStore):
         path = path if "?" in path else f"{path}?{_VERSION}"
         return self._send(method, path, body)
 
-    def _good(self, reply: Reply, name: str = "") -> Reply:
-        if reply.status != 200:
-            raise self._failure(reply, name)
-        return reply
-
-    def _failure(self, reply: Reply, name: str) -> Exception:
+    def _failure(self, reply: Reply, name: str) -> McpyError:
         # 409 stands for more than a name that is taken
-        about = name if reply.status == 404 else ""
-        return refused(reply, about, f"Azure: {_words(reply)}")
+        return super()._failure(reply, name if reply.status == 404 else "")
 
 
 def _signed_in(store: AzureStore, scope: str, options: WebOptions) -> Token:
@@ -259,10 +262,3 @@ def _error(reply: Reply) -> Mapping[str, Any]:
 def _code(reply: Reply) -> str:
     inner = _error(reply).get("innererror")
     return str(inner.get("code", "")) if isinstance(inner, dict) else ""
-
-
-def _words(reply: Reply) -> str:
-    error = _error(reply)
-    code = _code(reply) or str(error.get("code") or "")
-    words = " ".join(str(error.get("message") or "").split()).rstrip(".")
-    return ": ".join(filter(None, (code, words))) or f"HTTP {reply.status} without a reason"

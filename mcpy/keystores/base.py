@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from mcpy.errors import ExitCode, McpyError, NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 # ``empty``: there by name, without a value. KES misses such a key and cannot create it either
 State = Literal["enabled", "locked", "destroyed", "empty"]
@@ -172,6 +172,15 @@ class KeyStore(Source, Protocol):
     def close(self) -> None:
         """Close connections."""
         ...
+
+
+def finds(look: Callable[[str], object], name: str) -> bool:
+    """Whether ``look`` finds an entry called ``name``; it raises KeyMissingError for none."""
+    try:
+        look(name)
+    except KeyMissingError:
+        return False
+    return True
 
 
 def misfits(capabilities: Capabilities, names: Sequence[str]) -> dict[str, str]:

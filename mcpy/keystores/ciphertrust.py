@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from mcpy.errors import ProtocolError, UnsupportedError
-from mcpy.keystores.answers import mappings, number, refused
+from mcpy.keystores.answers import mappings, number, spoken
 from mcpy.keystores.base import (
     Capabilities,
-    KeyMissingError,
     KeystoreDeniedError,
     KeystoreError,
     State,
+    finds,
 )
 from mcpy.keystores.tokens import SignedStore, Token, Tokens
 from mcpy.keystores.web import Web
@@ -40,6 +40,7 @@ class CipherTrust(SignedStore):
     """The secrets of one domain; nothing is sent before the first call."""
 
     provider = "ciphertrust"
+    speaker = "CipherTrust"
     capabilities = Capabilities(
         lock="",
         erasure="the secret is deleted: only a backup of CipherTrust Manager has it",
@@ -68,6 +69,11 @@ class CipherTrust(SignedStore):
                 yield from names
                 return
         raise KeystoreError(f"{self._web.where}: secrets come and go while they are listed")
+
+    @staticmethod
+    def words(reply: Reply) -> str:
+        """Return its words, its code in front where it has one."""
+        return spoken(reply, reply.body.get("codeDesc"))
 
     def _listed(self) -> tuple[dict[str, None], bool]:
         """Return the names in order, and whether their number was the same on all pages."""
@@ -102,7 +108,7 @@ class CipherTrust(SignedStore):
     def delete(self, name: str) -> None:
         """Delete the secret."""
         reply = self._send("DELETE", f"{_at(name)}?type=name")
-        if reply.status == 404 and self._is_there(name):
+        if reply.status == 404 and finds(self.read, name):
             raise KeystoreDeniedError(
                 f"CipherTrust answers as if `{name}` were missing, and it is there: "
                 "the permission to delete it is missing"
@@ -129,13 +135,6 @@ class CipherTrust(SignedStore):
         """Do nothing, since nothing is locked. Raises as ``lock``."""
         self.lock(name)
 
-    def _is_there(self, name: str) -> bool:
-        try:
-            self.read(name)
-        except KeyMissingError:
-            return False
-        return True
-
     def _signed_in(self) -> Token:
         store = self._store
         body = {
@@ -145,25 +144,12 @@ class CipherTrust(SignedStore):
         }
         reply = self._web.send("POST", "/api/v1/auth/tokens", json=body)
         if reply.status != 200:
-            raise KeystoreDeniedError(f"CipherTrust refused to sign in: {_words(reply)}")
+            raise KeystoreDeniedError(f"CipherTrust refused to sign in: {self.words(reply)}")
         found, duration = reply.body, number(reply.body, "duration")
         if found.get("token_type") != "Bearer" or not found.get("jwt") or not duration:
             raise ProtocolError(f"{self._web.where} signs in without a token that KES would take")
         return Token(str(found["jwt"]), time.time() + duration)
 
-    def _good(self, reply: Reply, name: str = "") -> Reply:
-        if reply.status != 200:
-            raise self._failure(reply, name)
-        return reply
-
-    def _failure(self, reply: Reply, name: str) -> Exception:
-        return refused(reply, name, f"CipherTrust: {_words(reply)}")
-
 
 def _at(name: str, more: str = "") -> str:
     return f"{_SECRETS}/{quote(name, safe='')}{more}"
-
-
-def _words(reply: Reply) -> str:
-    words = " ".join(str(reply.body.get("codeDesc") or "").split())
-    return words or f"HTTP {reply.status} without a reason"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from mcpy.errors import ConfigError, McpyError, ProtocolError
-from mcpy.keystores.answers import mapping, mappings, number, refused
+from mcpy.keystores.answers import mapping, mappings, number, spoken
 from mcpy.keystores.base import (
     Capabilities,
     KeyExistsError,
@@ -54,6 +54,7 @@ class SecretManager(SignedStore):
     """
 
     provider = "gcp"
+    speaker = "Google"
     capabilities = Capabilities(
         lock="version 1 of the secret is disabled",
         erasure="the secret is deleted at once with all versions: nothing restores it",
@@ -133,6 +134,11 @@ class SecretManager(SignedStore):
                 self._good(self._call("POST", f"{_secret(name)}/versions/{version}:destroy", {}))
             raise KeyExistsError(name)
 
+    @staticmethod
+    def words(reply: Reply) -> str:
+        """Return its words, its code in front where it has one."""
+        return spoken(reply, _error(reply).get("message"))
+
     def _drop_empty(self, name: str) -> None:
         """Take away a secret that got no version: KES would neither find nor create it."""
         with suppress(McpyError):
@@ -184,19 +190,11 @@ class SecretManager(SignedStore):
         try:
             return self.state(name)
         except KeystoreDeniedError:
-            return "destroyed" if "DESTROYED" in _words(refused) else "locked"
+            return "destroyed" if "DESTROYED" in self.words(refused) else "locked"
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Reply:
         path = f"/v1/projects/{quote(self._project, safe=':')}/{path}"
         return self._send(method, path, body)
-
-    def _good(self, reply: Reply, name: str = "") -> Reply:
-        if not reply.succeeded:
-            raise self._failure(reply, name)
-        return reply
-
-    def _failure(self, reply: Reply, name: str) -> Exception:
-        return refused(reply, name, f"Google: {_words(reply)}")
 
 
 def _secret(name: str) -> str:
@@ -237,9 +235,3 @@ def _is(reply: Reply, status: str) -> bool:
     by_number = {"FAILED_PRECONDITION": 400, "ALREADY_EXISTS": 409}
     given = _error(reply).get("status")
     return bool(given == status if given else reply.status == by_number[status])
-
-
-def _words(reply: Reply) -> str:
-    error = _error(reply)
-    words = " ".join(str(error.get("message") or "").split())
-    return words.rstrip(".") or f"HTTP {reply.status} without a reason"

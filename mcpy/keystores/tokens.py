@@ -7,11 +7,13 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from mcpy.keystores.answers import refused
 from mcpy.keystores.base import Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from mcpy.errors import McpyError
     from mcpy.keystores.web import Reply, Web
 
 _EARLY_S = 60.0
@@ -57,8 +59,13 @@ class Tokens:
 
 
 class SignedStore:
-    """What keystores behind JSON over HTTP have in common: each request is signed with a token."""
+    """What keystores behind JSON over HTTP have in common: each request is signed with a token.
 
+    Attributes:
+        speaker: whose words a refusal has.
+    """
+
+    speaker: str
     _web: Web
     _tokens: Tokens
 
@@ -83,6 +90,20 @@ class SignedStore:
             return reply
         self._tokens.forget(token)
         return self._web.send(method, path, json=body, headers=_bearer(self._tokens.get()))
+
+    @staticmethod
+    def words(reply: Reply) -> str:
+        """Return what an answer that is no success says, in one line."""
+        raise NotImplementedError
+
+    def _good(self, reply: Reply, name: str = "") -> Reply:
+        """Return a success; raise what else it was, about the key ``name``."""
+        if not reply.succeeded:
+            raise self._failure(reply, name)
+        return reply
+
+    def _failure(self, reply: Reply, name: str) -> McpyError:
+        return refused(reply, name, f"{self.speaker}: {self.words(reply)}")
 
 
 def _bearer(token: str) -> dict[str, str]:

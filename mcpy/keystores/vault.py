@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from mcpy.errors import ConfigError, UnreachableError
-from mcpy.keystores.answers import listed, mapping
+from mcpy.keystores.answers import listed, mapping, refused, spoken
 from mcpy.keystores.base import (
     Capabilities,
     KeyExistsError,
@@ -25,6 +25,7 @@ from mcpy.keystores.base import (
     KeystoreError,
     State,
     Step,
+    finds,
 )
 from mcpy.keystores.vault_login import login_body
 from mcpy.keystores.web import Web
@@ -86,7 +87,7 @@ class VaultKv:
 
     def create(self, name: str, value: bytes) -> None:
         """Store the entry unless there is one; v1 cannot exclude a second writer."""
-        if self._exists(name):
+        if finds(self.state, name):
             raise KeyExistsError(name)
         body: dict[str, Any] = {name: self._encrypted(value)}
         if self._v2:
@@ -98,10 +99,10 @@ class VaultKv:
 
     def delete(self, name: str) -> None:
         """Remove all versions; raises when the entry is there still, as on the wrong engine."""
-        if not self._exists(name):
+        if not finds(self.state, name):
             raise KeyMissingError(name)
         self._good(self._call("DELETE", self._path("metadata", name)))
-        if self._exists(name):
+        if finds(self.state, name):
             raise KeystoreError(
                 f"Vault says it removed `{name}`, and has it still: is the engine v1?"
             )
@@ -171,13 +172,6 @@ class VaultKv:
     def close(self) -> None:
         """Close the connections; the token ends by itself."""
         self._web.close()
-
-    def _exists(self, name: str) -> bool:
-        try:
-            self.state(name)
-        except KeyMissingError:
-            return False
-        return True
 
     def _fields(self, name: str) -> Mapping[str, Any]:
         version = "?version=1" if self._v2 else ""
@@ -273,11 +267,9 @@ class VaultKv:
         return str(token)
 
     def _good(self, reply: Reply) -> Reply:
-        if reply.status in {200, 204}:
-            return reply
-        if reply.status == 403:
-            raise KeystoreDeniedError(f"Vault: {_words(reply)}")
-        raise KeystoreError(f"Vault: {_words(reply)}")
+        if not reply.succeeded:
+            raise refused(reply, "", f"Vault: {_words(reply)}")
+        return reply
 
 
 class _DestroyedError(KeystoreError):
@@ -291,5 +283,4 @@ def _data(reply: Reply) -> Mapping[str, Any]:
 
 def _words(reply: Reply) -> str:
     errors = reply.body.get("errors")
-    words = "; ".join(str(e) for e in errors) if isinstance(errors, list) else ""
-    return " ".join(words.split()) or f"HTTP {reply.status} without a reason"
+    return spoken(reply, "; ".join(str(e) for e in errors) if isinstance(errors, list) else "")
