@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
+BAD_BYTES = dict.fromkeys(range(0xDC80, 0xDD00), "\ufffd")
+"""For ``str.translate``: each byte that was not UTF-8 as Go reads it."""
+
+
 class Readable(Protocol):
     """A body, of which reading is all that is asked."""
 
@@ -30,9 +34,10 @@ class Request:
     Attributes:
         method: upper case.
         raw_path: the path as sent, still percent-encoded, without the query.
-        path: ``raw_path`` decoded once as UTF-8; bad bytes become U+FFFD surrogates.
+        path: ``raw_path`` decoded once as UTF-8; bad bytes become surrogates.
         raw_query: the query as sent, without ``?``.
-        query: decoded pairs in the order sent, blank values kept.
+        query: decoded pairs in the order sent, blank values kept; bad bytes become U+FFFD.
+        not_text: names of query parameters whose values are not UTF-8.
         headers: lower-case names; repeated headers joined with ``,``.
         body: the message body, already de-chunked if it came with ``Transfer-Encoding``.
         length: ``Content-Length``, or None when it was not sent.
@@ -53,12 +58,25 @@ class Request:
     path: str = field(init=False)
     virtual_path: str = field(init=False)
     query: list[tuple[str, str]] = field(init=False)
+    not_text: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
         self.path = self.virtual_path = self.raw_path
         if "%" in self.raw_path or not self.raw_path.isascii():
             self.path = unquote_to_bytes(self.raw_path).decode("utf-8", "surrogateescape")
-        self.query = parse_qsl(self.raw_query, keep_blank_values=True) if self.raw_query else []
+        self.query, self.not_text = [], frozenset()
+        if self.raw_query:
+            self._read_query()
+
+    def _read_query(self) -> None:
+        pairs = parse_qsl(self.raw_query, keep_blank_values=True, errors="surrogateescape")
+        self.query = [
+            (name.translate(BAD_BYTES), value.translate(BAD_BYTES)) for name, value in pairs
+        ]
+        if self.query != pairs:
+            self.not_text = frozenset(
+                name for name, value in pairs if value != value.translate(BAD_BYTES)
+            )
 
     def in_bucket(self, bucket: str) -> None:
         """Take the path as one within ``bucket``, which the host named."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote_plus
 
 import pytest
 
+from mcpy.sandbox.like import personality
 from tests.s3_calls import S3, Answer, Server, client_key, kms_with
 
 if TYPE_CHECKING:
@@ -275,3 +277,131 @@ def test_a_version_can_be_written_over_in_place(versioned: Server) -> None:
     versioned("PUT", "/bkt/k", f"versionId={first}", body="new")
     assert versioned("GET", "/bkt", "versions=").all("VersionId") == [first, second]
     assert versioned("GET", "/bkt/k").body == b"new"
+
+
+# below objects: measured on a real MinIO, which walks folders and looks no further at an object
+
+BESIDE = ["f", "f/", "f/x", "g/", "g/h", "h", "h-1", "h/i/j", "h/i/k", "h/i/l/m", "q/r", "q/r/s"]
+
+
+@pytest.fixture
+def beside(s3: Server) -> Server:
+    for key in [*BESIDE, "q/t"]:
+        s3("PUT", f"/bkt/{key}", body=key)
+    return s3
+
+
+@pytest.mark.parametrize(
+    ("query", "keys", "common"),
+    [
+        ("", ["f", "f/", "g/", "g/h", "h", "h-1", "q/r", "q/t"], []),
+        ("max-keys=4&marker=f", ["f/", "g/", "g/h", "h"], []),
+        ("delimiter=/", ["f", "h", "h-1"], ["f/", "g/", "q/"]),
+        ("prefix=f/", ["f/"], []),
+        ("prefix=f/x", [], []),
+        ("prefix=h", ["h", "h-1"], []),
+        ("prefix=h/", [], []),
+        ("prefix=h/&delimiter=/", [], []),
+        ("prefix=h/i", [], []),
+        # it begins in the folder that the prefix names, below the object
+        ("prefix=h/i/", ["h/i/j", "h/i/k", "h/i/l/m"], []),
+        ("prefix=h/i/&delimiter=/", ["h/i/j", "h/i/k"], ["h/i/l/"]),
+        ("prefix=h/i/j", ["h/i/j"], []),
+        ("prefix=q/&delimiter=/", ["q/r", "q/t"], []),
+        ("prefix=q/r/", [], []),
+        ("marker=h/i/a", ["q/r", "q/t"], []),
+        ("marker=q/r/a", ["q/t"], []),
+    ],
+)
+def test_what_lies_below_an_object_is_not_listed(
+    beside: Server, query: str, keys: list[str], common: list[str]
+) -> None:
+    answer = beside("GET", "/bkt", query)
+    assert answer.all("Key") == keys
+    assert prefixes(answer) == common
+    if "marker" not in query:
+        versions = beside("GET", "/bkt", f"versions&{query}")
+        assert (versions.all("Key"), prefixes(versions)) == (keys, common)
+
+
+def test_what_is_not_listed_is_there(beside: Server) -> None:
+    assert beside("GET", "/bkt/h/i/j").text == "h/i/j"
+    assert beside("DELETE", "/bkt/h").status == 204
+    assert beside("GET", "/bkt", "prefix=h").all("Key") == ["h-1", "h/i/j", "h/i/k", "h/i/l/m"]
+
+
+def test_an_object_hides_what_lies_below_it_after_it_got_a_delete_marker(s3: Server) -> None:
+    enabled = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
+    s3("PUT", "/bkt", "versioning", body=enabled)
+    for key in ("a", "a/b", "c/d/", "c/d/e"):
+        s3("PUT", f"/bkt/{key}")
+    s3("DELETE", "/bkt/a")
+    assert s3("GET", "/bkt").all("Key") == ["c/d/", "c/d/e"]
+    assert s3("GET", "/bkt", "versions").all("Key") == ["a", "a", "c/d/", "c/d/e"]
+
+
+def test_a_common_prefix_of_nothing_but_what_is_hidden_is_none(s3: Server) -> None:
+    enabled = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
+    s3("PUT", "/bkt", "versioning", body=enabled)
+    for key in ("x/m", "x/m/n"):
+        s3("PUT", f"/bkt/{key}")
+    s3("DELETE", "/bkt/x/m")
+    assert prefixes(s3("GET", "/bkt", "delimiter=/")) == []
+    assert prefixes(s3("GET", "/bkt", "versions&delimiter=/")) == ["x/"]
+
+
+def test_another_server_lists_what_lies_below_an_object(tmp_path: Path) -> None:
+    server = Server(tmp_path / "other", like=personality("aws"))
+    server("PUT", "/bkt")
+    for key in ("a", "a/b"):
+        server("PUT", f"/bkt/{key}")
+    assert server("GET", "/bkt").all("Key") == ["a", "a/b"]
+    server.close()
+
+
+# bytes that are not UTF-8, as a real MinIO answers them
+
+
+def test_a_prefix_that_is_not_utf8_is_refused(full: Server) -> None:
+    for query in ("prefix=%FF", "list-type=2&prefix=a%C3%28", "versions&prefix=%ED%A0%80"):
+        answer = full("GET", "/bkt", query)
+        assert (answer.status, answer.code) == (400, "XMinioInvalidObjectName")
+    assert full("GET", "/bkt", "uploads&prefix=%FF").code == "XMinioInvalidObjectName"
+
+
+def test_other_parameters_that_are_not_utf8_are_read_byte_by_byte(full: Server) -> None:
+    assert full("GET", "/bkt", "delimiter=%ED%A0%80").text.count("<Delimiter>\ufffd\ufffd\ufffd<")
+    assert full("GET", "/bkt", "marker=%FF").all("Key") == []
+    assert full("GET", "/bkt/a", "uploadId=%FF").code == "NoSuchUpload"
+
+
+# packed answers
+
+
+@pytest.mark.parametrize(
+    ("accepted", "packed"),
+    [
+        ("gzip", True),
+        ("GZIP", True),
+        ("zstd, gzip", True),
+        ("gzip;q=0.5, identity", True),
+        ("gzip;q=0", False),
+        ("x-gzip", False),
+        ("*", False),
+        ("identity", False),
+    ],
+)
+def test_a_long_listing_is_packed_for_who_takes_it(
+    full: Server, accepted: str, packed: bool
+) -> None:
+    answer = full("GET", "/bkt", headers={"accept-encoding": accepted})
+    assert (answer.headers.get("content-encoding") == "gzip") is packed
+    body = gzip.decompress(answer.body) if packed else answer.body
+    assert re.findall(b"<Key>([^<]*)", body) == [key.encode() for key in KEYS]
+
+
+def test_short_answers_and_objects_are_never_packed(full: Server) -> None:
+    takes = {"accept-encoding": "gzip"}
+    full("PUT", "/bkt/page.xml", headers={"content-type": "application/xml"}, body="<a/>" * 999)
+    assert not full("GET", "/bkt", "max-keys=1", headers=takes).headers.get("content-encoding")
+    assert full("GET", "/bkt/page.xml", headers=takes).text == "<a/>" * 999

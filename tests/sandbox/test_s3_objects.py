@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mcpy.sandbox.message import Request
+from mcpy.sandbox.s3.canonical import canonical_request
 from mcpy.sandbox.s3.checksums import ALGORITHMS
 from tests.s3_calls import KMS, S3, Server, md5_header
 
@@ -481,3 +482,28 @@ def test_a_form_for_an_object_is_not_allowed(s3: Server) -> None:
     headers = {"content-type": "multipart/form-data; boundary=XX"}
     answer = s3("POST", "/bkt/k", headers=headers, body="--XX--\r\n")
     assert (answer.status, answer.code) == (405, "MethodNotAllowed")
+
+
+# bytes that are not UTF-8
+
+
+def test_a_copy_source_that_is_not_utf8_is_refused(s3: Server) -> None:
+    answer = s3("PUT", "/bkt/copy", headers={"x-amz-copy-source": "/bkt/%FF"})
+    assert (answer.status, answer.code) == (400, "XMinioInvalidObjectName")
+
+
+def test_a_document_that_is_not_utf8_is_named_as_such(s3: Server) -> None:
+    body = b"<Delete><Object><Key>\xff</Key></Object></Delete>"
+    answer = s3("POST", "/bkt", "delete", body=body, headers=md5_header(body))
+    assert (answer.status, answer.code) == (400, "MalformedXML")
+    assert "invalid UTF-8" in answer.message
+
+
+def test_a_path_that_is_not_utf8_is_signed_byte_by_byte(s3: Server) -> None:
+    """As on a real MinIO: whoever signs the bytes themselves is refused by 403."""
+    request = s3.signed_request("PUT", "/bkt/%C3%28", "")
+    canonical = canonical_request(request, ["host"], "UNSIGNED-PAYLOAD")
+    assert canonical.split(b"\n")[1] == b"/bkt/%EF%BF%BD%28"
+    answer = s3._sent(request)
+    assert (answer.status, answer.code) == (400, "XMinioInvalidObjectName")
+    assert "<Key>\ufffd(</Key>" in answer.text

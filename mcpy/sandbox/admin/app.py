@@ -7,7 +7,6 @@ here; what a handler reports is JSON.
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import re
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,6 +17,7 @@ from mcpy.sandbox.admin import health, info, kms, prometheus, service, users
 from mcpy.sandbox.admin.batch import BatchEngine, Jobs
 from mcpy.sandbox.admin.call import AdminCall, Services
 from mcpy.sandbox.admin.config import ConfigStore
+from mcpy.sandbox.packing import pack
 from mcpy.sandbox.s3.auth import authenticate
 from mcpy.sandbox.s3.errors import S3Problem, new_request_id, render, server_headers
 from mcpy.sandbox.s3.identities import Identities
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 ADMIN = "/minio/admin/v3/"
 KMS = "/minio/kms/v1/"
-GZIP_BYTES = 1000
 
 
 class Route(NamedTuple):
@@ -148,7 +147,7 @@ class AdminApp:
         response.headers[:0] = server_headers(
             request_id, self.host_id, region=region, negotiated=not health_check
         )
-        return _compressed(request, response)
+        return pack(request, response)
 
     def stop(self) -> None:
         """End batch jobs and whatever waits for the server to be thawed."""
@@ -197,13 +196,4 @@ def _bare(response: Response) -> Response:
     kept = {"accept-ranges", "server", "vary", "content-type"}
     headers = [(name, value) for name, value in response.headers if name.lower() in kept]
     response.headers = [(n, "Origin" if n == "Vary" else v) for n, v in headers]
-    return response
-
-
-def _compressed(request: Request, response: Response) -> Response:
-    body = response.body
-    accepted = "gzip" in request.headers.get("accept-encoding", "")
-    if accepted and isinstance(body, bytes) and len(body) >= GZIP_BYTES:
-        response.body = gzip.compress(body, 1)
-        response.headers.append(("Content-Encoding", "gzip"))
     return response

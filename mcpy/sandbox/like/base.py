@@ -107,6 +107,7 @@ class Foreign(Like):
     def prepare(self, call: Call) -> None:
         """Forget what only MinIO knows: its headers, and listings with metadata."""
         call.md5_etags = self.md5_etags
+        call.lists_below_objects = True
         for name in [name for name in call.headers if name.startswith("x-minio-")]:
             del call.headers[name]
         if call.param("metadata"):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from mcpy.sandbox.like.base import Like
 from mcpy.sandbox.message import Response
+from mcpy.sandbox.packing import pack
 from mcpy.sandbox.s3 import (
     auth,
     auth2,
@@ -26,7 +27,7 @@ from mcpy.sandbox.s3.call import Call
 from mcpy.sandbox.s3.canonical import Credential
 from mcpy.sandbox.s3.errors import S3Problem, new_request_id
 from mcpy.sandbox.s3.identities import Identities
-from mcpy.sandbox.s3.routes import EVENTS, find_handler
+from mcpy.sandbox.s3.routes import EVENTS, STORED, find_handler
 from mcpy.sandbox.store import NoBucketError
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from mcpy.sandbox.kms import Kms
     from mcpy.sandbox.message import Request
+    from mcpy.sandbox.s3.call import Handler
     from mcpy.sandbox.store import Store
 
 BYPASS = "x-amz-bypass-governance-retention"
@@ -135,7 +137,12 @@ class S3App:
         if nobody is None:
             self._authorize(call)
         self.like.prepare(call)
-        return self._told(call, EVENTS.get(handler, ""), handler(call))
+        response = self._told(call, EVENTS.get(handler, ""), handler(call))
+        return pack(request, response) if self._packs(handler) else response
+
+    def _packs(self, handler: Handler) -> bool:
+        """Tell whether answers of a handler may be packed: never what was stored."""
+        return self.like.has_admin_api and handler not in STORED
 
     def _told(self, call: Call, event: str, response: Response) -> Response:
         """Tell listeners that a call succeeded, if there are any."""

@@ -39,6 +39,7 @@ class Call:
         watchers: who wants to hear of what happens.
         headers: what asks for things: the request's headers, or the fields of a form.
         md5_etags: whether the ETag of an encrypted object is its MD5 for everybody to see.
+        lists_below_objects: whether listings show ``a/b`` while there is an ``a``.
     """
 
     request: Request
@@ -53,6 +54,7 @@ class Call:
     watchers: Watchers = field(default_factory=Watchers)
     headers: dict[str, str] = field(init=False)
     md5_etags: bool = field(default=False, init=False)
+    lists_below_objects: bool = field(default=False, init=False)
     _params: dict[str, str] | None = field(default=None, init=False)
     _text: bytes | None = field(default=None, init=False, repr=False)
 

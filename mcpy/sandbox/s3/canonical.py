@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_from_bytes, unquote_to_bytes
 
+from mcpy.sandbox.message import BAD_BYTES
 from mcpy.sandbox.s3.errors import S3Problem
 
 if TYPE_CHECKING:
@@ -91,7 +92,14 @@ def canonical_request(
 def _canonical_path(raw: str) -> bytes:
     if _PLAIN_PATH.fullmatch(raw):
         return raw.encode()
-    return quote_from_bytes(unquote_to_bytes(raw), safe="/~").encode()
+    decoded = unquote_to_bytes(raw)
+    try:
+        decoded.decode()
+    except UnicodeDecodeError:
+        # the real server reads each bad byte as U+FFFD; whoever signs the bytes is refused
+        text = decoded.decode("utf-8", "surrogateescape").translate(BAD_BYTES)
+        decoded = text.encode()
+    return quote_from_bytes(decoded, safe="/~").encode()
 
 
 def canonical_query(raw: str, *, without: frozenset[str] = frozenset()) -> str:

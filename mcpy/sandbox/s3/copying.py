@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 from mcpy.sandbox import envelope
-from mcpy.sandbox.s3 import checksums, conditions, entity, locks, objects, sse, tags, transfer
+from mcpy.sandbox.s3 import (
+    checksums,
+    conditions,
+    entity,
+    locks,
+    names,
+    objects,
+    sse,
+    tags,
+    transfer,
+)
 from mcpy.sandbox.s3.call import answer_xml
 from mcpy.sandbox.s3.errors import S3Problem
 from mcpy.sandbox.s3.times import iso
@@ -176,6 +186,10 @@ def parse_source(text: str) -> tuple[str, str, str]:
     key = entity.clean_key(key)
     if not bucket or not key:
         raise S3Problem.of("InvalidCopySource")
+    if not names.valid_prefix(key):
+        problem = S3Problem.of("XMinioInvalidObjectName")
+        problem.about = (bucket, key)
+        raise problem
     version_id = dict(parse_qsl(query, keep_blank_values=True)).get("versionId", "")
     return bucket, key, version_id.strip()
 

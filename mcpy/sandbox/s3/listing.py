@@ -129,16 +129,26 @@ def _wanted(
         version_marker=version_marker,
         limit=min(limit, MAX_KEYS),
         all_versions=all_versions,
+        below_objects=call.lists_below_objects,
     )
 
 
 def _check(call: Call, marker: str) -> None:
     if call.param("encoding-type").lower() not in {"", "url"}:
         raise S3Problem.of("InvalidEncodingMethod")
-    if not valid_prefix(call.param("prefix")):
-        raise S3Problem.of("XMinioInvalidObjectName")
+    check_prefix(call)
     if marker and not marker.startswith(call.param("prefix")):
         raise S3Problem.of("NotImplemented")
+
+
+def check_prefix(call: Call) -> None:
+    """Refuse a prefix that no name can have.
+
+    Raises:
+        S3Problem: XMinioInvalidObjectName.
+    """
+    if "prefix" in call.request.not_text or not valid_prefix(call.param("prefix")):
+        raise S3Problem.of("XMinioInvalidObjectName")
 
 
 def _token(call: Call) -> str:

@@ -184,6 +184,10 @@ EVENTS: dict[Handler, str] = {
 """What listeners are told when a handler has succeeded."""
 
 
+STORED = frozenset({reading.get_object, zipped.get_file})
+"""Who answers with content as it was stored."""
+
+
 def find_handler(request: Request, bucket: str, key: str) -> Handler:
     """Return who answers ``request``.
 

@@ -58,6 +58,7 @@ def list_uploads(call: Call) -> Response:
     limit = listing.max_keys(call, "max-uploads", "InvalidMaxUploads", MAX_UPLOADS)
     encoding = call.param("encoding-type")
     prefix, delimiter = call.param("prefix"), call.param("delimiter")
+    listing.check_prefix(call)
     items, prefixes, truncated = _page(call, prefix, delimiter, min(limit, MAX_UPLOADS))
     last = items[-1] if items and truncated else None
     fields = [

@@ -1,7 +1,8 @@
 """Walking a bucket in the order of a listing, a page at a time.
 
 Names are compared as bytes. What lies behind a delimiter is folded into common prefixes and
-skipped in the index, so that a page costs what it shows.
+skipped in the index, so that a page costs what it shows. So is what lies below an object, where
+the server is one that never lists it.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ class Wanted:
         version_marker: of that name, versions up to this one are left out, the rest shown.
         limit: how many names and prefixes a page holds.
         all_versions: every version and delete marker, not only latest objects.
+        below_objects: whether ``a/b`` is listed while there is an ``a``.
     """
 
     prefix: str = ""
@@ -59,6 +61,40 @@ class Wanted:
     version_marker: str = ""
     limit: int = 1000
     all_versions: bool = False
+    below_objects: bool = False
+
+
+class _Shade:
+    """What a listing never comes to, for the server looks no further where an object is.
+
+    The server begins in the folder that the prefix names, so that objects above it hide nothing.
+    """
+
+    def __init__(self, store: Store, bucket: str, wanted: Wanted) -> None:
+        self._store = store
+        self._bucket = bucket
+        self._start = len(encode_key(wanted.prefix).rpartition(b"/")[0])
+        self._known: dict[bytes, bytes | None] = {b"": None}
+        self._off = wanted.below_objects
+
+    def over(self, key: bytes) -> bytes | None:
+        """Return the start of all names hidden with ``key``, None if it is not hidden.
+
+        An object that is a folder, ``a/``, is listed beside ``a``.
+        """
+        folder = key[:-1].rpartition(b"/")[0]
+        if not self._off and folder not in self._known:
+            self._known[folder] = self._found(folder)
+        return None if self._off else self._known[folder]
+
+    def _found(self, folder: bytes) -> bytes | None:
+        end = 0
+        while end < len(folder):
+            end = folder.find(b"/", end + 1)
+            end = len(folder) if end < 0 else end
+            if end >= self._start and self._store.has_name(self._bucket, folder[:end]):
+                return folder[:end] + b"/"
+        return None
 
 
 def walk(store: Store, bucket: str, wanted: Wanted) -> Page:
@@ -89,13 +125,14 @@ def walk(store: Store, bucket: str, wanted: Wanted) -> Page:
 def _entries(store: Store, bucket: str, wanted: Wanted) -> Iterator[tuple[str, Row | None, bool]]:
     """Yield name and row of each version to show, and each common prefix with no row."""
     prefix, marker = encode_key(wanted.prefix), encode_key(wanted.marker)
+    shade = _Shade(store, bucket, wanted)
     position, after = max(prefix, marker), bool(marker) and marker >= prefix
     if wanted.version_marker and wanted.marker:
         yield from _rest_of_marker(store, bucket, wanted)
     batch = min(BATCH, wanted.limit + 1)
     while True:
         rows = store.scan(bucket, position, limit=batch, after=after)
-        folded = yield from _batch(store, bucket, wanted, rows)
+        folded = yield from _batch(store, bucket, wanted, rows, shade)
         if folded is not None:
             position, after = successor(folded), False
         elif len(rows) < batch or not rows[-1][0].startswith(prefix):
@@ -107,19 +144,21 @@ def _entries(store: Store, bucket: str, wanted: Wanted) -> Iterator[tuple[str, R
 
 
 def _batch(
-    store: Store, bucket: str, wanted: Wanted, rows: list[Row]
+    store: Store, bucket: str, wanted: Wanted, rows: list[Row], shade: _Shade
 ) -> Generator[tuple[str, Row | None, bool], None, bytes | None]:
-    """Yield what ``rows`` have to show; return the common prefix they broke off at."""
+    """Yield what ``rows`` have to show; return the start of names they broke off at."""
     prefix, delimiter = encode_key(wanted.prefix), encode_key(wanted.delimiter)
     previous: bytes | None = None
     for row in rows:
         key, marker = row[0], row[4]
         if not key.startswith(prefix):
             return None
+        if (hidden := shade.over(key)) is not None:
+            return hidden
         at = key.find(delimiter, len(prefix)) if delimiter else -1
         if at >= 0:
             common: bytes = key[: at + len(delimiter)]
-            if _shown(store, bucket, wanted, common):
+            if _shown(store, bucket, wanted, common, shade):
                 yield decode_key(common), None, True
             return common
         latest = key != previous
@@ -153,7 +192,7 @@ def _rest_of_marker(
         yield from _rest(store, bucket, row)
 
 
-def _shown(store: Store, bucket: str, wanted: Wanted, common: bytes) -> bool:
+def _shown(store: Store, bucket: str, wanted: Wanted, common: bytes, shade: _Shade) -> bool:
     """Tell whether a common prefix is behind the marker and holds what is listed."""
     if common <= encode_key(wanted.marker):
         return False
@@ -164,7 +203,7 @@ def _shown(store: Store, bucket: str, wanted: Wanted, common: bytes) -> bool:
         for row in rows:
             if not row[0].startswith(common):
                 return False
-            if row[0] != previous and not row[4]:
+            if row[0] != previous and not row[4] and shade.over(row[0]) is None:
                 return True
             previous = row[0]
         position, after = rows[-1][0], True

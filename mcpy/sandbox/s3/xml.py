@@ -26,7 +26,9 @@ _ESCAPES = {
     ">": "&gt;",
     '"': "&#34;",
     "'": "&#39;",
-    **{chr(code): f"&#x{code:X};" for code in range(0x20)},
+    **{chr(code): f"&#x{code:X};" for code in range(1, 0x20)},
+    # what XML cannot hold: a zero byte, and bytes that were not UTF-8
+    **dict.fromkeys(map(chr, (0, *range(0xDC80, 0xDD00))), "\ufffd"),
 }
 _TABLE = str.maketrans(_ESCAPES)
 
@@ -110,6 +112,14 @@ def parse(body: bytes, root: str | None = None) -> Node:
     return tree
 
 
+def _is_utf8(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 class _Complete(Exception):  # noqa: N818 - a signal, not an error
     """The root element has ended."""
 
@@ -135,6 +145,8 @@ class _Reader:
             if not self.count:
                 raise XmlProblem("EOF") from problem
             line, reason = problem.lineno, expat.ErrorString(problem.code)
+            if not _is_utf8(body):
+                reason = "invalid UTF-8"
             raise XmlProblem(f"XML syntax error on line {line}: {reason}") from problem
         if self.root is None:
             raise XmlProblem("EOF")

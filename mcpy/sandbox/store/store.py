@@ -144,6 +144,16 @@ class Store(Uploads):
             )
         return ObjectVersion.decode(row) if row else None
 
+    def has_name(self, bucket: str, key: bytes) -> bool:
+        """Tell whether there is a version or a delete marker of exactly this name.
+
+        Raises:
+            NoBucketError: there is no such bucket.
+        """
+        number = self.bucket(bucket).number
+        sql = "SELECT 1 FROM version WHERE bucket=? AND key=? LIMIT 1"
+        return self._index.read_one(sql, (number, key)) is not None
+
     def scan(self, bucket: str, start: bytes, *, limit: int, after: bool = False) -> list[Row]:
         """Return up to ``limit`` rows for ``ObjectVersion.decode``, from name ``start`` on.
 
