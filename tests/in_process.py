@@ -13,13 +13,12 @@ import httpx
 
 from mcpy.api.http import Deadline, HttpOptions
 from mcpy.api.s3 import S3
-from mcpy.api.sigv4 import wire_target
 from mcpy.models import Alias
 from mcpy.sandbox.message import Request
 from mcpy.sandbox.s3.app import S3App
 from mcpy.sandbox.store import Store
 from tests.s3_calls import ManyKeys
-from tests.stub import s3_error
+from tests.stub import s3_error, wire_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable

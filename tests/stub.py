@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 import httpx
 
-from mcpy.api.sigv4 import wire_target
-
 Reply = httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
 
 
@@ -36,6 +34,12 @@ class Server(httpx.BaseTransport):
         if isinstance(reply, Exception):
             raise reply
         return on_the_wire(reply if isinstance(reply, httpx.Response) else reply(request))
+
+
+def wire_target(request: httpx.Request) -> str:
+    """Return path and query exactly as they go out; httpx's own URL folds ``..`` away."""
+    target: bytes = request.extensions.get("target", request.url.raw_path)
+    return target.decode("ascii")
 
 
 @dataclass

@@ -27,7 +27,7 @@ HEADERS = (("Authorization", SECRET),)
         HttpOptions(headers=HEADERS),
         Settings(custom_header=HEADERS),
         DataKey(SECRET.encode(), b"sealed"),
-        Answer("GET", 200, {}, SECRET.encode()),  # type: ignore[arg-type]
+        Answer("GET", 200, {}, SECRET.encode()),
     ],
     ids=lambda holder: type(holder).__name__,
 )

@@ -1,12 +1,14 @@
-"""The single place where failures of httpcore, httpx, ssl and the system become ours."""
+"""The single place where failures of the network, of TLS and of the system become ours.
+
+Whatever sends a request raises ``Failure`` and its kinds; ``translate`` makes of them what the
+user is told.
+"""
 
 from __future__ import annotations
 
-import ssl
+import sys
+from typing import TYPE_CHECKING, TypeGuard
 from urllib.parse import urlsplit
-
-import httpcore
-import httpx
 
 from mcpy.errors import (
     ConfigError,
@@ -16,36 +18,60 @@ from mcpy.errors import (
     UnreachableError,
 )
 
-BROKEN = (
-    httpcore.NetworkError,
-    httpcore.ProtocolError,
-    httpcore.ProxyError,
-    httpcore.UnsupportedProtocol,
-    httpx.TransportError,
-    ssl.SSLError,
-    OSError,
-)
+if TYPE_CHECKING:
+    import ssl
+
+
+class Failure(Exception):  # noqa: N818 - the network's, not yet one of our errors
+    """No answer, or not all of it; the cause is the operating system's own error."""
+
+
+class NotConnected(Failure):
+    """No connection could be opened."""
+
+
+class Late(Failure):
+    """Nothing came, or went, within the time there was."""
+
+
+class LateConnect(Late):
+    """No connection was opened in time."""
+
+
+class NotHttp(Failure):
+    """What came is not HTTP, or broke off."""
+
+
+class ProxyRefused(Failure):
+    """The proxy does not let the request through."""
+
+
+class NoSuchScheme(Failure):
+    """The URL is neither ``http`` nor ``https``."""
+
+
+BROKEN = (Failure, OSError)
 
 
 def translate(error: Exception, base_url: str) -> McpyError:
     """Turn a network failure on the way to ``base_url`` into the error to raise."""
     where = urlsplit(base_url).netloc
     reason = _root(error)
-    if isinstance(reason, ssl.SSLError):
+    if _is_tls(reason):
         return _tls_problem(where, reason)
-    if isinstance(error, (httpcore.ConnectError, httpx.ConnectError)):
+    if isinstance(error, NotConnected):
         return NotReachedError(f"cannot connect to {where}: {_plain(reason)}")
-    if isinstance(error, (httpcore.ProxyError, httpx.ProxyError)):
+    if isinstance(error, ProxyRefused):
         return UnreachableError(f"the proxy refused the way to {where}: {error}")
-    if isinstance(error, (httpcore.RemoteProtocolError, httpx.RemoteProtocolError)):
+    if isinstance(error, NotHttp):
         return _not_http(where, str(error))
-    if isinstance(error, (httpcore.UnsupportedProtocol, httpx.UnsupportedProtocol)):
+    if isinstance(error, NoSuchScheme):
         return ConfigError(f"`{base_url}` is not an http or https URL")
     return UnreachableError(f"the connection to {where} broke: {_plain(reason)}")
 
 
 def _root(error: BaseException) -> BaseException:
-    """Return the first cause: httpcore and httpx wrap the operating system's words."""
+    """Return the first cause: whoever sends wraps the operating system's words."""
     while error.__cause__ or error.__context__:
         error = error.__cause__ or error.__context__ or error
     return error
@@ -53,11 +79,13 @@ def _root(error: BaseException) -> BaseException:
 
 def is_final(error: Exception) -> bool:
     """Whether trying again cannot help: nobody listens, nobody is called so, or TLS says no."""
-    if isinstance(error, (httpcore.TimeoutException, httpx.TimeoutException)):
-        return True
-    if isinstance(error, (httpcore.ConnectError, httpx.ConnectError)):
-        return True
-    return isinstance(_root(error), ssl.SSLError)
+    return isinstance(error, (Late, NotConnected)) or _is_tls(_root(error))
+
+
+def _is_tls(error: BaseException) -> TypeGuard[ssl.SSLError]:
+    """Whether ssl raised it; who never spoke TLS need not load it."""
+    module = sys.modules.get("ssl")
+    return module is not None and isinstance(error, module.SSLError)
 
 
 def _plain(error: BaseException) -> str:
@@ -67,6 +95,8 @@ def _plain(error: BaseException) -> str:
 
 
 def _tls_problem(where: str, error: ssl.SSLError) -> McpyError:
+    import ssl
+
     if isinstance(error, ssl.SSLCertVerificationError):
         return NotReachedError(
             f"the certificate of {where} is not trusted: {error.verify_message.rstrip('.')}",

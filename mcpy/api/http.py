@@ -4,6 +4,9 @@ Rules: a request is repeated only where that is safe (reads, and calls marked ``
 where the server said it did not act (429, 503); where nobody listens it fails at once. Redirects
 are not followed: a signature or a client certificate is for one host. Bodies are read up to a
 bound.
+
+Requests go out by `http.client` over a pool of ours (``wire``); through httpx where a proxy or a throttle
+stands in the way, or a transport was given. What calls are made of is in ``call``.
 """
 
 from __future__ import annotations
@@ -11,190 +14,50 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
-
-import httpcore
-import httpx
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from mcpy import __version__
-from mcpy.api.failures import BROKEN, is_final, translate
-from mcpy.api.transport import Transport, deadline_at
-from mcpy.config import check_url
-from mcpy.errors import (
-    ConfigError,
-    DeadlineError,
-    InputError,
-    McpyError,
-    ProtocolError,
-    UnreachableError,
+from mcpy.api.call import (
+    Answer,
+    Call,
+    Deadline,
+    HttpOptions,
+    Outgoing,
+    json_object,
+    json_value,
+    left_s,
+    origin_of,
 )
-from mcpy.models import is_loopback
+from mcpy.api.encodings import ACCEPTED
+from mcpy.api.failures import BROKEN, Late, LateConnect, is_final, translate
+from mcpy.api.senders import sender_for
+from mcpy.api.stream import MAX_BODY_BYTES, Stream
+from mcpy.errors import DeadlineError, McpyError, ProtocolError, UnreachableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from contextlib import AbstractContextManager
-    from pathlib import Path
+    import ssl
+    from collections.abc import Callable, Iterator
 
-    from mcpy.api.throttle import Throttle
+    from mcpy.api.call import Reply, Sender, Signer
     from mcpy.api.tls import ClientCertificate
     from mcpy.errors import ApiError
 
-MAX_BODY_BYTES = 32 * 1024 * 1024
+__all__ = [
+    "MAX_BODY_BYTES",
+    "Answer",
+    "Call",
+    "Deadline",
+    "HttpClient",
+    "HttpOptions",
+    "Stream",
+    "json_object",
+    "json_value",
+]
+
 MAX_ERROR_BYTES = 64 * 1024
-_BUSY = {429, 503}
-_PASSING = {408, 429, 500, 502, 503, 504}
-_READS = {"GET", "HEAD"}
-
-
-class Deadline:
-    """The moment on the monotonic clock by which a command has to have its answer.
-
-    Args:
-        timeout_s: seconds from now; None for never.
-
-    With ``per_call`` each call has that long, for commands that make as many as there are objects.
-    """
-
-    def __init__(self, timeout_s: float | None) -> None:
-        self.timeout_s = timeout_s
-        self.per_call = False
-        self._start = time.monotonic()
-
-    @property
-    def moment(self) -> float | None:
-        """When what begins now has to be over."""
-        if self.timeout_s is None:
-            return None
-        return self.timeout_s + (time.monotonic() if self.per_call else self._start)
-
-    def left_s(self) -> float:
-        """Seconds left; never negative, infinite without a limit."""
-        return _left_s(self.moment)
-
-
-@dataclass(frozen=True)
-class HttpOptions:
-    """What the global options say about every connection.
-
-    Attributes:
-        deadline: of all calls together or of each, transfers excepted.
-        idle_s: how long a transfer may stand still.
-        connect_s: how long one connection may take to open.
-        retries: repeats after the first attempt.
-        resolve: ``HOST:PORT`` or ``HOST`` to the address to connect to instead.
-        headers: sent with every request.
-        trace: told of every request and answer, without secrets.
-        transport: replaces the network, for tests.
-        upload: bounds how fast bodies are sent.
-        download: bounds how fast bodies are received.
-    """
-
-    deadline: Deadline = field(default_factory=lambda: Deadline(30))
-    idle_s: float = 60
-    connect_s: float = 10
-    retries: int = 3
-    insecure: bool = False
-    ca: Path | None = None
-    resolve: Mapping[str, str] = field(default_factory=dict)
-    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    trace: Callable[[str], None] | None = None
-    transport: httpx.BaseTransport | None = None
-    sleep: Callable[[float], None] = time.sleep
-    upload: Throttle | None = None
-    download: Throttle | None = None
-
-
-@dataclass(frozen=True)
-class Call:
-    """One request: ``target`` is the encoded path and query.
-
-    Attributes:
-        content: an iterator is gone once it was sent, and never repeated; another iterable is.
-        repeatable: whether doing it twice does no harm; None asks the method.
-        transfer: whether the idle limit holds instead of the command's deadline.
-        replies: statuses that are an answer and not a refusal.
-    """
-
-    method: str
-    target: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    content: bytes | Iterable[bytes] = b""
-    repeatable: bool | None = None
-    transfer: bool = False
-    replies: tuple[int, ...] = (200, 201, 204, 206)
-
-    @property
-    def resendable(self) -> bool:
-        """Whether the content can be had once more."""
-        return not isinstance(self.content, Iterator)
-
-    def may_repeat(self, status: int | None) -> bool:
-        """Whether another attempt is safe after ``status``, or after no answer at all (None)."""
-        if not self.resendable:
-            return False
-        safe = self.method in _READS if self.repeatable is None else self.repeatable
-        return status in _BUSY or (safe and (status is None or status in _PASSING))
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A whole HTTP answer; ``headers`` are looked up whatever their case."""
-
-    method: str
-    status: int
-    headers: httpx.Headers
-    body: bytes = field(repr=False)
-
-
-class Stream:
-    """An HTTP answer whose body is still on the wire."""
-
-    def __init__(
-        self,
-        method: str,
-        response: httpx.Response,
-        failures: Callable[[], AbstractContextManager[None]],
-    ) -> None:
-        self.method = method
-        self.status = response.status_code
-        self.headers = response.headers
-        self._response = response
-        self._failures = failures
-
-    def read(self, limit: int, *, cut: bool = False) -> Answer:
-        """Read the body, undoing its content encoding; beyond ``limit`` bytes cut off, or raise.
-
-        Raises:
-            ProtocolError: it is larger, or its encoding is broken.
-        """
-        body = bytearray()
-        with self._failures():
-            try:
-                for chunk in self._response.iter_bytes():
-                    body += chunk
-                    if len(body) > limit:
-                        break
-            except httpx.DecodingError as e:
-                raise ProtocolError("an answer with a broken content encoding") from e
-        if len(body) > limit and not cut:
-            raise ProtocolError(f"an answer of more than {limit} bytes was refused")
-        return Answer(self.method, self.status, self.headers, bytes(body))
-
-    def chunks(self) -> Iterator[bytes]:
-        """Yield the body as sent, with whatever content encoding the object has."""
-        chunks = self._response.iter_raw()
-        while True:
-            # only the network's failures are ours to translate, not those of whoever reads us
-            with self._failures():
-                chunk = next(chunks, None)
-            if chunk is None:
-                return
-            yield chunk
+_HAVE_BODIES = {"POST", "PUT", "PATCH"}
 
 
 class HttpClient:
@@ -214,7 +77,7 @@ class HttpClient:
         options: HttpOptions,
         *,
         refusal: Callable[[Answer], ApiError],
-        auth: httpx.Auth | None = None,
+        auth: Signer | None = None,
         client: ClientCertificate | None = None,
         route: Callable[[str], tuple[str, str]] | None = None,
     ) -> None:
@@ -225,7 +88,8 @@ class HttpClient:
         self._auth = auth
         self._certificate = client
         self._route = route
-        self._client: httpx.Client | None = None
+        self._always = _always(options)
+        self._sender: Sender | None = None
         self._opening = threading.Lock()
         self._patience_s: float | None = None
 
@@ -244,12 +108,11 @@ class HttpClient:
     def stream(self, call: Call) -> Iterator[Stream]:
         """Send ``call`` and give its answer, the body still to be read; raises as ``request``."""
         moment = None if call.transfer else self._moment()
-        with self._bounded(moment):
-            response = self._attempts(call, moment)
+        reply = self._attempts(call, moment)
         try:
-            yield Stream(call.method, response, lambda: self._bounded(moment))
+            yield Stream(call.method, reply, lambda e: self._ours(e, moment))
         finally:
-            response.close()
+            reply.close()
 
     @contextmanager
     def patience(self, limit_s: float) -> Iterator[None]:
@@ -271,184 +134,142 @@ class HttpClient:
     def close(self) -> None:
         """Close the connections; another request opens new ones."""
         with self._opening:
-            client, self._client = self._client, None
-        if client:
-            client.close()
+            sender, self._sender = self._sender, None
+        if sender:
+            sender.close()
 
-    def _attempts(self, call: Call, moment: float | None) -> httpx.Response:
+    def _attempts(self, call: Call, moment: float | None) -> Reply:
         limit_s = self.options.idle_s if call.transfer else float("inf")
         for attempt in range(self.options.retries + 1):
             last = attempt == self.options.retries
             try:
-                response = self._send(call)
+                reply = self._send(call, moment)
             except BROKEN as e:
                 if last or not call.may_repeat(None) or is_final(e):
-                    raise
-                self._pause(attempt, None, min(limit_s, _left_s(moment)))
+                    raise self._ours(e, moment) from e
+                self._pause(attempt, None, min(limit_s, left_s(moment)))
                 continue
-            if response.status_code in call.replies:
-                return response
-            again = not last and call.may_repeat(response.status_code)
-            asked, left_s = response.headers.get("retry-after"), min(limit_s, _left_s(moment))
-            if not again or not self._pause(attempt, asked, left_s):
-                raise self._refused(call, response)
-            response.close()
+            if reply.status in call.replies:
+                return reply
+            again = not last and call.may_repeat(reply.status)
+            asked, wait_s = reply.headers.get("retry-after"), min(limit_s, left_s(moment))
+            if not again or not self._pause(attempt, asked, wait_s):
+                raise self._refused(call, reply, moment)
+            reply.close()
         raise AssertionError("the last attempt returns or raises")
 
-    def _send(self, call: Call) -> httpx.Response:
-        client = self._opened()
+    def _send(self, call: Call, moment: float | None) -> Reply:
+        sender = self._sender or self._opened()
         base_url, target = (
             self._route(call.target) if self._route else (self.base_url, call.target)
         )
-        request = client.build_request(
-            call.method,
-            base_url + target,
-            # metadata may be of any language; httpx alone would take ASCII only
-            headers=[(name.encode(), value.encode()) for name, value in call.headers.items()],
-            content=call.content or None,
-            extensions={"target": target.encode("ascii"), "resource": call.target},
-        )
+        origin = origin_of(base_url)
+        headers = {"host": origin.netloc, **self._always}
+        for name, value in call.headers.items():
+            headers[name.lower()] = value
+        request = Outgoing(call.method, origin, target, headers, call.content, call.target)
+        _tell_length(request)
+        if self._auth:
+            self._auth.sign(request)
         started = time.monotonic()
-        response = client.send(request, auth=self._auth, stream=True)
+        reply = sender.send(request, moment)
         if self.options.trace:
             taken_ms = (time.monotonic() - started) * 1000
             self.options.trace(
-                f"{call.method} {base_url}{target} -> {response.status_code} ({taken_ms:.0f} ms)"
+                f"{call.method} {base_url}{target} -> {reply.status} ({taken_ms:.0f} ms)"
             )
-        return response
+        return reply
 
-    def _opened(self) -> httpx.Client:
+    def _opened(self) -> Sender:
         with self._opening:  # several threads send through one client
-            if self._client is None:
-                self._client = httpx.Client(
-                    transport=self._throttled(self.options.transport or self._transport()),
-                    headers=[("User-Agent", f"mcpy/{__version__}"), *self.options.headers],
-                    timeout=httpx.Timeout(self.options.idle_s, connect=self.options.connect_s),
-                    trust_env=False,
-                    follow_redirects=False,
-                )
-            return self._client
+            if self._sender is None:
+                self._sender = sender_for(self.base_url, self.options, self._context)
+            return self._sender
 
-    def _throttled(self, transport: httpx.BaseTransport) -> httpx.BaseTransport:
-        upload, download = self.options.upload, self.options.download
-        if not (upload or download):
-            return transport
-        from mcpy.api.throttle import ThrottledTransport
+    def _context(self) -> ssl.SSLContext | None:
+        if not self.base_url.startswith("https:"):
+            return None
+        from mcpy.api import tls
 
-        return ThrottledTransport(transport, upload=upload, download=download)
+        return tls.context(
+            ca=self.options.ca, insecure=self.options.insecure, client=self._certificate
+        )
 
-    def _transport(self) -> Transport:
-        context = None
-        if self.base_url.startswith("https:"):
-            from mcpy.api import tls
-
-            context = tls.context(
-                ca=self.options.ca, insecure=self.options.insecure, client=self._certificate
-            )
-        return Transport(context, resolve=self.options.resolve, proxy=proxy_for(self.base_url))
-
-    def _pause(self, attempt: int, retry_after: str | None, left_s: float) -> bool:
+    def _pause(self, attempt: int, retry_after: str | None, wait_at_most_s: float) -> bool:
         """Wait before the next attempt; False when the wait would take all that is left."""
         # full jitter: clients that failed together do not return together
         wait_s = random.uniform(0.05, 0.2 * 2**attempt)  # noqa: S311 - not a secret
         if retry_after:
             wait_s = max(wait_s, _retry_after_s(retry_after))
-        if wait_s >= left_s:
+        if wait_s >= wait_at_most_s:
             return False
         self.options.sleep(wait_s)
         return True
 
-    def _refused(self, call: Call, response: httpx.Response) -> McpyError:
-        if 300 <= response.status_code < 400 and "location" in response.headers:
-            other = urlsplit(response.headers["location"]).netloc or self.where
+    def _refused(self, call: Call, reply: Reply, moment: float | None) -> McpyError:
+        if 300 <= reply.status < 400 and "location" in reply.headers:
+            reply.close()
+            other = urlsplit(reply.headers["location"]).netloc or self.where
             return ProtocolError(
                 f"{self.where} redirects to {other}; credentials are not sent on",
                 hint="set the alias to the URL that answers",
             )
         try:
-            answer = Stream(call.method, response, nullcontext).read(MAX_ERROR_BYTES, cut=True)
+            stream = Stream(call.method, reply, lambda e: self._ours(e, moment))
+            answer = stream.read(MAX_ERROR_BYTES, cut=True)
         finally:
-            response.close()
+            reply.close()
         if b"HTTP request to an HTTPS server" in answer.body:
             return UnreachableError(
                 f"{self.where} speaks TLS, the URL says http", hint=f"use https://{self.where}"
             )
         return self._refusal(answer)
 
-    @contextmanager
-    def _bounded(self, moment: float | None) -> Iterator[None]:
-        """Hold the block to the deadline, and raise its network failures as ours."""
-        try:
-            with deadline_at(moment):
-                yield
-        except (httpcore.ConnectTimeout, httpx.ConnectTimeout) as e:
-            raise DeadlineError(f"cannot connect to {self.where}: no answer in time") from e
-        except (httpcore.TimeoutException, httpx.TimeoutException) as e:
+    def _ours(self, error: Exception, moment: float | None) -> McpyError:
+        """Return the error to raise for a failure of the network."""
+        if isinstance(error, LateConnect):
+            return DeadlineError(f"cannot connect to {self.where}: no answer in time")
+        if isinstance(error, Late):
             limit = self.options.deadline.timeout_s if moment else self.options.idle_s
-            raise DeadlineError(
+            return DeadlineError(
                 f"{self.where} gave no answer within {self._patience_s or limit:g} s",
                 hint="--timeout SECONDS",
-            ) from e
-        except BROKEN as e:
-            raise translate(e, self.base_url) from e
+            )
+        return translate(error, self.base_url)
 
 
-def _left_s(moment: float | None) -> float:
-    return float("inf") if moment is None else max(0.0, moment - time.monotonic())
+def _always(options: HttpOptions) -> dict[str, str]:
+    """Return the headers of every request."""
+    found = {
+        "accept": "*/*",
+        "accept-encoding": ACCEPTED,
+        "connection": "keep-alive",
+        "user-agent": f"mcpy/{__version__}",
+    }
+    given: dict[str, str] = {}
+    for name, value in ((name.lower(), value) for name, value in options.headers):
+        given[name] = f"{given[name]}, {value}" if name in given else value
+    return found | given
+
+
+def _tell_length(request: Outgoing) -> None:
+    """Say how long the content is; where nobody knows, it goes out in chunks."""
+    headers, content = request.headers, request.content
+    if "content-length" in headers:
+        return
+    if not isinstance(content, bytes):
+        headers["transfer-encoding"] = "chunked"
+    elif content or request.method in _HAVE_BODIES:
+        headers["content-length"] = str(len(content))
 
 
 def _retry_after_s(value: str) -> float:
     value = value.strip()
     if value.isascii() and value.isdecimal():
         return float(value)
+    from email.utils import parsedate_to_datetime
+
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
     except (ValueError, OverflowError):
         return 0.0
-
-
-def proxy_for(base_url: str) -> httpcore.Proxy | None:
-    """Return the proxy the environment names for this URL; loopback never has one.
-
-    Raises:
-        ConfigError: what is named is no HTTP proxy; the message does not repeat it.
-    """
-    from urllib.request import getproxies, proxy_bypass
-
-    parts = urlsplit(base_url)
-    host = parts.hostname or ""
-    if is_loopback(host) or proxy_bypass(host):
-        return None
-    if not (named := getproxies().get(parts.scheme)):
-        return None
-    try:
-        proxy = urlsplit(named if "://" in named else f"http://{named}")
-        url = check_url(f"{proxy.scheme}://{proxy.netloc.rpartition('@')[2]}")
-    except (ValueError, InputError) as e:
-        raise ConfigError(f"{parts.scheme}_proxy is not http://[USER:PASSWORD@]HOST:PORT") from e
-    # httpcore takes credentials only beside the URL
-    auth = (unquote(proxy.username), unquote(proxy.password or "")) if proxy.username else None
-    return httpcore.Proxy(url, auth=auth)
-
-
-def json_object(answer: Answer, where: str) -> dict[str, Any]:
-    """Return the JSON object an answer holds.
-
-    Raises:
-        ProtocolError: it holds something else.
-    """
-    found = json_value(answer, where)
-    if not isinstance(found, dict):
-        raise ProtocolError(f"{where} answered something other than a JSON object")
-    return found
-
-
-def json_value(answer: Answer, where: str) -> Any:  # noqa: ANN401 - parsed JSON
-    """Return the JSON value an answer holds; raises as ``json_object``."""
-    import json
-
-    try:
-        return json.loads(answer.body)
-    except (ValueError, RecursionError) as e:
-        what = "an empty body" if not answer.body else "something other than JSON"
-        raise ProtocolError(f"{where} answered {what}") from e

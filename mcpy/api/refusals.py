@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree as ET
 
 from mcpy.errors import ApiError, ExitCode, KesError, S3Error
 from mcpy.jsontext import loads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from xml.etree import ElementTree as ET
 
     from mcpy.api.http import Answer
     from mcpy.models import Alias
@@ -120,6 +120,8 @@ def _json_fields(body: bytes) -> dict[str, str]:
 
 
 def _xml_fields(body: bytes) -> dict[str, str]:
+    from xml.etree import ElementTree as ET
+
     try:
         root = ET.fromstring(body)  # noqa: S314 - expat bounds entities, the client the size
     except ET.ParseError:

@@ -14,12 +14,12 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-import httpx
-
-from mcpy.api.sigv4 import check_credentials, utc_now, wire_target
+from mcpy.api.sigv4 import check_credentials, utc_now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Callable, Mapping
+
+    from mcpy.api.call import Outgoing
 
 # the parameters of a query that name what is asked for, as MinIO has them
 _SUBRESOURCES = frozenset(
@@ -58,7 +58,7 @@ def canonical_resource(resource: str) -> str:
 
 
 @dataclass
-class SigV2Auth(httpx.Auth):
+class SigV2Auth:
     """Signs each request, redoing it for every attempt."""
 
     access_key: str
@@ -69,27 +69,21 @@ class SigV2Auth(httpx.Auth):
     def __post_init__(self) -> None:
         check_credentials(self.access_key, self.session_token)
 
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Yield the request with its ``Authorization`` header."""
-        self.sign(request)
-        yield request
-
-    def sign(self, request: httpx.Request) -> None:
+    def sign(self, request: Outgoing) -> None:
         """Put date, token and ``Authorization`` on ``request``."""
         headers = request.headers
         headers["date"] = format_datetime(self.now().astimezone(UTC), usegmt=True)
         if self.session_token:
             headers["x-amz-security-token"] = self.session_token
-        named = {name.lower(): value for name, value in headers.items()}
-        text = string_to_sign(request.method, _resource(request), named)
+        text = string_to_sign(request.method, _resource(request), headers)
         mark = hmac.digest(self.secret_key.encode(), text.encode(), "sha1")
         headers["authorization"] = f"AWS {self.access_key}:{base64.b64encode(mark).decode()}"
 
 
-def _resource(request: httpx.Request) -> str:
+def _resource(request: Outgoing) -> str:
     """Return what is asked for, its bucket included; behind a host of its own it has a slash."""
-    sent = wire_target(request)
-    resource: str = request.extensions.get("resource") or sent
+    sent = request.target
+    resource = request.resource or sent
     path, mark, query = resource.partition("?")
     if resource != sent and path.count("/") == 1:
         path += "/"

@@ -1,4 +1,4 @@
-"""AWS Signature Version 4, as S3 wants it, and as an httpx auth.
+"""AWS Signature Version 4, as S3 wants it.
 
 S3 signs the path as it is sent: encoded once, never normalised.
 Source: https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
@@ -14,12 +14,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-import httpx
-
 from mcpy.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+
+    from mcpy.api.call import Outgoing
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
@@ -101,7 +101,7 @@ def check_credentials(access_key: str, session_token: str) -> None:
 
 
 @dataclass
-class SigV4Auth(httpx.Auth):
+class SigV4Auth:
     """Signs each request, redoing it for every attempt.
 
     A body of bytes is hashed; a streamed body goes out under the ``x-amz-content-sha256`` header
@@ -118,18 +118,14 @@ class SigV4Auth(httpx.Auth):
     def __post_init__(self) -> None:
         check_credentials(self.access_key, self.session_token)
 
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Yield the request with its ``Authorization`` header."""
-        self.sign(request)
-        yield request
-
-    def sign(self, request: httpx.Request) -> None:
+    def sign(self, request: Outgoing) -> None:
         """Put date, payload hash, token and ``Authorization`` on ``request``."""
-        amz_date = self.now().strftime("%Y%m%dT%H%M%SZ")
+        amz_date = amz_date_of(self.now())
         headers = request.headers
         headers["x-amz-date"] = amz_date
-        if "x-amz-content-sha256" not in headers:
-            headers["x-amz-content-sha256"] = hashlib.sha256(request.read()).hexdigest()
+        payload = headers.get("x-amz-content-sha256")
+        if payload is None:
+            payload = headers["x-amz-content-sha256"] = _payload_sha256(request)
         if self.session_token:
             headers["x-amz-security-token"] = self.session_token
         signed = {
@@ -137,11 +133,9 @@ class SigV4Auth(httpx.Auth):
             for name, value in headers.items()
             if name.startswith("x-amz-") or name in _SIGNED_EXTRA
         }
-        path, _, query = wire_target(request).partition("?")
+        path, _, query = request.target.partition("?")
         scope = Scope(amz_date[:8], self.region, self.service)
-        canonical = canonical_request(
-            request.method, path, query, signed, headers["x-amz-content-sha256"]
-        )
+        canonical = canonical_request(request.method, path, query, signed, payload)
         mark = signature(canonical, secret=self.secret_key, amz_date=amz_date, scope=scope)
         headers["authorization"] = (
             f"{ALGORITHM} Credential={self.access_key}/{scope}, "
@@ -149,7 +143,15 @@ class SigV4Auth(httpx.Auth):
         )
 
 
-def wire_target(request: httpx.Request) -> str:
-    """Return path and query exactly as they go out; httpx's own URL folds ``..`` away."""
-    target: bytes = request.extensions.get("target", request.url.raw_path)
-    return target.decode("ascii")
+def amz_date_of(moment: datetime) -> str:
+    """Return ``YYYYMMDDTHHMMSSZ``; ``strftime`` takes as long as the rest of a signature."""
+    day = f"{moment.year:04}{moment.month:02}{moment.day:02}"
+    return f"{day}T{moment.hour:02}{moment.minute:02}{moment.second:02}Z"
+
+
+def _payload_sha256(request: Outgoing) -> str:
+    if not isinstance(request.content, bytes):
+        request.content = b"".join(request.content)
+        request.headers.pop("transfer-encoding", None)
+        request.headers["content-length"] = str(len(request.content))
+    return hashlib.sha256(request.content).hexdigest() if request.content else EMPTY_SHA256

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mcpy.api.addressing import router
-from mcpy.api.sigv4 import wire_target
 from mcpy.errors import ConfigError
 from mcpy.models import Alias
 from tests.running import ACCESS_KEY, SECRET_KEY
-from tests.stub import ok, xml
+from tests.stub import ok, wire_target, xml
 
 if TYPE_CHECKING:
     from tests.running import Mcpy

@@ -7,9 +7,9 @@ import hmac
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 
+from mcpy.api.call import Outgoing, origin_of
 from mcpy.api.sigv2 import SigV2Auth, canonical_resource, string_to_sign
 from mcpy.models import Alias
 from tests.recordings import minio
@@ -67,8 +67,9 @@ def test_documented_requests_have_the_documented_signatures(
 
 
 def test_a_bucket_with_a_host_of_its_own_is_signed_with_a_slash() -> None:
-    extensions = {"target": b"/?acl=", "resource": "/awsexamplebucket1?acl="}
-    request = httpx.Request("GET", "https://h.test/?acl=", extensions=extensions)
+    request = Outgoing(
+        "GET", origin_of("https://h.test"), "/?acl=", {}, resource="/awsexamplebucket1?acl="
+    )
     moment = datetime(2007, 3, 27, 19, 44, 46, tzinfo=UTC)
     SigV2Auth("AKIAIOSFODNN7EXAMPLE", SECRET.decode(), now=lambda: moment).sign(request)
     text = "GET\n\n\nTue, 27 Mar 2007 19:44:46 GMT\n/awsexamplebucket1/?acl"
@@ -102,7 +103,7 @@ def test_an_alias_of_version_2_signs_s3_by_it_and_the_admin_api_by_version_4(
 
 
 def test_a_token_is_sent_and_not_shown() -> None:
-    request = httpx.Request("GET", "http://h.test/b")
+    request = Outgoing("GET", origin_of("http://h.test"), "/b", {})
     SigV2Auth("access", "secret-key", "token-of-a-day").sign(request)
     assert request.headers["x-amz-security-token"] == "token-of-a-day"
     assert "token-of-a-day" not in repr(SigV2Auth("access", "secret-key", "token-of-a-day"))

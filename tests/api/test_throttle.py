@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from mcpy.api.throttle import Throttle, ThrottledTransport
+from mcpy.api.throttle import Throttle
+from mcpy.api.throttled import ThrottledTransport
 from mcpy.cli.params import parse_rate
 from mcpy.errors import InputError
 

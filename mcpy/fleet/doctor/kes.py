@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from mcpy import kespolicy
-from mcpy.api.http import proxy_for
+from mcpy.api.proxy import proxy_for
 from mcpy.errors import ExitCode, KesError, UnreachableError
 from mcpy.fleet.doctor.server import PATIENCE_S, certificate
 from mcpy.fleet.doctor.step import SOON_DAYS, Patient, Step, days_left, failed, in_days

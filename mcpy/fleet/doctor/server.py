@@ -7,7 +7,8 @@ from difflib import get_close_matches
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-from mcpy.api.http import Call, proxy_for
+from mcpy.api.call import Call
+from mcpy.api.proxy import proxy_for
 from mcpy.errors import (
     ApiError,
     DeadlineError,
