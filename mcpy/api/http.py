@@ -5,8 +5,8 @@ where the server said it did not act (429, 503); where nobody listens it fails a
 are not followed: a signature or a client certificate is for one host. Bodies are read up to a
 bound.
 
-Requests go out by `http.client` over a pool of ours (``wire``); through httpx where a proxy or a throttle
-stands in the way, or a transport was given. What calls are made of is in ``call``.
+Requests go out by `http.client` over a pool of ours (``wire``); through httpx where a proxy or a
+throttle stands in the way, or a transport was given. What calls are made of is in ``call``.
 """
 
 from __future__ import annotations
