@@ -25,7 +25,7 @@ from mcpy.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from mcpy.cli.app import App
     from mcpy.fleet.impact import Impact
@@ -78,7 +78,12 @@ def gate_options(command: Any) -> Any:  # noqa: ANN401 - click's decorators take
 
 
 def require_impact(
-    app: App, keys: Sequence[str], options: GateOptions, *, kes_server: str = "", again: str
+    app: App,
+    keys: Sequence[str],
+    options: GateOptions,
+    *,
+    kes_server: str = "",
+    again: Callable[[Sequence[str]], str],
 ) -> None:
     """Go on only when nothing depends on the keys, or the number that does was typed back.
 
@@ -87,7 +92,7 @@ def require_impact(
         keys: those that go away.
         options: what the command line says.
         kes_server: the KES that loses them; the aliases that use it are looked at.
-        again: the command as it stands, for hints.
+        again: gives the command for some of the keys as it stands, for hints.
 
     Raises:
         InputError: nobody says where to look.
@@ -96,14 +101,18 @@ def require_impact(
     """
     if options.without_impact:
         return
-    again = " ".join([again, *_as_typed(options)])
-    for impact in _reports(app, keys, options, kes_server, again):
+
+    def line(names: Sequence[str]) -> str:
+        return " ".join([again(names), *_as_typed(options)])
+
+    for impact in _reports(app, keys, options, kes_server, line(keys)):
         if impact.verdict == "none":
             app.out.note(verdict_of(impact))
             for limit in sorted({one.never_listed for one in impact.servers} - {""}):
                 app.out.warn(f"not looked at: {limit}")
             continue
-        _accept(app, impact, options, again)
+        # one number is of one key: the others are asked for by themselves
+        _accept(app, impact, options, line([impact.key]))
 
 
 def _as_typed(options: GateOptions) -> Iterator[str]:

@@ -186,6 +186,18 @@ def test_wrong_credentials_of_the_alias_are_a_denial(run: Mcpy, world: Server) -
     assert not world.deleted
 
 
+def test_of_several_keys_each_has_a_number_of_its_own(run: Mcpy, s3: S3, world: Server) -> None:
+    for name, key in (("a", "tenant-a"), ("b", "tenant-b"), ("c", "tenant-b")):
+        s3.put_object("b-1", name, b"content", headers=kms_with(key))
+    where = ("--impact-on", "play", "--never-default")
+    refused = run(*RM, "tenant-b", *where)
+    assert refused.exit_code == 3
+    line = refused.stderr.split("mcpy: hint: ")[1]
+    assert line == f"mcpy {' '.join((*RM, *where))} --impact-accepted 1\n"
+    assert run(*line.split()[1:]).exit_code == 0
+    assert set(world.kms.known) == {"my-key", "tenant-b"}
+
+
 def test_a_key_that_was_lost_and_is_named_is_needed(run: Mcpy, s3: S3, world: Server) -> None:
     s3.put_object("b-1", "a", b"content", headers=kms_with("tenant-a"))
     world.lose("tenant-a")

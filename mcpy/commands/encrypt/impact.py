@@ -63,7 +63,8 @@ def impact(  # noqa: PLR0913 - options
     that nothing names it.
 
     What MinIO never lists is not looked at: an object below the name of another (a/b beside a).
-    Credentials have to be allowed s3:ListAllMyBuckets on every bucket, else it is 8.
+    Credentials have to be allowed s3:ListAllMyBuckets on every bucket, else it is 8; what else:
+    docs/permissions.md.
     """
     from mcpy.cli.documents import check_writable, write_text
     from mcpy.fleet.impact.report import save as saved

@@ -90,6 +90,7 @@ def objects(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  
     rewritten, and older ones are counted.
 
     The bytes that were there before may stay on the server's disks until it clears them away.
+    What credentials have to be allowed: docs/permissions.md.
     """
     from mcpy.fleet.rewrite.goal import Goal
 

@@ -159,7 +159,7 @@ def rotate(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  #
     The new key is tried first; a bucket's default that points at the old key is set to the new
     one; objects are taken over by the best that the server can do without harm; then all of it is
     looked at again: nothing may be left under the old one. Objects that are not SSE-KMS stay as
-    they are: see `encrypt objects`.
+    they are: see `encrypt objects`. What credentials have to be allowed: docs/permissions.md.
     """
     from mcpy.fleet.rewrite.goal import Goal
 

@@ -20,7 +20,7 @@ from mcpy.commands.kes.ls import keys, show
 from mcpy.errors import KesError, McpyError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from mcpy.api.kes import Kes, KeyInfo
     from mcpy.cli.app import App
@@ -144,17 +144,19 @@ def rm(
     what = "What it" if len(names) == 1 else "What they"
     question = f"Delete {listed} for ever? {what} encrypted becomes unreadable."
     options = GateOptions(**impact)
-    also = ["--if-exists"] if if_exists else []
-    line = ["mcpy", "kes", "key", "rm", "--yes", *names, *also, *access.words()]
-    again = shlex.join(line)
-    check_askable(app, question, yes=yes, hint=again)
+    also = [*(["--if-exists"] if if_exists else []), *access.words()]
+
+    def again(some: Sequence[str]) -> str:
+        return shlex.join(["mcpy", "kes", "key", "rm", "--yes", *some, *also])
+
+    check_askable(app, question, yes=yes, hint=again(names))
     if access.alias:
         options = replace(options, impact_on=(access.alias, *options.impact_on))
     asked = [] if options.without_impact else names
     absent = {name for name in asked if not _is_there(client, name, if_exists=if_exists)}
     if there := [name for name in asked if name not in absent]:
         require_impact(app, there, options, kes_server=resolve(app, access).server, again=again)
-    confirm(app, question, yes=yes, hint=again)
+    confirm(app, question, yes=yes, hint=again(names))
 
     def act(name: str) -> KeyChange:
         # one that was made since went through no gate

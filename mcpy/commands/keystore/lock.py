@@ -78,7 +78,8 @@ def lock(app: App, key: str, config: Path, *, yes: bool, prove: bool, access: Ke
         store.lock(key)  # what a lock that was cut off left undone
         app.out.done(KeyActed(key, "locked already", store.provider, 0, proven=False))
         return
-    hint = f"mcpy keystore lock {key} --config {config} --yes"
+    also = [*(["--prove"] if prove else []), *access.words()]
+    hint = shlex.join(["mcpy", "keystore", "lock", key, "--config", str(config), "--yes", *also])
     _warn(app, key, file.cache)
     app.out.warn(f"what it encrypted: mcpy encrypt impact {key} ALIAS")
     confirm(app, f"Lock {key}? What it encrypted cannot be read until unlock.", yes=yes, hint=hint)
@@ -148,7 +149,9 @@ def erase(  # noqa: PLR0913 - options
     check_askable(app, f"Erase {key} for ever?", yes=yes, hint=hint)
     of_alias = app.alias(access.alias).kes if access.alias else None
     server = of_alias.server if of_alias else ""
-    require_impact(app, [key], _impact_options(access, given), kes_server=server, again=hint)
+    require_impact(
+        app, [key], _impact_options(access, given), kes_server=server, again=lambda _: hint
+    )
     app.out.warn(f"every object under `{key}` is lost with it")
     app.out.warn(f"at {store.where}: {store.capabilities.erasure}")
     _warn(app, key, file.cache)
