@@ -187,6 +187,17 @@ def test_a_key_that_is_not_there_stops_a_job(mcpy: Mcpy, server: Server) -> None
     assert server.calls == ["GET /minio/kms/v1/key/status?key-id=nokey"]
 
 
+def test_a_kms_that_is_away_stops_a_job(mcpy: Mcpy, server: Server) -> None:
+    problem = 'kes: connection error: Post "https://kes": dial tcp: connection refused'
+    server.replies = [httpx.Response(200, json={"key-id": "k", "encryption-error": problem})]
+    assert mcpy("batch", "start", "play", "-", stdin=JOB) == (
+        6,
+        "",
+        f"mcpy: error: key `k` does not work: {problem}\nmcpy: hint: mcpy admin kms status play\n",
+    )
+    assert server.calls == ["GET /minio/kms/v1/key/status"]
+
+
 def test_a_bucket_that_is_not_there_stops_a_job(mcpy: Mcpy, server: Server) -> None:
     server.replies = [httpx.Response(200, json=KEY_WORKS), httpx.Response(404)]
     result = mcpy("batch", "start", "play", "-", stdin=JOB)

@@ -13,7 +13,14 @@ from mcpy.cli.app import pass_app
 from mcpy.cli.base import Command
 from mcpy.cli.params import ALIAS, KEY
 from mcpy.commands.batch.state import finish, jobs_of
-from mcpy.errors import ApiError, InputError, McpyError, NotFoundError, UnsupportedError
+from mcpy.errors import (
+    ApiError,
+    InputError,
+    McpyError,
+    NotFoundError,
+    UnreachableError,
+    UnsupportedError,
+)
 
 if TYPE_CHECKING:
     from mcpy.cli.app import App
@@ -149,4 +156,8 @@ def _check_key(app: App, alias: str, job: Job) -> None:
             hint=f"mcpy admin kms key create {alias} {found.key_id}",
         )
     if not found.works:
-        raise McpyError(f"key `{found.key_id}` does not work: {found.problem}")
+        kind = UnreachableError if found.kms_silent else McpyError
+        raise kind(
+            f"key `{found.key_id}` does not work: {found.problem}",
+            hint=f"mcpy admin kms status {alias}",
+        )
