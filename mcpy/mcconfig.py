@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -44,7 +45,7 @@ def kept_by_mc(folder: Path) -> dict[str, Alias]:
 
 
 def read_mc_config(path: Path) -> list[Alias]:
-    """Return the aliases of an mc ``config.json``.
+    """Return the aliases of an mc ``config.json``; those by TLS trust what mc trusts.
 
     Raises:
         ConfigError: it cannot be read, or is not mc's version 10.
@@ -58,7 +59,18 @@ def read_mc_config(path: Path) -> list[Alias]:
         raise ConfigError(f"{path} is not a config file of mc") from e
     if not isinstance(aliases, dict):
         raise ConfigError(f"{path} is a config file of mc in a version other than 10")
-    return [_alias(name, table, source=str(path)) for name, table in sorted(aliases.items())]
+    found = [_alias(name, table, source=str(path)) for name, table in sorted(aliases.items())]
+    ca = _authorities(path.parent)
+    return [replace(one, ca=ca) if one.url.startswith("https:") else one for one in found]
+
+
+def _authorities(folder: Path) -> str:
+    """Return the folder whose certificates mc trusts beside the system's, or ``""``."""
+    place = folder / "certs" / "CAs"
+    try:
+        return str(place.resolve()) if any(one.is_file() for one in place.iterdir()) else ""
+    except OSError:
+        return ""
 
 
 def read_mc_alias(name: str, text: str, *, source: str) -> Alias:

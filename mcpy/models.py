@@ -18,6 +18,7 @@ Algorithm = Literal["AES256", "aws:kms"]
 Scheme = Literal["sse-s3", "sse-kms"]
 
 ALGORITHMS: dict[Scheme, Algorithm] = {"sse-s3": "AES256", "sse-kms": "aws:kms"}
+BY_CALL = "mcpy.connect"
 KMS_ARN_PREFIX = "arn:aws:kms:"
 
 _ALIAS_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
@@ -54,7 +55,8 @@ class KesProfile:
 class Alias:
     """An endpoint with its credentials, under the name the user gave it.
 
-    ``source`` says where it was found: the config file's path or the environment variable's name.
+    ``source`` says where it was found: the config file's path, the environment variable's
+    name, or ``BY_CALL`` for a server that a program named itself.
     """
 
     name: str

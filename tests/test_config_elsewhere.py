@@ -213,6 +213,19 @@ def test_what_mc_has_no_field_for_outlives_an_import(
     assert (found.secret_key, found.ca, found.kes) == ("hush-hush", "/ca.pem", kes)
 
 
+def test_whom_mc_trusts_is_trusted_by_its_aliases_over_tls(mcpy: Mcpy, tmp_path: Path) -> None:
+    mcpy.secrets.add("hush-hush")
+    trusted = tmp_path / "certs" / "CAs"
+    trusted.mkdir(parents=True)
+    aliases = {"one": OTHERS["one"], "two": {**OTHERS["one"], "url": "https://two.test"}}
+    file = mc_file(tmp_path, {"version": "10", "aliases": aliases})
+    assert mcpy("alias", "import", "--from-mc", str(file)).exit_code == 0
+    assert mcpy.store.get("two").ca == ""
+    (trusted / "own.crt").write_text("PEM")
+    assert mcpy("alias", "import", "--from-mc", str(file)).exit_code == 0
+    assert (mcpy.store.get("one").ca, mcpy.store.get("two").ca) == ("", str(trusted.resolve()))
+
+
 def test_the_config_of_mc_lies_where_its_variable_says(mcpy: Mcpy, tmp_path: Path) -> None:
     mcpy.secrets.add("hush-hush")
     mc_file(tmp_path, {"version": "10", "aliases": {"one": OTHERS["one"]}})

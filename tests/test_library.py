@@ -121,6 +121,22 @@ def test_an_encryption_that_cannot_be_is_refused_unsent(
         client.set_encryption("bucket", scheme, key)
 
 
+def test_wrong_keys_are_those_of_the_call_and_of_no_alias(
+    client: mcpy.Client, server: Server
+) -> None:
+    for code, told in (
+        (
+            "SignatureDoesNotMatch",
+            "SignatureDoesNotMatch: the secret key of http://s3.test is wrong",
+        ),
+        ("InvalidAccessKeyId", "InvalidAccessKeyId: no"),
+    ):
+        server.replies = [s3_error(403, code)]
+        with pytest.raises(S3Error) as caught:
+            client.buckets()
+        assert (str(caught.value), caught.value.hint) == (told, "give mcpy.connect other keys")
+
+
 def test_what_is_not_stored_as_asked_is_an_error(client: mcpy.Client, server: Server) -> None:
     server.replies = [ok(), ok(content_length="5", etag='"e"')]
     with pytest.raises(IntegrityError, match="stored it with no encryption"):

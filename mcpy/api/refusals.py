@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mcpy.errors import ApiError, ExitCode, KesError, S3Error
 from mcpy.jsontext import loads
+from mcpy.models import BY_CALL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,7 +74,8 @@ class WrongSecretError(S3Error):
     """The server has another secret key for the access key of an alias."""
 
     def __init__(self, error: ApiError, alias: Alias) -> None:
-        self._alias = alias.name
+        by_call = alias.source == BY_CALL
+        self._whose = alias.url if by_call else f"alias `{alias.name}`"
         super().__init__(
             error.status,
             error.api_code,
@@ -83,13 +85,15 @@ class WrongSecretError(S3Error):
         )
 
     def _line(self) -> str:
-        return f"{self.api_code}: the secret key of alias `{self._alias}` is wrong"
+        return f"{self.api_code}: the secret key of {self._whose} is wrong"
 
 
 def _set_again(alias: Alias, keys: str) -> str:
     """Return how to give an alias other keys: one of the environment is not in the store."""
     if alias.source.startswith(("MC_HOST_", "MCPY_HOST_")):
         return f"correct the variable {alias.source}"
+    if alias.source == BY_CALL:
+        return f"give {BY_CALL} other keys"
     return f"mcpy alias set {alias.name} {alias.url} {keys}"
 
 

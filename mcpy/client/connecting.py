@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mcpy.config import AliasStore, check_url, default_dir
 from mcpy.environment import REGION_VARIABLES, first_of, kes_profile, with_hosts
 from mcpy.mcconfig import kept_by_mc
-from mcpy.models import Alias
+from mcpy.models import BY_CALL, Alias
 
 if TYPE_CHECKING:
     from mcpy.api.http import HttpOptions
@@ -101,6 +101,7 @@ def connect(  # noqa: PLR0913 - each is a part of an address or of the network
         region=region or first_of(os.environ, REGION_VARIABLES),
         ca=str(ca),
         kes=kes,
+        source=BY_CALL,
     )
     return Client(alias, network)
 

@@ -241,7 +241,7 @@ def _import(app: App, new: Alias, taken: dict[str, str]) -> Shown:
     with suppress(NoAliasError):
         stored = app.store.get(new.name)
         if stored.url == new.url:
-            new = replace(new, ca=stored.ca, kes=stored.kes, region=stored.region)
+            new = replace(new, ca=stored.ca or new.ca, kes=stored.kes, region=stored.region)
     app.store.put(new)
     return Shown(replace(new, source=str(app.store.path)), app.settings.show_secrets, "Imported")
 
