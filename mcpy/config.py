@@ -111,10 +111,7 @@ def _checked(url: str, source: str) -> str:
 
 @dataclass(frozen=True)
 class AliasStore:
-    """The aliases of one config folder and one environment; nothing is read until asked.
-
-    ``behind`` gives those that another program keeps in the folder: ours go before them.
-    """
+    """The aliases of an environment and of a folder; ``behind`` reads another program's there."""
 
     folder: Path
     environ: Mapping[str, str]

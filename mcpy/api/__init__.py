@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from mcpy.api.http import Call, Deadline, HttpOptions
     from mcpy.api.kes import Kes, endpoints
     from mcpy.api.kes_types import DataKey, IdentityInfo, KeyInfo, PolicyInfo, ServerVersion
-    from mcpy.api.madmin import Health, KeyStatus, KmsStatus, MinioAdmin, NodeResult
+    from mcpy.api.madmin import MinioAdmin
+    from mcpy.api.madmin_types import Health, KeyStatus, KmsStatus, NodeResult
     from mcpy.api.minio_config import MinioConfig
     from mcpy.api.multipart import MultipartUpload, Part
     from mcpy.api.s3 import S3

@@ -6,10 +6,10 @@ what stands before them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from mcpy.api.http import Call, HttpClient, json_object, json_value
+from mcpy.api.madmin_types import Health, KeyStatus, KmsStatus, NodeResult
 from mcpy.api.permissions import permission_named
 from mcpy.api.refusals import admin_refusal_of
 from mcpy.api.sigv4 import SigV4Auth, encode_query
@@ -19,7 +19,6 @@ from mcpy.errors import (
     ProtocolError,
     S3Error,
     UnsupportedError,
-    says_kms_silent,
 )
 
 if TYPE_CHECKING:
@@ -33,70 +32,6 @@ KMS = "/minio/kms/v1"
 HEALTH = "/minio/health"
 ServiceAction = Literal["restart", "stop", "freeze", "unfreeze"]
 KEY_EXISTS_WORDS = "key with given key ID already exits"
-
-
-@dataclass(frozen=True)
-class KeyStatus:
-    """The outcome of a round trip through a key: both errors are ``""`` when it works."""
-
-    key_id: str
-    encryption_error: str = ""
-    decryption_error: str = ""
-
-    @property
-    def works(self) -> bool:
-        """Whether the key encrypts and decrypts."""
-        return not self.problem
-
-    @property
-    def problem(self) -> str:
-        """Why it does not, or ``""``."""
-        return self.encryption_error or self.decryption_error
-
-    @property
-    def missing(self) -> bool:
-        """Whether there is no such key."""
-        return "does not exist" in self.problem
-
-    @property
-    def kms_silent(self) -> bool:
-        """Whether it was not tried at all, because the KMS does not answer."""
-        return says_kms_silent(self.problem)
-
-
-@dataclass(frozen=True)
-class KmsStatus:
-    """The KMS a server uses: endpoints by URL with ``online`` or ``offline``."""
-
-    name: str
-    default_key: str
-    endpoints: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Health:
-    """What a deployment says of its health without credentials.
-
-    Attributes:
-        healthy: whether enough of it works.
-        maintenance: whether it would not be healthy without the node that was asked.
-        write_quorum: drives that a write needs; 0 when not said.
-        healing_drives: drives that are being filled again.
-    """
-
-    healthy: bool
-    maintenance: bool = False
-    write_quorum: int = 0
-    healing_drives: int = 0
-
-
-@dataclass(frozen=True)
-class NodeResult:
-    """What one node answered to a service action; ``error`` is ``""`` when it took it."""
-
-    host: str
-    error: str = ""
-    waiting_drives: Mapping[str, Any] = field(default_factory=dict)
 
 
 class MinioAdmin:

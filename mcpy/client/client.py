@@ -13,7 +13,8 @@ from mcpy.models import ALGORITHMS, BucketEncryption, Target, check_key_id, chec
 
 if TYPE_CHECKING:
     from mcpy.api.kes import Kes
-    from mcpy.api.madmin import KeyStatus, MinioAdmin
+    from mcpy.api.madmin import MinioAdmin
+    from mcpy.api.madmin_types import KeyStatus
     from mcpy.api.minio_config import MinioConfig
     from mcpy.api.s3 import S3
     from mcpy.api.s3xml import Bucket

@@ -12,19 +12,18 @@ import click
 
 from mcpy.cli.app import pass_app
 from mcpy.cli.base import Group
+from mcpy.cli.credentials import credentials, kes_of, kes_options, source_options
 from mcpy.cli.documents import read_text
 from mcpy.cli.many import for_each
 from mcpy.cli.output import MASK
 from mcpy.cli.params import ALIAS
-from mcpy.cli.secrets import ask, from_command, from_file, from_variable
+from mcpy.cli.secrets import from_variable
 from mcpy.config import check_url
 from mcpy.errors import ConfigError, InputError, NoAliasError
 from mcpy.mcconfig import read_mc_alias, read_mc_config, why_of_no_use
-from mcpy.models import Alias, KesProfile
+from mcpy.models import Alias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from mcpy.cli.app import App
 
 _CONFIG_OF_MC = Path("~/.mc/config.json")
@@ -79,43 +78,6 @@ def alias() -> None:
     """
 
 
-def _source_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the ways a secret key may come that no process list shows."""
-    # click lists them the other way round
-    for option in reversed(
-        (
-            click.option("--secret-key-env", metavar="NAME", help="Take it from this variable."),
-            click.option(
-                "--secret-key-file",
-                type=click.Path(path_type=Path, dir_okay=False),
-                help="Take it from a file, `-` for stdin.",
-            ),
-            click.option("--secret-key-command", metavar="COMMAND", help="Take what it prints."),
-            click.option("--session-token-env", metavar="NAME", help="A temporary key's token."),
-        )
-    ):
-        command = option(command)
-    return command
-
-
-def _kes_options(command: Callable[..., None]) -> Callable[..., None]:
-    path = click.Path(dir_okay=False, resolve_path=True)
-    # click lists them the other way round
-    for option in reversed(
-        (
-            click.option(
-                "--kes-server", metavar="URL", default="", help="The KES behind the alias."
-            ),
-            click.option("--kes-cert", type=path, help="Client certificate, PEM."),
-            click.option("--kes-key", type=path, help="Its private key, PEM."),
-            click.option("--kes-api-key-env", metavar="NAME", help="Variable with an API key."),
-            click.option("--kes-ca", type=path, help="Who issued KES's certificate."),
-        )
-    ):
-        command = option(command)
-    return command
-
-
 @alias.command("set")
 @click.argument("name", type=ALIAS, metavar="ALIAS")
 @click.argument("url")
@@ -136,8 +98,8 @@ def _kes_options(command: Callable[..., None]) -> Callable[..., None]:
     help="How S3 calls are signed; S3v2 for very old servers. [S3v4]",
 )
 @click.option("--region", default="", help="The region to sign for. [us-east-1]")
-@_source_options
-@_kes_options
+@source_options
+@kes_options
 @pass_app
 def set_(app: App, /, name: str, url: str, **options: Any) -> None:  # noqa: ANN401 - click's options
     """Store an alias after proving that an S3 server takes its credentials.
@@ -151,12 +113,12 @@ def set_(app: App, /, name: str, url: str, **options: Any) -> None:  # noqa: ANN
         api=options["api"].lower(),
         region=options["region"],
         ca=str(app.settings.ca.resolve()) if app.settings.ca else "",
-        kes=_kes_of(app, options),
+        kes=kes_of(app, options),
         source=str(app.store.path),
     )
     if not options["anonymous"]:
         token = from_variable(app, options["session_token_env"])
-        access_key, secret_key = _credentials(app, options)
+        access_key, secret_key = credentials(app, options)
         new = replace(new, access_key=access_key, secret_key=secret_key, session_token=token)
     app.hide(new)
     if not options["no_verify"]:
@@ -262,55 +224,6 @@ def _verify(app: App, new: Alias) -> None:
     from mcpy.api.s3 import prove_s3
 
     prove_s3(app.s3(new))
-
-
-def _kes_of(app: App, options: dict[str, Any]) -> KesProfile | None:
-    api_key = from_variable(app, options["kes_api_key_env"])
-    if api_key and (options["kes_cert"] or options["kes_key"]):
-        raise InputError("an API key and a client certificate are two identities: give one")
-    profile = KesProfile(
-        server=options["kes_server"],
-        client_cert=options["kes_cert"] or "",
-        client_key=options["kes_key"] or "",
-        api_key=api_key,
-        ca=options["kes_ca"] or "",
-    )
-    if profile == KesProfile():
-        return None
-    if not profile.server:
-        raise InputError("the KES of an alias needs a server", hint="--kes-server URL")
-    return profile
-
-
-def _credentials(app: App, options: dict[str, Any]) -> tuple[str, str]:
-    access_key = options["access_key"]
-    sources = (
-        options["secret_key"],
-        from_variable(app, options["secret_key_env"]),
-        from_file(app, options["secret_key_file"]),
-        from_command(options["secret_key_command"]),
-    )
-    given = [value for value in sources if value]
-    if len(given) > 1:
-        raise InputError("the secret key was given in two ways")
-    if access_key is None:
-        access_key = ask(app, "Access key")
-    secret_key = given[0] if given else options["secret_key"]
-    if secret_key is None:
-        secret_key = ask(app, "Secret key", hidden=True)
-    _check(access_key, secret_key)
-    return access_key, secret_key
-
-
-def _check(access_key: str, secret_key: str) -> None:
-    if not access_key and not secret_key:
-        raise InputError(
-            "both keys are empty: is a variable unset?", hint="--anonymous to mean it"
-        )
-    if len(access_key) < 3:
-        raise InputError("the access key is shorter than 3 characters")
-    if len(secret_key) < 8:
-        raise InputError("the secret key is shorter than 8 characters")
 
 
 def _read_alias(app: App, name: str, file: Path | None) -> Alias:

@@ -15,7 +15,7 @@ from mcpy.cli.params import ALIAS
 from mcpy.errors import DeadlineError, UnreachableError
 
 if TYPE_CHECKING:
-    from mcpy.api.madmin import Health
+    from mcpy.api.madmin_types import Health
     from mcpy.cli.app import App
 
 _POLL_S = 0.5

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from mcpy.api.http import Deadline
-    from mcpy.api.madmin import MinioAdmin, NodeResult
+    from mcpy.api.madmin import MinioAdmin
+    from mcpy.api.madmin_types import NodeResult
     from mcpy.api.s3 import S3
 
 POLL_S = 0.25

@@ -265,7 +265,8 @@ def test_an_old_key_that_is_there_and_that_nothing_names_is_warned_of(
 def test_an_old_key_that_nobody_may_ask_for_is_warned_of_loudly(
     run: Mcpy, simple: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mcpy.api.madmin import KeyStatus, MinioAdmin
+    from mcpy.api.madmin import MinioAdmin
+    from mcpy.api.madmin_types import KeyStatus
     from mcpy.errors import S3Error
 
     def refused(_: MinioAdmin, key: str = "") -> KeyStatus:

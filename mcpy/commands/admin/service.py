@@ -17,7 +17,7 @@ from mcpy.errors import McpyError, PartialError, UnreachableError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mcpy.api.madmin import NodeResult
+    from mcpy.api.madmin_types import NodeResult
     from mcpy.cli.app import App
     from mcpy.fleet.restart import Node, Restarted
 

@@ -13,7 +13,7 @@ from mcpy.models import bare_key_id
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mcpy.api.madmin import KeyStatus
+    from mcpy.api.madmin_types import KeyStatus
 
 _REACH = "see that KES runs and the server's host reaches it; from here: mcpy kes status"
 DENIED_BY_KES = "insufficient permissions"

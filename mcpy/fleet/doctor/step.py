@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from mcpy.api.http import HttpOptions
     from mcpy.api.kes import Kes
-    from mcpy.api.madmin import KmsStatus, MinioAdmin
+    from mcpy.api.madmin import MinioAdmin
+    from mcpy.api.madmin_types import KmsStatus
     from mcpy.api.s3 import S3
     from mcpy.api.tls import ClientCertificate
     from mcpy.models import Alias

@@ -16,7 +16,7 @@ from mcpy.errors import McpyError, NotFoundError, UnreachableError
 from mcpy.models import check_alias_name, check_key_name
 
 if TYPE_CHECKING:
-    from mcpy.api.madmin import KeyStatus
+    from mcpy.api.madmin_types import KeyStatus
     from mcpy.cli.app import App
 
 _PAGE = 1024

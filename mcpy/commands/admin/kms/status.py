@@ -15,7 +15,7 @@ from mcpy.cli.params import ALIAS
 from mcpy.errors import PartialError, UnreachableError
 
 if TYPE_CHECKING:
-    from mcpy.api.madmin import KmsStatus
+    from mcpy.api.madmin_types import KmsStatus
     from mcpy.cli.app import App
 
 _ONLINE = "online"
