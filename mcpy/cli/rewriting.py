@@ -206,6 +206,10 @@ def _interrupted(error: Interrupted, session: Session, teller: _Teller) -> Inter
         return error
     from mcpy.fleet.rewrite.goal import Class
 
+    if session.elsewhere:
+        error.message += f": a job of the server goes on with `{session.target}`"
+        error.hint = session.elsewhere
+        return error
     rewritten, seen = teller.count[Class.REWRITTEN], teller.count.total()
     error.message += f": {rewritten} rewritten of {seen} that were looked at in `{session.target}`"
     error.hint = _go_on(session)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -84,6 +84,45 @@ def test_the_default_is_changed_and_objects_are_sealed_anew_by_a_job(
     again = run(*args, "--json")
     (found,) = again.objects
     assert (found["engine"], found["proof"]["left"], found["status"]) == ("", 0, "success")
+
+
+def test_a_job_that_goes_on_after_an_interruption_is_said_to(
+    run: Mcpy, simple: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mcpy.fleet.rotate.batch import Batch
+
+    rotate = Batch.rotate
+
+    def interrupted(self: Batch, bucket: str, *args: Any, **more: Any) -> int:  # noqa: ANN401
+        if bucket == simple:
+            raise KeyboardInterrupt
+        return rotate(self, bucket, *args, **more)
+
+    monkeypatch.setattr(Batch, "rotate", interrupted)
+    result = run("encrypt", "rotate", f"play/{simple}", "--to", NEW)
+    assert (result.exit_code, result.stdout) == (130, "")
+    assert result.stderr == (
+        f"mcpy: error: interrupted: a job of the server goes on with `play/{simple}`\n"
+        "mcpy: hint: mcpy batch list play\n"
+    )
+
+
+def test_an_interruption_after_the_default_was_changed_does_not_say_that_nothing_was(
+    run: Mcpy, simple: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    assert run("encrypt", "set", "sse-kms", OLD, f"play/{simple}").exit_code == 0
+    monkeypatch.setattr("mcpy.fleet.rotate.session.set_default", interrupted)
+    args = ("encrypt", "rotate", f"play/{simple}", "--to", NEW, "--engine", "copy")
+    result = run(*args)
+    assert result.exit_code == 130
+    assert "touched" not in result.stderr
+    assert "0 rewritten of 0 that were looked at" in result.stderr
+    monkeypatch.undo()
+    assert run(*args).exit_code == 0
+    assert f"`{NEW}`" in run("encrypt", "info", f"play/{simple}").stdout
 
 
 def test_versions_are_copied_one_by_one_and_nothing_else_changes(run: Mcpy, s3: S3) -> None:

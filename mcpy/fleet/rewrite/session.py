@@ -96,7 +96,8 @@ class Session:
         known: how it is done where no canary is needed.
         tried_key: a key the canary takes an object from, where the goal names none.
         ready: called once nothing speaks against it any more, before the first object.
-        working: whether objects may have been touched.
+        working: whether objects or the default may have been touched.
+        elsewhere: how to see what the server goes on with when this process ends.
         foreseen: why a run must be expected to be refused, after ``rehearse``.
     """
 
@@ -111,6 +112,7 @@ class Session:
     tried_key: str = ""
     ready: Callable[[], None] = lambda: None
     working: bool = False
+    elsewhere: str = ""
     foreseen: UnsupportedError | None = None
 
     def rehearse(self) -> Tally:
@@ -185,8 +187,8 @@ class Session:
                 if journal.resumed:
                     raise
                 return self._nothing_to_do(e)
-            self.ready()
             self.working = True
+            self.ready()
             stop = Stop()
             run = Run(
                 bucket,

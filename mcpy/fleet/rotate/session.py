@@ -121,7 +121,8 @@ class Rotation:
             self._by_job(bucket, lock, before, done)
         elif done.engine:
             self._one_by_one(done)
-        if not self.session.working and done.engine is not Engine.BATCH:
+        if not self.session.working:
+            self.session.working = True
             self.session.ready()  # nothing had to be rewritten
         done.after = self._survey(bucket)
         done.uploads = self._uploads()
@@ -213,9 +214,12 @@ class Rotation:
             self._one_by_one(done)
             return
         sample = batch.look_all(bucket, before.sample)
+        session.working = True
         session.ready()
+        session.elsewhere = f"mcpy batch list {session.target.alias}"
         name, prefix = bucket.target.bucket, session.target.key
         done.sealed = self.jobs.rotate(name, prefix, self.new)
+        session.elsewhere = ""
         batch.check_all(bucket, sample, session.goal)
 
     def _would_lose(self, bucket: Bucket, drops: frozenset[str]) -> str:
