@@ -407,8 +407,8 @@ _mcpy_table() {
         arguments=("-")
         ;;
     "mcpy keystore lock")
-        options="--config -y --yes --prove --server --cert --key --api-key --alias --color -h --help"
-        takes="--config=file --server=- --cert=file --key=file --api-key=- --alias=alias --color=:auto:always:never"
+        options="--config -y --yes --prove --impact-on --server --cert --key --api-key --alias --color -h --help"
+        takes="--config=file --impact-on=alias --server=- --cert=file --key=file --api-key=- --alias=alias --color=:auto:always:never"
         arguments=("-")
         ;;
     "mcpy keystore unlock")

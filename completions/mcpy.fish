@@ -346,6 +346,7 @@ set -g __mcpy_takes \
     'mcpy keystore check --config' \
     'mcpy keystore ls --config' \
     'mcpy keystore lock --config' \
+    'mcpy keystore lock --impact-on' \
     'mcpy keystore lock --server' \
     'mcpy keystore lock --cert' \
     'mcpy keystore lock --key' \
@@ -548,7 +549,7 @@ complete -c mcpy -s k -l insecure -d 'Trust any TLS certificate'
 complete -c mcpy -l show-secrets -d 'Print secret keys where they are hidden otherwise'
 complete -c mcpy -s C -l config-dir -r -f -a '(__fish_complete_directories)' -d 'The config folder'
 complete -c mcpy -l ca -r -F -d 'Certificates to trust, PEM file or folder'
-complete -c mcpy -l timeout -r -f -d 'Of the command; of each call in cp, cat, ls, rm and rb. [30s]'
+complete -c mcpy -l timeout -r -f -d 'Of the command; of each call in cp, cat, ls, rm, rb and keystore. [30s]'
 complete -c mcpy -l retries -r -f -d 'Repeats of a failed request where that is safe. [3] [0<=x<=20]'
 complete -c mcpy -l resolve -r -f -d 'Connect to ADDRESS instead of HOST'
 complete -c mcpy -s H -l custom-header -r -f -d 'Send with every request'
@@ -1062,7 +1063,8 @@ complete -c mcpy -n '__mcpy_at "mcpy keystore ls"' -l state -d 'Ask for the stat
 complete -c mcpy -n '__mcpy_at "mcpy keystore ls"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy keystore lock"' -l config -r -F -d 'The KES server\'s config file. [required]'
 complete -c mcpy -n '__mcpy_at "mcpy keystore lock"' -s y -l yes -d 'Do not ask'
-complete -c mcpy -n '__mcpy_at "mcpy keystore lock"' -l prove -d 'Wait until KES feels it, and see that it does'
+complete -c mcpy -n '__mcpy_at "mcpy keystore lock"' -l prove -d 'See that KES has the key, wait until it feels it, as long as its cache lasts'
+complete -c mcpy -n '__mcpy_at "mcpy keystore lock"' -l impact-on -r -f -a '(__mcpy_aliases)' -d 'Look there for what the key encrypted; may be given again'
 complete -c mcpy -n '__mcpy_at "mcpy keystore lock"' -l server -r -f -d 'The KES server'
 complete -c mcpy -n '__mcpy_at "mcpy keystore lock"' -l cert -r -F -d 'Client certificate'
 complete -c mcpy -n '__mcpy_at "mcpy keystore lock"' -l key -r -F -d 'Its private key'
@@ -1071,7 +1073,7 @@ complete -c mcpy -n '__mcpy_at "mcpy keystore lock"' -l alias -r -f -a '(__mcpy_
 complete -c mcpy -n '__mcpy_at "mcpy keystore lock"' -l color -r -f -a 'auto always never' -d 'As in kes; `never` is --no-color'
 complete -c mcpy -n '__mcpy_at "mcpy keystore lock"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy keystore unlock"' -l config -r -F -d 'The KES server\'s config file. [required]'
-complete -c mcpy -n '__mcpy_at "mcpy keystore unlock"' -l prove -d 'Wait until KES feels it, and see that it does'
+complete -c mcpy -n '__mcpy_at "mcpy keystore unlock"' -l prove -d 'See that KES has the key, wait until it feels it, as long as its cache lasts'
 complete -c mcpy -n '__mcpy_at "mcpy keystore unlock"' -l server -r -f -d 'The KES server'
 complete -c mcpy -n '__mcpy_at "mcpy keystore unlock"' -l cert -r -F -d 'Client certificate'
 complete -c mcpy -n '__mcpy_at "mcpy keystore unlock"' -l key -r -F -d 'Its private key'
@@ -1081,7 +1083,7 @@ complete -c mcpy -n '__mcpy_at "mcpy keystore unlock"' -l color -r -f -a 'auto a
 complete -c mcpy -n '__mcpy_at "mcpy keystore unlock"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy keystore erase"' -l config -r -F -d 'The KES server\'s config file. [required]'
 complete -c mcpy -n '__mcpy_at "mcpy keystore erase"' -s y -l yes -d 'Do not ask'
-complete -c mcpy -n '__mcpy_at "mcpy keystore erase"' -l prove -d 'Wait until KES feels it, and see that it does'
+complete -c mcpy -n '__mcpy_at "mcpy keystore erase"' -l prove -d 'See that KES has the key, wait until it feels it, as long as its cache lasts'
 complete -c mcpy -n '__mcpy_at "mcpy keystore erase"' -l confirm -r -f -d 'With --yes: the name once more'
 complete -c mcpy -n '__mcpy_at "mcpy keystore erase"' -l impact-on -r -f -a '(__mcpy_aliases)' -d 'Look there for what the key encrypted; may be given again'
 complete -c mcpy -n '__mcpy_at "mcpy keystore erase"' -l impact-report -r -F -d 'A report of `encrypt impact --save`, of the last hour'

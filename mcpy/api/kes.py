@@ -6,7 +6,7 @@ Source: https://min.io/docs/kes/concepts/server-api
 from __future__ import annotations
 
 import random
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from mcpy.api.http import Call, HttpClient, json_object, json_value
@@ -258,7 +258,9 @@ class Kes:
     @contextmanager
     def patience(self, limit_s: float) -> Iterator[None]:
         """Give every call in the block ``limit_s`` at most."""
-        with self._clients[0].patience(limit_s):
+        with ExitStack() as patient:
+            for client in self._clients:
+                patient.enter_context(client.patience(limit_s))
             yield
 
     def _json(self, method: str, path: str, body: dict[str, str] | None = None) -> dict[str, Any]:

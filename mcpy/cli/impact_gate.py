@@ -30,6 +30,14 @@ if TYPE_CHECKING:
     from mcpy.cli.app import App
     from mcpy.fleet.impact import Impact
 
+IMPACT_ON = click.option(
+    "--impact-on",
+    type=ALIAS,
+    multiple=True,
+    metavar="ALIAS",
+    help="Look there for what the key encrypted; may be given again.",
+)
+
 
 @dataclass(frozen=True)
 class GateOptions:
@@ -46,13 +54,7 @@ def gate_options(command: Any) -> Any:  # noqa: ANN401 - click's decorators take
     """Add the options of GateOptions, as single arguments."""
     for option in reversed(
         (
-            click.option(
-                "--impact-on",
-                type=ALIAS,
-                multiple=True,
-                metavar="ALIAS",
-                help="Look there for what the key encrypted; may be given again.",
-            ),
+            IMPACT_ON,
             click.option(
                 "--impact-report",
                 metavar="FILE",
@@ -103,7 +105,7 @@ def require_impact(
         return
 
     def line(names: Sequence[str]) -> str:
-        return " ".join([again(names), *_as_typed(options)])
+        return " ".join([again(names), *as_typed(options)])
 
     for impact in _reports(app, keys, options, kes_server, line(keys)):
         if impact.verdict == "none":
@@ -115,7 +117,7 @@ def require_impact(
         _accept(app, impact, options, line([impact.key]))
 
 
-def _as_typed(options: GateOptions) -> Iterator[str]:
+def as_typed(options: GateOptions) -> Iterator[str]:
     """Yield what was said of where to look, for a command that can be pasted."""
     for alias in options.impact_on:
         yield f"--impact-on {alias}"
@@ -129,9 +131,9 @@ def _reports(
     app: App, keys: Sequence[str], options: GateOptions, kes_server: str, again: str
 ) -> list[Impact]:
     if options.impact_report:
-        needed = {*options.impact_on, *_using(app, kes_server)}
+        needed = {*options.impact_on, *aliases_of(app, kes_server)}
         return [_from_file(app, key, Path(options.impact_report), needed) for key in keys]
-    aliases = list(dict.fromkeys((*options.impact_on, *_using(app, kes_server))))
+    aliases = list(dict.fromkeys((*options.impact_on, *aliases_of(app, kes_server))))
     if not aliases:
         listed = ", ".join(f"`{key}`" for key in keys)
         raise InputError(
@@ -167,7 +169,7 @@ def _from_file(app: App, key: str, path: Path, needed: set[str]) -> Impact:
     return found
 
 
-def _using(app: App, kes_server: str) -> list[str]:
+def aliases_of(app: App, kes_server: str) -> list[str]:
     """Return the aliases whose KES is this one."""
     where = _places(kes_server)
     return [

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
+import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from mcpy.errors import McpyError
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from mcpy.cli.app import App
@@ -12,8 +18,11 @@ if TYPE_CHECKING:
     from mcpy.keystores.base import KeyStore
 
 
-def open_keystore(app: App, path: Path) -> tuple[KeyStore, KeystoreFile]:
+def open_keystore(app: App, path: Path, *, whole: bool = False) -> tuple[KeyStore, KeystoreFile]:
     """Return the keystore the file names, and what else the file says of it; no call is made.
+
+    A call with its repeats lasts for ``--timeout`` at most; with ``whole`` all calls together do,
+    where that was given.
 
     Raises:
         ConfigError, UnsupportedError: as ``load_keystore``.
@@ -27,6 +36,7 @@ def open_keystore(app: App, path: Path) -> tuple[KeyStore, KeystoreFile]:
     settings = app.settings
     options = WebOptions(
         timeout_s=settings.timeout_s or 30,
+        over_at=time.monotonic() + settings.timeout_s if whole and settings.timeout_s else None,
         retries=settings.retries,
         insecure=settings.insecure,
         ca=settings.ca,
@@ -36,6 +46,17 @@ def open_keystore(app: App, path: Path) -> tuple[KeyStore, KeystoreFile]:
     store = open_store(file.store, app.environ, options)
     app.at_end(store.close)
     return store, file
+
+
+@contextmanager
+def hints_name(path: Path) -> Iterator[None]:
+    """Put the config file into hints, which a keystore does not know: it says ``FILE``."""
+    try:
+        yield
+    except McpyError as e:
+        if e.hint:
+            e.hint = e.hint.replace("--config FILE", shlex.join(["--config", str(path)]))
+        raise
 
 
 def _hide(app: App, file: KeystoreFile) -> None:

@@ -80,7 +80,7 @@ GLOBAL_OPTIONS: list[click.Option] = [
         "timeout_s",
         type=DURATION,
         metavar="DURATION",
-        help="Of the command; of each call in cp, cat, ls, rm and rb. [30s]",
+        help="Of the command; of each call in cp, cat, ls, rm, rb and keystore. [30s]",
     ),
     _option(
         "--retries",

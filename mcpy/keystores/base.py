@@ -3,6 +3,7 @@
 KeystoreError             1   the provider failed, in its own words
 ├── KeyExistsError        1
 ├── KeyLockedError        1
+├── NotAKeyError          1
 └── KeystoreDeniedError   4
 KeyMissingError           5
 """
@@ -47,6 +48,13 @@ class KeyLockedError(KeystoreError):
         )
 
 
+class NotAKeyError(KeystoreError):
+    """The entry holds something else than a key of KES: it may be a stranger's secret."""
+
+    def __init__(self, name: str, where: str) -> None:
+        super().__init__(f"the entry `{name}` at {where} is not a key of KES")
+
+
 class KeystoreDeniedError(KeystoreError):
     """The provider does not allow it."""
 
@@ -62,11 +70,15 @@ class KeyMissingError(NotFoundError):
 
 @dataclass(frozen=True)
 class Step:
-    """One thing ``check`` tried; ``words`` are the provider's where it refused."""
+    """One thing ``check`` tried; ``words`` are the provider's where it refused.
+
+    Without ``tried`` it was not, and ``words`` say why.
+    """
 
     name: str
     ok: bool
     words: str = ""
+    tried: bool = True
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import re
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,8 +30,6 @@ from mcpy.keystores.base import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-_MARKED = re.compile(re.escape(LOCK_MARK) + rb"(.+)", flags=re.DOTALL)
 
 
 class NoFolderError(KeystoreError):
@@ -99,8 +96,14 @@ class FolderStore:
 
     def unlock(self, name: str) -> None:
         """Take the mark away."""
-        if match := _MARKED.fullmatch(self._content(name)):
-            self._replace(name, match[1])
+        value = self._content(name)
+        if value == LOCK_MARK:
+            raise KeystoreError(
+                f"`{name}` was empty when it was locked: there is no key to give back",
+                hint=f"mcpy keystore erase {name} --config FILE",
+            )
+        if value.startswith(LOCK_MARK):
+            self._replace(name, value.removeprefix(LOCK_MARK))
 
     def ping(self) -> None:
         """Look at the folder."""

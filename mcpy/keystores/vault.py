@@ -23,6 +23,7 @@ from mcpy.keystores.base import (
     KeyMissingError,
     KeystoreDeniedError,
     KeystoreError,
+    NotAKeyError,
     State,
     Step,
     finds,
@@ -82,7 +83,7 @@ class VaultKv:
             raise KeyLockedError(name)
         text = fields.get(name)
         if not isinstance(text, str) or not text:
-            raise KeystoreError(f"the entry `{name}` has no field of that name: no key of KES")
+            raise NotAKeyError(name, self.where)  # there is no field of that name
         return self._decrypted(text)
 
     def create(self, name: str, value: bytes) -> None:

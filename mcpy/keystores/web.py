@@ -36,18 +36,25 @@ class WebOptions:
     """What the global options say about every connection.
 
     Attributes:
-        timeout_s: of one request.
+        timeout_s: of one call, its repeats among it.
+        over_at: when the last call has to be over, on the monotonic clock.
         trace: told of every request and answer, without secrets.
         transport: replaces the network, for tests.
     """
 
     timeout_s: float = 30
+    over_at: float | None = None
     retries: int = 3
     insecure: bool = False
     ca: Path | None = None
     trace: Callable[[str], None] | None = None
     transport: httpx.BaseTransport | None = field(default=None, repr=False)
     sleep: Callable[[float], None] = time.sleep
+
+    def end_of_call(self) -> float:
+        """Return when a call that begins now has to be over, on the monotonic clock."""
+        end = time.monotonic() + self.timeout_s
+        return end if self.over_at is None else min(end, self.over_at)
 
     def verify(self) -> bool | str:
         """Return the authorities for `requests`, by which others sign in: as ours and KES's are.
@@ -114,16 +121,21 @@ class Web:
         """Send a request and return the answer, whatever its status.
 
         Raises:
-            UnreachableError: no answer.
+            UnreachableError: no answer, or not in time.
             ProtocolError: the answer is no JSON object, or too large.
         """
+        end = self._options.end_of_call()
+        if time.monotonic() >= end:
+            raise UnreachableError(f"{self.where}: not asked, since the time of --timeout is over")
         for attempt in range(self._options.retries + 1):
             last = attempt == self._options.retries
-            reply = self._once(method, path, json, headers or {}, last or not repeatable)
+            reply = self._once(method, path, json, headers or {}, last or not repeatable, end)
+            pause_s = _pause_s(attempt, reply)
+            last = last or time.monotonic() + pause_s >= end
             again = _BUSY | (_PASSING if repeatable else set())
             if reply is not None and (last or reply.status not in again):
                 return replace(reply, repeated=attempt > 0)
-            self._options.sleep(_pause_s(attempt, reply))
+            self._options.sleep(min(pause_s, max(0.0, end - time.monotonic())))
         raise AssertionError("the last attempt returns or raises")
 
     def probe(self) -> None:
@@ -148,19 +160,25 @@ class Web:
         json: Any,  # noqa: ANN401 - JSON
         headers: Mapping[str, str],
         final: bool,
+        end: float,
     ) -> Reply | None:
         """Return the answer, or None when there was none and another attempt may follow."""
         import httpx
 
         started = time.monotonic()
+        left_s = max(0.001, end - started)
         try:
             # the path as it is: httpx would change its escapes
             with self._opened().stream(
-                method, f"{self.base_url}{path}", json=json, headers=dict(headers)
+                method,
+                f"{self.base_url}{path}",
+                json=json,
+                headers=dict(headers),
+                timeout=left_s,
             ) as response:
-                body = self._body(response)
+                body = self._body(response, end)
         except httpx.TransportError as e:
-            if final:
+            if final or time.monotonic() >= end:
                 raise UnreachableError(f"{self.where}: {str(e) or 'no answer'}") from e
             return None
         except httpx.HTTPError as e:  # such as a body packed wrongly
@@ -172,13 +190,14 @@ class Web:
             )
         return Reply(response.status_code, body, dict(response.headers))
 
-    def _body(self, response: httpx.Response) -> dict[str, Any]:
-
+    def _body(self, response: httpx.Response, end: float) -> dict[str, Any]:
         raw = bytearray()
         for chunk in response.iter_bytes():
             raw += chunk
             if len(raw) > MAX_BODY_BYTES:
                 raise ProtocolError(f"{self.where}: an answer of more than {MAX_BODY_BYTES} bytes")
+            if time.monotonic() > end:
+                raise UnreachableError(f"{self.where}: an answer that does not end in time")
         if not raw.strip():
             return {}
         try:

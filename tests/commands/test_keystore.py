@@ -12,20 +12,20 @@ from mcpy.keystores.entry import KeyEntry, decode
 from mcpy.keystores.seal import unseal
 from tests.keystores.real_kes import real_kes
 from tests.running import Mcpy, Terminal
-from tests.stub import Server, kes_error
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.stub import Server
+
 VALUE = KeyEntry.of(bytes(32), now_ns=1).encode()
 WARNING = (
+    "mcpy: warning: what it encrypted was not looked for: --impact-on ALIAS shows it first\n"
     "mcpy: warning: every KES may use `k` for 30 s yet, from its cache; a SIGHUP to it empties "
     "the cache at once\n"
     "mcpy: warning: a MinIO whose default key this is answers 500 to health checks meanwhile, "
     "and does not start\n"
-    "mcpy: warning: what it encrypted: mcpy encrypt impact k ALIAS\n"
 )
-DEK = {"plaintext": base64.b64encode(bytes(32)).decode(), "ciphertext": "AAAA"}
 
 
 def configured(folder: Path, name: str) -> str:
@@ -82,43 +82,72 @@ def test_a_lock_needs_a_yes(mcpy: Mcpy, config: str, tmp_path: Path) -> None:
     assert (tmp_path / "keys" / "k").read_bytes() == VALUE
 
 
-@pytest.mark.usefixtures("kes_env")
-def test_a_lock_is_proven_when_kes_fails_on_the_key(
-    mcpy: Mcpy, config: str, server: Server
-) -> None:
-    server.replies = [kes_error(502, "failed to read key")]
-    args = ("keystore", "lock", "k", "--config", config, "--yes", "--prove", "--retries", "0")
-    code, out, _ = mcpy(*args)
-    assert (code, out) == (0, "`k` locked at fs (proven through KES).\n")
-    assert server.calls == ["PUT /v1/key/generate/k"]
-
-
-@pytest.mark.usefixtures("kes_env")
-def test_a_kes_that_misses_a_locked_key_is_an_alarm(
-    mcpy: Mcpy, config: str, server: Server
-) -> None:
-    server.replies = [kes_error(404, "key does not exist")]
-    code, out, err = mcpy("keystore", "lock", "k", "--config", config, "--yes", "--prove")
-    assert (code, out) == (1, "")
-    assert "KES does not find `k` instead of failing on it: do not restart any MinIO" in err
-
-
-@pytest.mark.usefixtures("kes_env")
-def test_an_unlock_is_proven_when_kes_makes_a_data_key(
-    mcpy: Mcpy, config: str, server: Server, tmp_path: Path
-) -> None:
-    mcpy("keystore", "lock", "k", "--config", config, "--yes")
-    server.replies = [httpx.Response(200, json=DEK)]
-    code, out, err = mcpy("keystore", "unlock", "k", "--config", config, "--prove")
-    assert (code, out, err) == (0, "`k` unlocked at fs (proven through KES).\n", "")
-    assert (tmp_path / "keys" / "k").read_bytes() == VALUE
-
-
 @pytest.mark.parametrize("act", ["lock", "unlock", "erase"])
 def test_a_key_that_is_not_there_is_not_found(mcpy: Mcpy, config: str, act: str) -> None:
     more = {"lock": ("--yes",), "unlock": (), "erase": ("--yes", "--confirm", "none")}[act]
     result = mcpy("keystore", act, "none", "--config", config, *more)
     assert result == (5, "", "mcpy: error: the keystore has no key `none`\n")
+
+
+@pytest.mark.parametrize("content", [b"# about this folder", b"", VALUE[:-8]])
+@pytest.mark.parametrize("act", ["lock", "erase"])
+def test_what_is_no_key_of_kes_is_neither_locked_nor_erased(
+    mcpy: Mcpy, config: str, tmp_path: Path, act: str, content: bytes
+) -> None:
+    file = tmp_path / "keys" / "README"
+    file.write_bytes(content)
+    more = {"lock": (), "erase": ("--confirm", "README", "--without-impact")}[act]
+    assert mcpy("keystore", act, "README", "--config", config, "--yes", *more) == (
+        1,
+        "",
+        f"mcpy: error: the entry `README` at {tmp_path / 'keys'} is not a key of KES: nothing "
+        "was done\n",
+    )
+    assert file.read_bytes() == content
+
+
+def test_an_empty_file_that_was_locked_is_no_circle_of_hints(
+    mcpy: Mcpy, config: str, tmp_path: Path
+) -> None:
+    (tmp_path / "keys" / "e").write_bytes(b"locked-by-mcpy:")
+    assert mcpy("keystore", "unlock", "e", "--config", config) == (
+        1,
+        "",
+        "mcpy: error: `e` was empty when it was locked: there is no key to give back\n"
+        f"mcpy: hint: mcpy keystore erase e --config {config}\n",
+    )
+    erase = ("--yes", "--confirm", "e", "--without-impact")
+    assert mcpy("keystore", "erase", "e", "--config", config, *erase).exit_code == 0
+
+
+def test_without_a_terminal_the_hint_to_erase_asks_for_all_there_is_to_say(
+    mcpy: Mcpy, config: str, tmp_path: Path
+) -> None:
+    line = f"mcpy keystore erase k --config {config} --yes --confirm k"
+    for given, more in (
+        ((), " --impact-on ALIAS"),
+        (("--without-impact",), " --without-impact"),
+        (("--impact-on", "play", "--never-default"), " --impact-on play --never-default"),
+    ):
+        result = mcpy("keystore", "erase", "k", "--config", config, *given)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr.endswith(f"mcpy: hint: {line}{more}\n")
+    assert (tmp_path / "keys" / "k").exists()
+
+
+def test_a_lock_that_is_denied_claims_nothing(
+    mcpy: Mcpy, config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(*_: object, **__: object) -> None:
+        raise PermissionError(13, "denied", "keys")
+
+    monkeypatch.setattr("tempfile.mkstemp", denied)
+    assert mcpy("keystore", "lock", "k", "--config", config, "--yes") == (
+        4,
+        "",
+        WARNING.splitlines()[0] + "\nmcpy: error: keys: permission denied\n",
+    )
+    assert (tmp_path / "keys" / "k").read_bytes() == VALUE
 
 
 def test_erasing_in_a_script_takes_the_name_twice(mcpy: Mcpy, config: str, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ _CHECK, _LOCKS = "mcpy.commands.keystore.check", "mcpy.commands.keystore.lock"
         ),
         "lock": (_LOCKS, "lock", "Make a key unusable until it is unlocked."),
         "unlock": (_LOCKS, "unlock", "Make a locked key usable again."),
-        "erase": (_LOCKS, "erase", "Destroy a key for ever."),
+        "erase": ("mcpy.commands.keystore.erase", "erase", "Destroy a key for ever."),
         "copy": ("mcpy.commands.keystore.copy", "copy_", "Copy keys to another keystore."),
     },
 )

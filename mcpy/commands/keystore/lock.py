@@ -1,129 +1,51 @@
-"""``mcpy keystore lock|unlock|erase``: acts at the provider, and when a KES comes to feel them."""
+"""``mcpy keystore lock`` and ``unlock``: acts at the provider, and proof that KES feels them."""
 
 from __future__ import annotations
 
 import shlex
-import time
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 
 from mcpy.cli.app import pass_app
-from mcpy.cli.impact_gate import GateOptions, gate_options, require_impact
-from mcpy.cli.kes_access import KesCommand, KesOptions, connect
-from mcpy.cli.keystore_access import open_keystore
+from mcpy.cli.impact_gate import IMPACT_ON, aliases_of
+from mcpy.cli.kes_access import KesCommand, KesOptions, resolve
+from mcpy.cli.keystore_access import hints_name, open_keystore
+from mcpy.cli.keystore_acts import KeyActed, acting, report
+from mcpy.cli.keystore_proof import Proof
 from mcpy.cli.many import check_askable, confirm
 from mcpy.cli.params import KEY
 from mcpy.commands.keystore.check import CONFIG
-from mcpy.errors import DeclinedError, InputError, KesError, McpyError, UnsupportedError
+from mcpy.errors import Interrupted, McpyError, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from mcpy.api.kes import Kes
     from mcpy.cli.app import App
     from mcpy.kesconf.stores import CacheExpiry
     from mcpy.keystores.base import KeyStore
 
-_SLACK_S = 20.0
-_PROVE = click.option(
-    "--prove", is_flag=True, help="Wait until KES feels it, and see that it does."
+PROVE = click.option(
+    "--prove",
+    is_flag=True,
+    help="See that KES has the key, wait until it feels it, as long as its cache lasts.",
 )
-_YES = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+YES = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 _RESTART = (
     "a MinIO whose default key this is answers 500 to health checks meanwhile, and does not start"
 )
 
 
-@dataclass(frozen=True)
-class KeyActed:
-    """What was done to a key at its provider; ``proven`` through a KES, when that was asked."""
-
-    name: str
-    change: str
-    provider: str
-    effective_within_s: float
-    proven: bool
-
-    def data(self) -> dict[str, Any]:
-        """Return all of it."""
-        return {"status": "success", **asdict(self)}
-
-    def text(self) -> str:
-        """Return one line."""
-        if self.change in {"locked already", "unlocked already"}:
-            return f"`{self.name}` is {self.change}: nothing changed."
-        how = "proven through KES" if self.proven else "not proven through KES: see --prove"
-        return f"`{self.name}` {self.change} at {self.provider} ({how})."
-
-
 @click.command("lock", cls=KesCommand)
 @click.argument("key", type=KEY)
 @CONFIG
-@_YES
-@_PROVE
+@YES
+@PROVE
+@IMPACT_ON
 @pass_app
-def lock(app: App, key: str, config: Path, *, yes: bool, prove: bool, access: KesOptions) -> None:
-    """Make a key unusable until it is unlocked. What is encrypted under it stays as it is.
-
-    KES answers 502 then. It keeps using the key for as long as its cache has it; a SIGHUP to
-    every KES empties the caches at once.
-    """
-    store, file = open_keystore(app, config)
-    _can_lock(store)
-    kes = connect(app, access, endless=True) if prove else None
-    if store.state(key) == "locked":
-        store.lock(key)  # what a lock that was cut off left undone
-        app.out.done(KeyActed(key, "locked already", store.provider, 0, proven=False))
-        return
-    also = [*(["--prove"] if prove else []), *access.words()]
-    hint = shlex.join(["mcpy", "keystore", "lock", key, "--config", str(config), "--yes", *also])
-    _warn(app, key, file.cache)
-    app.out.warn(f"what it encrypted: mcpy encrypt impact {key} ALIAS")
-    confirm(app, f"Lock {key}? What it encrypted cannot be read until unlock.", yes=yes, hint=hint)
-    store.lock(key)
-    if store.state(key) != "locked":
-        raise McpyError(f"`{key}` is not locked at {store.where} after all")
-    if kes:
-        _until(app, file.cache, lambda: _fails(kes, key, config))
-    within = file.cache.any_s
-    app.out.done(KeyActed(key, "locked", store.provider, within, proven=prove))
-
-
-@click.command("unlock", cls=KesCommand)
-@click.argument("key", type=KEY)
-@CONFIG
-@_PROVE
-@pass_app
-def unlock(app: App, key: str, config: Path, *, prove: bool, access: KesOptions) -> None:
-    """Make a locked key usable again. KES feels it at once."""
-    store, file = open_keystore(app, config)
-    _can_lock(store)
-    kes = connect(app, access, endless=True) if prove else None
-    state = store.state(key)
-    if state == "destroyed":
-        raise McpyError(f"`{key}` is destroyed at {store.where}: nothing brings it back")
-    if state == "enabled":
-        app.out.done(KeyActed(key, "unlocked already", store.provider, 0, proven=False))
-        return
-    store.unlock(key)
-    store.read(key)  # raises when it is locked still
-    if kes:
-        _until(app, file.cache, lambda: _works(kes, key))
-    app.out.done(KeyActed(key, "unlocked", store.provider, 0, proven=prove))
-
-
-@click.command("erase", cls=KesCommand)
-@click.argument("key", type=KEY)
-@CONFIG
-@_YES
-@_PROVE
-@click.option("--confirm", "repeated", metavar="KEY", help="With --yes: the name once more.")
-@gate_options
-@pass_app
-def erase(  # noqa: PLR0913 - options
+def lock(  # noqa: PLR0913 - options
     app: App,
     /,
     key: str,
@@ -131,142 +53,157 @@ def erase(  # noqa: PLR0913 - options
     *,
     yes: bool,
     prove: bool,
-    repeated: str | None,
+    impact_on: tuple[str, ...],
     access: KesOptions,
-    **impact: Any,  # noqa: ANN401 - click's
 ) -> None:
-    """Destroy a key for ever. Whatever it encrypted can never be read again, by anybody.
+    """Make a key unusable until it is unlocked. What is encrypted under it stays as it is.
 
-    Asks twice. What depends on the key is looked for first, on the aliases of --impact-on.
+    KES answers 502 then. It keeps using the key for as long as its cache has it; a SIGHUP to
+    every KES empties the caches at once. What becomes unreadable is said first, where --impact-on
+    or --alias says where to look, or an alias has the KES of --prove.
     """
-    _check_repeated(key, yes=yes, repeated=repeated, config=config)
-    store, file = open_keystore(app, config)
-    kes = connect(app, access, endless=True) if prove else None
-    store.state(key)  # a key that is not there is an error before anybody is asked
-    given = GateOptions(**impact)
-    also = [*(["--prove"] if prove else []), *access.words()]
-    hint = shlex.join([*shlex.split(_erase_hint(key, config)), *also])
-    check_askable(app, f"Erase {key} for ever?", yes=yes, hint=hint)
-    of_alias = app.alias(access.alias).kes if access.alias else None
-    server = of_alias.server if of_alias else ""
-    require_impact(
-        app, [key], _impact_options(access, given), kes_server=server, again=lambda _: hint
-    )
-    app.out.warn(f"every object under `{key}` is lost with it")
-    app.out.warn(f"at {store.where}: {store.capabilities.erasure}")
-    _warn(app, key, file.cache)
-    _ask_twice(app, key, yes=yes, repeated=repeated, config=config)
-    store.delete(key)
-    _see_gone(app, store, key, config)
-    if kes:
-        _until(app, file.cache, lambda: _is_gone(kes, key))
-    app.out.done(KeyActed(key, "erased", store.provider, file.cache.any_s, proven=prove))
+    alone = yes and not (prove or impact_on or access.alias)
+    store, file = open_keystore(app, config, whole=alone)
+    can_lock(store)
+    proof = Proof(app, access, store, file.cache, key) if prove else None
+    again = ["mcpy", "keystore", "lock", key, "--config", str(config), "--yes"]
+    again += [word for alias in impact_on for word in ("--impact-on", alias)]
+    again = [*again, *(["--prove"] if prove else []), *access.words()]
+    wait = proof.locked if proof else None
+    with hints_name(config):
+        acted = KeyActed(key, "locked already", store.provider, file.cache.any_s)
+        if store.state(key) == "locked":
+            store.lock(key)  # what a lock that was cut off left undone
+        else:
+            acted = replace(acted, change="locked")
+            question = f"Lock {key}? What it encrypted cannot be read until unlock."
+            check_askable(app, question, yes=yes, hint=shlex.join(again))
+            see_key(store, key, proof)
+            look = _where_to_look(app, access, impact_on, prove=prove)
+            acted = replace(acted, impact=_tell_impact(app, key, look, asked=bool(impact_on)))
+            warned = not yes
+            if warned:
+                app.out.warn(_RESTART)
+            confirm(app, question, yes=yes, hint=shlex.join(again))
+            _lock(store, key)
+            warn_after(app, key, file.cache, *([] if warned else [_RESTART]))
+        report(app, acted, wait, shlex.join(again))
 
 
-def _impact_options(access: KesOptions, options: GateOptions) -> GateOptions:
-    if access.alias:
-        return replace(options, impact_on=(access.alias, *options.impact_on))
-    return options
+def _lock(store: KeyStore, key: str) -> None:
+    with acting(key):
+        store.lock(key)
+    if store.state(key) != "locked":
+        raise McpyError(f"`{key}` is not locked at {store.where} after all")
 
 
-def _erase_hint(key: str, config: Path) -> str:
-    line = ["mcpy", "keystore", "erase", key, "--config", str(config), "--yes", "--confirm", key]
-    return shlex.join(line)
+@click.command("unlock", cls=KesCommand)
+@click.argument("key", type=KEY)
+@CONFIG
+@PROVE
+@pass_app
+def unlock(app: App, key: str, config: Path, *, prove: bool, access: KesOptions) -> None:
+    """Make a locked key usable again. KES feels it at once."""
+    store, file = open_keystore(app, config, whole=True)
+    can_lock(store)
+    proof = Proof(app, access, store, file.cache, key) if prove else None
+    again = ["mcpy", "keystore", "unlock", key, "--config", str(config), "--prove"]
+    with hints_name(config):
+        acted = KeyActed(key, _unlock(store, key, proof), store.provider, 0)
+        wait = _works(store, key, proof) if proof else None
+        report(app, acted, wait, shlex.join([*again, *access.words()]))
 
 
-def _check_repeated(key: str, *, yes: bool, repeated: str | None, config: Path) -> None:
-    if yes and repeated is None:
-        raise InputError(
-            "--yes alone erases nothing: repeat the name with --confirm",
-            hint=_erase_hint(key, config),
-        )
-    if repeated is not None and repeated != key:
-        raise InputError(f"--confirm says `{repeated}`, and the key is `{key}`")
+def _unlock(store: KeyStore, key: str, proof: Proof | None) -> str:
+    """Unlock the key unless it is, and return what that was."""
+    state = store.state(key)
+    if state == "destroyed":
+        raise McpyError(f"`{key}` is destroyed at {store.where}: nothing brings it back")
+    if state == "enabled":
+        return "unlocked already"
+    if proof:
+        proof.before(None)
+    with acting(key):
+        store.unlock(key)
+    store.read(key)  # raises when it is locked still
+    return "unlocked"
 
 
-def _ask_twice(app: App, key: str, *, yes: bool, repeated: str | None, config: Path) -> None:
-    confirm(app, f"Erase {key} for ever?", yes=yes, hint=_erase_hint(key, config))
-    if repeated is None:
-        typed = click.prompt("Type its name to erase it", err=True, default="", show_default=False)
-        if typed != key:
-            raise DeclinedError
+def _works(store: KeyStore, key: str, proof: Proof) -> Callable[[], None]:
+    from mcpy.keystores.strangers import key_of
+
+    return lambda: proof.works(key_of(store, key))
 
 
-def _see_gone(app: App, store: KeyStore, key: str, config: Path) -> None:
-    from mcpy.keystores.base import KeyMissingError, KeystoreError
-
-    try:
-        store.state(key)
-    except KeyMissingError:
-        return
-    except KeystoreError as e:  # such as a deletion that is still going on
-        app.out.warn(f"whether `{key}` is gone cannot be seen yet: {e}")
-        return
-    raise McpyError(
-        f"{store.where} says it erased `{key}`, and has it still",
-        hint=f"mcpy keystore check --config {config}",
-    )
-
-
-def _can_lock(store: KeyStore) -> None:
+def can_lock(store: KeyStore) -> None:
+    """Raise UnsupportedError for a provider without a lock."""
     if not store.capabilities.lock:
         raise UnsupportedError(
             f"{store.provider} has no lock that is known to be safe: nothing was done"
         )
 
 
-def _warn(app: App, key: str, cache: CacheExpiry) -> None:
+def see_key(store: KeyStore, key: str, proof: Proof | None) -> None:
+    """See that the entry is a key of KES, and that the KES of the proof has it.
+
+    Raises:
+        NotAKeyError: it is something else, and somebody's.
+        McpyError: as ``Proof.before``.
+    """
+    from mcpy.keystores.base import NotAKeyError
+    from mcpy.keystores.strangers import key_of
+
+    try:
+        entry = key_of(store, key)
+    except NotAKeyError as e:
+        e.message = f"{e.message}: nothing was done"
+        raise
+    if proof:
+        proof.before(entry)
+
+
+def warn_after(app: App, key: str, cache: CacheExpiry, *more: str) -> None:
+    """Say how long what was done is not felt, and what else it brings."""
     app.out.warn(
         f"every KES may use `{key}` for {cache.any_s:g} s yet, from its cache; "
         "a SIGHUP to it empties the cache at once"
     )
-    app.out.warn(_RESTART)
+    for line in more:
+        app.out.warn(line)
 
 
-def _until(app: App, cache: CacheExpiry, seen: Callable[[], bool]) -> None:
-    """Wait until KES shows what is expected, asking seldom enough to let the key go unused."""
-    pause_s = cache.unused_s + 1 if cache.unused_s else 1.0
-    limit_s = app.settings.timeout_s or cache.any_s + _SLACK_S
-    give_up = time.monotonic() + limit_s
-    with app.out.spinner("waiting for KES to feel it"):
-        while not seen():
-            if time.monotonic() + min(1.0, pause_s) > give_up:
-                raise McpyError(
-                    f"KES shows no change after {limit_s:g} s",
-                    hint="is it this KES that uses the keystore? A SIGHUP empties its cache",
-                )
-            time.sleep(min(pause_s, max(0.0, give_up - time.monotonic())))
+def _where_to_look(
+    app: App, access: KesOptions, impact_on: tuple[str, ...], *, prove: bool
+) -> list[str]:
+    """Return the aliases that were named, and those that use the KES that was named."""
+    named = [*impact_on, *([access.alias] if access.alias else [])]
+    known = aliases_of(app, resolve(app, access).server) if prove or named else []
+    return list(dict.fromkeys([*named, *known]))
 
 
-def _answer(kes: Kes, key: str, *expected: int) -> int:
-    """Use the key and return KES's status: 200, or one of ``expected``.
+def _tell_impact(
+    app: App, key: str, aliases: list[str], *, asked: bool
+) -> tuple[dict[str, object], ...]:
+    """Say what becomes unreadable, as far as anybody said where to look; return the reports.
 
     Raises:
-        KesError: it refuses by another one.
+        McpyError: it cannot be told on an alias that was named for it.
     """
+    from mcpy.cli.impact import ImpactReport, measured
+
+    if not aliases:
+        app.out.warn("what it encrypted was not looked for: --impact-on ALIAS shows it first")
+        return ()
     try:
-        kes.generate_key(key)
-    except KesError as e:
-        if e.status not in expected:
+        reports = [ImpactReport(impact) for impact in measured(app, [key], aliases)]
+    except Interrupted:
+        raise
+    except McpyError as e:
+        e.message = f"what it encrypted could not be looked for: {e.message}"
+        if asked:
             raise
-        return e.status
-    return 200
-
-
-def _works(kes: Kes, key: str) -> bool:
-    return _answer(kes, key, 502) == 200
-
-
-def _fails(kes: Kes, key: str, config: Path) -> bool:
-    """Whether KES fails on the key; that it misses it is the one thing that must not happen."""
-    status = _answer(kes, key, 404, 502)
-    if status == 404:
-        raise McpyError(
-            f"KES does not find `{key}` instead of failing on it: do not restart any MinIO",
-            hint=shlex.join(["mcpy", "keystore", "unlock", key, "--config", str(config)]),
-        )
-    return status == 502
-
-
-def _is_gone(kes: Kes, key: str) -> bool:
-    return _answer(kes, key, 404) == 404
+        app.out.warn(e.message)
+        return ()
+    for line in (line for one in reports for line in one.text().splitlines()):
+        app.out.warn(line)
+    return tuple(one.data() for one in reports)
