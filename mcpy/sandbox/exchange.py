@@ -6,21 +6,56 @@ import time
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from mcpy.sandbox.body import ChunkedBody, LengthBody
 from mcpy.sandbox.head import BadHeadError, read_head
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from mcpy.sandbox.body import WireBody
     from mcpy.sandbox.head import Head
-    from mcpy.sandbox.message import Handler, Response
-    from mcpy.sandbox.server import Connection
+    from mcpy.sandbox.message import Handler, Readable, Request, Response
+    from mcpy.sandbox.stream import SocketReader, SocketWriter
 
 _DRAIN_BYTES = 256 * 1024
 _BODILESS = frozenset({204, 304})
+
+
+class Connection(Protocol):
+    """A connection, as far as a request and its answer need it.
+
+    Attributes:
+        unread: whether the peer may still be sending what nobody will read.
+    """
+
+    unread: bool
+
+    @property
+    def rfile(self) -> SocketReader:
+        """What the peer says."""
+        ...
+
+    @property
+    def wfile(self) -> SocketWriter:
+        """The way to the peer."""
+        ...
+
+    def request(
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: Readable,
+        length: int | None,
+    ) -> Request:
+        """Return what the handler is to see."""
+        ...
+
+    def gone(self) -> bool:
+        """Tell whether the peer has hung up."""
+        ...
 
 
 def converse(connection: Connection, handler: Handler) -> bool:

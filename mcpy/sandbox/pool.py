@@ -5,16 +5,51 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from mcpy.sandbox.server import Connection, Server
+    from collections.abc import Callable
+
 
 MAX_WORKERS = 256
 """Requests served at once; more wait. Frozen S3 calls and log streams hold a worker each."""
 
 _LINGER_S = 0.05
 """How long a worker stays with a connection that was answered: the next request often follows."""
+
+
+class Connection(Protocol):
+    """What a worker has to do with a connection."""
+
+    def exchange(self) -> bool:
+        """Answer one request; tell whether there can be another."""
+        ...
+
+    def speaks(self, wait_s: float) -> bool:
+        """Tell whether the peer says something, or leaves, within ``wait_s`` seconds."""
+        ...
+
+    def cut(self) -> None:
+        """End whatever a worker is doing with it."""
+        ...
+
+    def close(self) -> None:
+        """Close it."""
+        ...
+
+
+class Server(Protocol):
+    """Whose connections they are."""
+
+    @property
+    def put_conn(self) -> Callable[[Connection], None]:
+        """Wait for the next request of a connection."""
+        ...
+
+    @property
+    def error_log(self) -> Callable[..., None]:
+        """Log a fault; with ``traceback``, where it happened."""
+        ...
 
 
 class WorkerPool:

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import ipaddress
 import json
 import socket
 import time
 from typing import TYPE_CHECKING
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
 from mcpy.api.tls import certificate_from_api_key
 from mcpy.models import Alias
+from mcpy.sandbox.certs import Authority
 from tests import faulty
 from tests.faulty import Faulty
 from tests.running import ACCESS_KEY, KES_API_KEY, SECRET_KEY
@@ -57,27 +51,11 @@ def answer(request: bytes) -> bytes:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A key and a self-signed certificate for 127.0.0.1 in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "faulty")])
-    now = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
-            critical=False,
-        )
-        .sign(key, SHA256())
-    )
+    """A key, a certificate for 127.0.0.1 and the authority above it, in one file."""
+    authority = Authority()
+    pair = authority.server(("127.0.0.1",))
     file = tmp_path_factory.mktemp("tls") / "faulty.pem"
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    file.write_bytes(pem + made.public_bytes(Encoding.PEM))
+    file.write_bytes(pair.key_pem + pair.cert_pem + authority.cert_pem)
     return file
 
 

@@ -11,14 +11,9 @@ import socket
 import ssl
 import threading
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives import serialization as form
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from mcpy.sandbox.certs import Authority
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -84,37 +79,7 @@ def _pump(source: socket.socket, target: socket.socket) -> None:
 
 def certify(folder: Path, hosts: list[str]) -> Path:
     """Write a key and a certificate for hosts; return the file of the authority above it."""
-    key, ca_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "clouds on loopback")])
-    names = x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts])
-
-    def certificate(
-        subject: x509.Name, public: ec.EllipticCurvePublicKey, *, ca: bool
-    ) -> x509.Certificate:
-        now = datetime.now(UTC)
-        made = (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(issuer)
-            .public_key(public)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(minutes=5))
-            .not_valid_after(now + timedelta(days=1))
-            .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()),
-                critical=False,
-            )
-        )
-        made = made if ca else made.add_extension(names, critical=False)
-        return made.sign(ca_key, hashes.SHA256())
-
-    leaf = certificate(x509.Name([]), key.public_key(), ca=False)
-    authority = certificate(issuer, ca_key.public_key(), ca=True)
-    (folder / "cloud.crt").write_bytes(leaf.public_bytes(form.Encoding.PEM))
-    (folder / "cloud.key").write_bytes(
-        key.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption())
-    )
-    (folder / "ca.crt").write_bytes(authority.public_bytes(form.Encoding.PEM))
+    authority = Authority()
+    authority.server(tuple(hosts)).save(folder / "cloud.key", folder / "cloud.crt")
+    (folder / "ca.crt").write_bytes(authority.cert_pem)
     return folder / "ca.crt"

@@ -11,8 +11,8 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from mcpy.sandbox.admin.info import rfc3339
 from mcpy.sandbox.s3.errors import S3Problem
+from mcpy.sandbox.s3.times import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,9 +10,9 @@ import yaml
 
 from mcpy.sandbox.admin.batch import KINDS, KeyRotation, internal
 from mcpy.sandbox.admin.call import TEXT, answer_json
-from mcpy.sandbox.admin.info import rfc3339
 from mcpy.sandbox.message import Response
 from mcpy.sandbox.s3.errors import S3Problem, go_json
+from mcpy.sandbox.s3.times import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,8 +17,8 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, NamedTuple
 
-from mcpy.sandbox.admin.info import rfc3339
 from mcpy.sandbox.s3.errors import S3Problem
+from mcpy.sandbox.s3.times import rfc3339
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -6,7 +6,6 @@ import gc
 import os
 import shutil
 import sys
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mcpy.sandbox.admin.call import answer_json
@@ -14,6 +13,7 @@ from mcpy.sandbox.kms import KmsProblem
 from mcpy.sandbox.s3.errors import S3Problem
 from mcpy.sandbox.s3.policy import listed
 from mcpy.sandbox.s3.statements import as_list
+from mcpy.sandbox.s3.times import rfc3339
 
 if TYPE_CHECKING:
     from mcpy.sandbox.admin.call import AdminCall
@@ -132,11 +132,6 @@ def _as_list_of(statement: dict[str, Any]) -> dict[str, Any]:
     if "Resource" in statement:
         found["Resource"] = ["**" if r == "*" else r for r in as_list(statement["Resource"])]
     return found
-
-
-def rfc3339(moment: datetime) -> str:
-    """Return ``moment`` in UTC with microseconds and ``Z``."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _server(call: AdminCall, drive: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from mcpy.sandbox.kes import errors
 from mcpy.sandbox.kes.ask import Ask
 from mcpy.sandbox.kes.keyfile import KeyRecord
 from mcpy.sandbox.kes.log import DEBUG, Call, EventLog
-from mcpy.sandbox.kes.state import State, routes
+from mcpy.sandbox.kes.routes import ENDPOINTS, routes
+from mcpy.sandbox.kes.state import State
 from mcpy.sandbox.message import Response
 
 if TYPE_CHECKING:
@@ -88,10 +89,10 @@ class KesApp:
         call = Call(request.method, path, request.remote, "", received)
         call = replace(call, identity=_authenticate(state, route, request, call))
         if not route.counted:
-            return route.endpoint(_ask(state, route, request, call))
+            return ENDPOINTS[route.path](_ask(state, route, request, call))
         began, status = state.metrics.begin(), 500
         try:
-            response = route.endpoint(_ask(state, route, request, call))
+            response = ENDPOINTS[route.path](_ask(state, route, request, call))
             status = response.status
         except errors.KesProblem as problem:
             status = problem.status

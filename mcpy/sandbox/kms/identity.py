@@ -10,14 +10,13 @@ import base64
 import binascii
 import contextlib
 import os
-import secrets
 import ssl
 import tempfile
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mcpy.errors import ConfigError
+from mcpy.sandbox import certs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,29 +62,8 @@ def seed_of(api_key: str) -> bytes:
 
 def client_certificate(seed: bytes) -> bytes:
     """Return private key and self-signed certificate of an identity, in PEM."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from cryptography.hazmat.primitives.serialization import (
-        Encoding,
-        NoEncryption,
-        PrivateFormat,
-    )
-    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-
-    key = Ed25519PrivateKey.from_private_bytes(seed)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "minio")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key())
-        .serial_number(secrets.randbits(120) + 1)
-        .not_valid_before(now - timedelta(minutes=1))
-        .not_valid_after(now + timedelta(days=90))
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
-        .sign(key, None)
-    )
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    return private + certificate.public_bytes(Encoding.PEM)
+    pair, _ = certs.client("minio", seed)
+    return pair.key_pem + pair.cert_pem
 
 
 def _trusting(capath: str) -> ssl.SSLContext:

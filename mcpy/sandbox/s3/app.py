@@ -28,6 +28,7 @@ from mcpy.sandbox.s3.canonical import Credential
 from mcpy.sandbox.s3.errors import S3Problem, new_request_id
 from mcpy.sandbox.s3.identities import Identities
 from mcpy.sandbox.s3.routes import EVENTS, STORED, find_handler
+from mcpy.sandbox.s3.watchers import Watchers
 from mcpy.sandbox.store import NoBucketError
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class S3App:
         self.domains: tuple[str, ...] = ()
         self.wait: Callable[[], None] = lambda: None
         self.host_id = hashlib.sha256(uuid.uuid4().bytes).hexdigest()
-        self.watchers = watching.Watchers()
+        self.watchers = Watchers()
         self._now = now
 
     def __call__(self, request: Request) -> Response:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mcpy.sandbox.message import Response
 from mcpy.sandbox.s3 import auth, policy, xml
 from mcpy.sandbox.s3.errors import S3Problem
-from mcpy.sandbox.s3.watching import Watchers
+from mcpy.sandbox.s3.watchers import Watchers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -20,6 +20,11 @@ def iso(time_ns: int) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
 
+def rfc3339(moment: datetime) -> str:
+    """Return ``moment`` in UTC with microseconds and ``Z``."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
 def http_date(time_ns: int) -> str:
     """Return ``Mon, 23 Nov 2026 12:40:38 GMT``."""
     return _http_date(time_ns // NS)

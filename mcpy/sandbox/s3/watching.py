@@ -7,78 +7,25 @@ from __future__ import annotations
 
 import queue
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
 from mcpy.sandbox.message import Response
 from mcpy.sandbox.s3.errors import S3Problem, go_json, new_request_id
-from mcpy.sandbox.s3.statements import matches
 from mcpy.sandbox.s3.times import iso
+from mcpy.sandbox.s3.watchers import Event, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mcpy.sandbox.s3.call import Call
+    from mcpy.sandbox.s3.watchers import Watchers
 
 PING_S = 0.5
-MAX_WAITING = 10_000
 _NAME = re.compile(
     r"s3:(Object(Created|Accessed|Removed)|Bucket(Created|Removed)|Replication|ObjectRestore"
     r"|ObjectTransition|Scanner|Lifecycle\w*):(\*|[\w:]+)|s3:(ObjectRemoved|Scanner)\S*"
 )
-
-
-class Event(NamedTuple):
-    """Something that happened; ``record`` is what is told of it."""
-
-    name: str
-    bucket: str
-    key: str
-    record: dict[str, Any]
-
-
-class Watch:
-    """What one listener wants to hear, and what it has not heard yet."""
-
-    def __init__(self, bucket: str, names: list[str], prefix: str, suffix: str) -> None:
-        self.waiting: queue.Queue[Event] = queue.Queue(MAX_WAITING)
-        self._bucket = bucket
-        self._names = names
-        self._prefix = prefix
-        self._suffix = suffix
-
-    def hears(self, event: Event) -> bool:
-        """Tell whether an event is one it asked for."""
-        return (
-            self._bucket in {"", event.bucket}
-            and event.key.startswith(self._prefix)
-            and event.key.endswith(self._suffix)
-            and any(matches(name, event.name) for name in self._names)
-        )
-
-
-class Watchers:
-    """Everybody who listens to one server."""
-
-    def __init__(self) -> None:
-        self._watches: set[Watch] = set()
-
-    def __bool__(self) -> bool:
-        return bool(self._watches)
-
-    def add(self, watch: Watch) -> None:
-        """Begin to tell somebody."""
-        self._watches = {*self._watches, watch}
-
-    def remove(self, watch: Watch) -> None:
-        """Stop telling somebody."""
-        self._watches = self._watches - {watch}
-
-    def tell(self, event: Event) -> None:
-        """Tell all who want to hear of it; who is too slow misses it."""
-        for watch in self._watches:
-            if watch.hears(event) and not watch.waiting.full():
-                watch.waiting.put(event)
 
 
 def listen(call: Call) -> Response:
