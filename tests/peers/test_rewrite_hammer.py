@@ -116,6 +116,8 @@ def one_bucket(
         code, said = run(world, folder, *args, seconds=dice.uniform(0.5, longest))
         kills += code == -9
         longest = min(longest + 0.05, 20)
+    if code == -9:  # a busy machine: it was killed often enough
+        code, said = run(world, folder, *args, seconds=None)
     assert code in {0, 8}, said
     check(s3, bucket, before, said, wish)
     assert canaries(s3) <= others, said
