@@ -15,7 +15,7 @@ import pytest
 
 from mcpy.models import Alias, BucketEncryption
 from tests.mixture import client, kms, locked
-from tests.peers.world import KEY, MISSING, PASSWORD, USER, World, do_the_page
+from tests.peers.world import KEY, MISSING, PASSWORD, USER, World, after_the_page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,9 +44,7 @@ DENIED = (
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with World(tmp_path_factory.mktemp("world")) as started:
-        do_the_page(started)
-        assert started.mcpy("kes", "key", "create", OTHER).exit_code == 0
+    with after_the_page(tmp_path_factory.mktemp("world"), OTHER) as started:
         yield started
 
 
@@ -150,6 +148,15 @@ def test_a_key_that_is_not_there_is_not_found(world: World, s3: S3) -> None:
     impact = world.mcpy("encrypt", "impact", "odl", "play")
     assert impact.exit_code == 5, impact
     assert "the KMS of `play` has no key `odl`, and no object is under it" in impact.stderr
+
+
+def test_a_key_that_is_not_there_is_removed_by_nobody(world: World) -> None:
+    rm = ("kes", "key", "rm", "--yes", "nokey", "--impact-on", "play", "--never-default")
+    missing = world.mcpy(*rm)
+    assert (missing.exit_code, missing.stdout) == (5, "")
+    assert "key `nokey`: key does not exist" in missing.stderr
+    absent = world.mcpy(*rm, "--if-exists")
+    assert absent == (0, "Key `nokey` was not there: nothing changed.\n", "")
 
 
 def test_a_plan_names_a_command_that_works_where_versioning_is_suspended(

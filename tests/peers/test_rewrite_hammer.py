@@ -18,7 +18,7 @@ import pytest
 
 from mcpy.models import Alias, bare_key_id
 from tests.mixture import Mixed, census, client, encryptions, fill, uploads
-from tests.peers.world import KEY, MISSING, PASSWORD, USER, World, do_the_page
+from tests.peers.world import KEY, MISSING, PASSWORD, USER, World, after_the_page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,9 +46,7 @@ WISHES: tuple[Wish, ...] = (
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with World(tmp_path_factory.mktemp("world")) as started:
-        do_the_page(started)
-        assert started.mcpy("kes", "key", "create", OTHER).exit_code == 0
+    with after_the_page(tmp_path_factory.mktemp("world"), OTHER) as started:
         yield started
 
 

@@ -7,12 +7,16 @@ import os
 import socket
 import subprocess
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from mcpy.models import Alias
 from tests.running import Mcpy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 BIN = Path(os.environ.get("MCPY_PEERS_BIN", ""))
 MISSING = [name for name in ("kes", "mc", "minio") if not (BIN / name).is_file()]
@@ -149,6 +153,16 @@ def wait_for(port: int) -> None:
         else:
             return
     raise TimeoutError(port)
+
+
+@contextmanager
+def after_the_page(folder: Path, *keys: str) -> Iterator[World]:
+    """Give a world after the page's steps, with more keys."""
+    with World(folder) as started:
+        do_the_page(started)
+        for key in keys:
+            assert started.mcpy("kes", "key", "create", key).exit_code == 0
+        yield started
 
 
 def do_the_page(world: World) -> None:
