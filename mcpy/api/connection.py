@@ -72,8 +72,8 @@ class Connection:
 
     def is_spent(self) -> bool:
         """Whether it cannot be used again: it has ended, or says something nobody asked for."""
-        if self._raw.ahead(self._reader):
-            return True
+        if self._socket.fileno() < 0 or self._raw.ahead(self._reader):
+            return True  # another thread may have closed them all
         pending = getattr(self._socket, "pending", None)  # what TLS has opened already
         if pending and pending():
             return True

@@ -463,6 +463,33 @@ def test_a_transfer_that_stands_still_is_given_up() -> None:
             next(chunks)
 
 
+def test_a_server_that_takes_nothing_more_is_given_up() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        options = HttpOptions(idle_s=0.1)
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        client = HttpClient(url, options, refusal=s3_refusal)
+        call = Call("PUT", "/b/o", content=b"x" * 20_000_000, transfer=True)
+        with pytest.raises(DeadlineError, match=r"gave no answer within 0\.1 s"):
+            client.request(call)
+        client.close()
+
+
+def test_a_deadline_that_passed_opens_no_connection() -> None:
+    with served(OK, deadline=Deadline(-1)) as (client, server):
+        with pytest.raises(DeadlineError, match="no answer in time"):
+            client.request(GET)
+        assert server.requests == []
+
+
+def test_a_kept_connection_that_another_thread_closed_is_not_used() -> None:
+    with served(OK, OK) as (client, server):
+        client.request(GET)
+        for connection in client._sender._open:  # type: ignore[union-attr]
+            connection.close()
+        assert client.request(GET).body == b"hello"
+    assert len(server.requests) == 2
+
+
 def test_closing_wakes_whoever_waits_and_another_request_opens_anew() -> None:
     half = b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello"
     with served(half, OK, OK) as (client, server):
