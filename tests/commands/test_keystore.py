@@ -10,6 +10,7 @@ import pytest
 
 from mcpy.keystores.entry import KeyEntry, decode
 from mcpy.keystores.seal import unseal
+from tests.keystores.entries import VALUE
 from tests.keystores.real_kes import real_kes
 from tests.running import Mcpy, Terminal
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from tests.stub import Server
 
-VALUE = KeyEntry.of(bytes(32), now_ns=1).encode()
 WARNING = (
     "mcpy: warning: what it encrypted was not looked for: --impact-on ALIAS shows it first\n"
     "mcpy: warning: every KES may use `k` for 30 s yet, from its cache; a SIGHUP to it empties "

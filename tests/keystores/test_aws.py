@@ -18,8 +18,8 @@ from mcpy.keystores.base import (
     KeystoreError,
 )
 from mcpy.keystores.check import check
-from mcpy.keystores.entry import KeyEntry
 from mcpy.keystores.web import WebOptions
+from tests.keystores.entries import VALUE
 from tests.keystores.http_server import Answer, Call
 from tests.keystores.http_server import serving as serving_http
 from tests.keystores.secrets_manager_server import SecretsManagerServer, serving
@@ -37,7 +37,6 @@ _ROLE = """
 <Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleWithWebIdentityResult>
 </AssumeRoleWithWebIdentityResponse>
 """
-VALUE = KeyEntry.of(bytes(32), now_ns=1).encode()
 OPTIONS = WebOptions(retries=0, timeout_s=5)
 CONFIG = AwsStore("", "eu-west-1", "alias/throw-away", "AKIATHROWAWAY", "throw-away-secret")
 

@@ -21,15 +21,14 @@ from mcpy.keystores.base import (
     misfits,
 )
 from mcpy.keystores.check import check
-from mcpy.keystores.entry import KeyEntry
 from mcpy.keystores.tokens import Token
 from mcpy.keystores.web import WebOptions
 from tests.keystores.azure_server import Vault, serving_vault
+from tests.keystores.entries import VALUE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-VALUE = KeyEntry.of(bytes(32), now_ns=1).encode()
 OPTIONS = WebOptions(retries=0, timeout_s=5, sleep=lambda _: None)
 RECOVER = "az keyvault secret recover --vault-name 127 --name k"
 

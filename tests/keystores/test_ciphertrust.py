@@ -16,15 +16,14 @@ from mcpy.keystores.base import (
 )
 from mcpy.keystores.check import check
 from mcpy.keystores.ciphertrust import CipherTrust
-from mcpy.keystores.entry import KeyEntry
 from mcpy.keystores.web import WebOptions
 from tests.keystores.ciphertrust_server import REFRESH, Manager, serving_manager
+from tests.keystores.entries import VALUE
 from tests.keystores.http_server import Answer, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-VALUE = KeyEntry.of(bytes(32), now_ns=1).encode()
 OPTIONS = WebOptions(retries=2, timeout_s=5, sleep=lambda _: None)
 
 

@@ -17,13 +17,12 @@ from mcpy.keystores.base import (
     KeystoreError,
 )
 from mcpy.keystores.check import check
-from mcpy.keystores.entry import KeyEntry, decode
+from mcpy.keystores.entry import decode
 from mcpy.keystores.fs import FolderStore
+from tests.keystores.entries import VALUE
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-VALUE = KeyEntry.of(bytes(32), now_ns=1).encode()
 
 
 @pytest.fixture

@@ -22,11 +22,11 @@ from mcpy.keystores.base import (
     KeystoreError,
 )
 from mcpy.keystores.check import check
-from mcpy.keystores.entry import KeyEntry
 from mcpy.keystores.gcp import SecretManager
 from mcpy.keystores.gcp_login import sign_in
 from mcpy.keystores.tokens import Token
 from mcpy.keystores.web import WebOptions
+from tests.keystores.entries import VALUE
 from tests.keystores.gcp_server import PROJECT, Google, serving_google
 from tests.keystores.http_server import Answer, Call, serving
 from tests.keystores.providers import exchange, federated
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-VALUE = KeyEntry.of(bytes(32), now_ns=1).encode()
 OPTIONS = WebOptions(retries=2, timeout_s=5, sleep=lambda _: None)
 SECRET = f"/v1/projects/{PROJECT}/secrets/k"
 

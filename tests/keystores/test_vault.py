@@ -18,9 +18,9 @@ from mcpy.keystores.base import (
     KeystoreError,
 )
 from mcpy.keystores.check import check
-from mcpy.keystores.entry import KeyEntry
 from mcpy.keystores.vault import VaultKv
 from mcpy.keystores.web import WebOptions
+from tests.keystores.entries import VALUE
 from tests.keystores.real_kes import real_kes
 from tests.keystores.vault_server import Vault, serving
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from tests.running import Mcpy
 
-VALUE = KeyEntry.of(bytes(32), now_ns=1).encode()
 LOGIN = VaultLogin("approle", "approle", "", "role", "throw-away-secret-id")
 OPTIONS = WebOptions(retries=0, timeout_s=5)
 
