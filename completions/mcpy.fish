@@ -636,7 +636,7 @@ complete -c mcpy -n '__mcpy_at "mcpy encrypt audit"' -l list -d 'Name each versi
 complete -c mcpy -n '__mcpy_at "mcpy encrypt audit"' -l csv -r -F -d 'Write the table there; with --list a line for each version it names'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt audit"' -l html -r -F -d 'Write a page with charts there'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt audit"' -l resume -r -F -d 'Keep in this file how far it is, and go on from there'
-complete -c mcpy -n '__mcpy_at "mcpy encrypt audit"' -l jobs -l max-workers -r -f -d 'Requests at a time. [4] [1<=x<=64]'
+complete -c mcpy -n '__mcpy_at "mcpy encrypt audit"' -l jobs -l max-workers -r -f -d 'Requests at a time. [8] [1<=x<=64]'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt audit"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt audit" 0+' -f -a '(__mcpy_targets)'
 complete -c mcpy -n '__mcpy_at "mcpy encrypt impact"' -l never-default -d 'The key never was a server\'s default: SSE-S3 objects do not need it'

@@ -569,6 +569,24 @@ def test_folders_are_counted_at_the_same_time_and_what_lies_beside_them(s3: S3) 
     assert audited.tally.delete_markers == 1
 
 
+@pytest.mark.parametrize("keys", [(), ("k", "l")])
+def test_a_bucket_without_folders_is_listed_once(
+    s3: S3, world: Server, tmp_path: Path, keys: tuple[str, ...]
+) -> None:
+    s3.make_bucket("b-1")
+    for key in keys:
+        s3.put_object("b-1", key, b"content", headers=SSE_S3)
+    world.calls.clear()
+    path = tmp_path / "state"
+    state = AuditState(TARGETS, QUESTION, path)
+    audit_target(s3, state.targets[0], Wish(), watch=Watch(), stop=Stop())
+    assert len([call for call in world.calls if "versions" in call]) == 1
+    state.keep(state.targets[0], now=True)
+    again = AuditState(TARGETS, QUESTION, path).targets[0]
+    audit_target(s3, again, Wish(), watch=Watch(), stop=Stop())
+    assert again.tally.total().number == len(keys)
+
+
 def test_another_server_is_not_asked_for_folders(s3: S3, world: Server) -> None:
     fill_folders(s3)
     world.minio = False

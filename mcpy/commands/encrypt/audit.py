@@ -83,7 +83,7 @@ MOST_OPENED = 10_000
     type=click.Path(dir_okay=False),
     help="Keep in this file how far it is, and go on from there.",
 )
-@jobs_of("Requests")
+@jobs_of("Requests", 8)
 @pass_app
 def audit(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  # noqa: ANN401 - click's
     """Count every object and version by scheme and key.

@@ -107,6 +107,7 @@ def _begun(
         shards.append(Shard(target.key))
         return
     loose = list(resolved(s3, target.bucket, found.loose, jobs=jobs, stop=stop))
-    shards += [Shard(folder) for folder in found.folders]
+    # with no folder this was all, and what goes on from here has to know
+    shards += [Shard(folder) for folder in found.folders] or [Shard(target.key, done=True)]
     if loose:
         yield loose

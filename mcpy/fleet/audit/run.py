@@ -7,7 +7,7 @@ it is encrypted, and whether a byte of it can be read. None of them shows what i
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import repeat
 from typing import TYPE_CHECKING
 
@@ -173,7 +173,7 @@ def _count(
 
 def _add(tally: Tally, item: Item, problem: str | None, wish: Wish, watch: Watch) -> None:
     if problem:
-        item = replace(item, state="unreadable", why=problem)
+        item = item._replace(state="unreadable", why=problem)
     violates = tally.add(
         item, wish.requirement, sample=max(0, wish.open), opened=problem is not None
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mcpy.fleet.inventory import Item
@@ -116,7 +116,7 @@ class Tally:
         group.place(item).add(Count(-1, -item.size))
         if not group.total.number:
             del self.groups[group.state, group.key_id]
-        broken = replace(item, state="unreadable", why=problem)
+        broken = item._replace(state="unreadable", why=problem)
         group = self._group(broken)
         group.place(broken).add(Count(1, broken.size))
         group.checked += 1
@@ -181,7 +181,7 @@ class Tally:
         """Return all of it as JSON."""
         found = {name: getattr(self, name) for name in _NUMBERS}
         groups = [asdict(group) for group in self.groups.values()]
-        return found | {"groups": groups, "named": [asdict(item) for item in self.named]}
+        return found | {"groups": groups, "named": [item._asdict() for item in self.named]}
 
     @classmethod
     def of(cls, data: dict[str, Any]) -> Tally:

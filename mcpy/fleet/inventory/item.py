@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from mcpy.models import bare_key_id, scheme_of
 
@@ -15,8 +14,7 @@ State = Literal["plain", "sse-s3", "sse-kms", "sse-c", "unknown", "unreadable"]
 _SEALED_ETAG = "20000f00"
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):  # a million are made: a frozen dataclass takes five times as long
     """What a server says of one version; what is on its disks nobody outside can know.
 
     Attributes:

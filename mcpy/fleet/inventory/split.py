@@ -33,9 +33,9 @@ class Split:
 def split(s3: S3, bucket: str, prefix: str, *, versions: bool) -> Split | None:
     """Return how to cut what lies below ``prefix``; None where it is better listed in one.
 
-    That is where there is one folder or none, where there are so many that each is small, where
+    That is where there is one folder, where there are so many that each is small, where
     something on the way cannot be listed, and on servers other than MinIO: they gain nothing, and
-    not all of them group as they should.
+    not all of them group as they should. Without any folder all there is lies loose.
     """
     if not s3.is_minio:
         return None
@@ -44,7 +44,7 @@ def split(s3: S3, bucket: str, prefix: str, *, versions: bool) -> Split | None:
         if found is None or len(found.folders) > MOST_FOLDERS:
             return None
         if len(found.folders) != 1 or found.loose:
-            return found if len(found.folders) > 1 else None
+            return None if len(found.folders) == 1 else found
         prefix = found.folders[0]
     return None
 
