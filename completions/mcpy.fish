@@ -993,7 +993,7 @@ complete -c mcpy -n '__mcpy_at "mcpy kes config lint"' -l ask -d 'Sign in at the
 complete -c mcpy -n '__mcpy_at "mcpy kes config lint"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy kes config lint" 0' -F
 complete -c mcpy -n '__mcpy_at "mcpy kes config new"' -l path -r -f -d 'fs: folder of the keys'
-complete -c mcpy -n '__mcpy_at "mcpy kes config new"' -l endpoint -r -f -d 'vault, azure, ciphertrust: its URL. aws: host, if not the region\'s own'
+complete -c mcpy -n '__mcpy_at "mcpy kes config new"' -l endpoint -r -f -d 'vault, azure, ciphertrust, aws: its URL; of aws its host, if not usual'
 complete -c mcpy -n '__mcpy_at "mcpy kes config new"' -l engine -r -f -d 'vault: name of the KV engine. [kv]'
 complete -c mcpy -n '__mcpy_at "mcpy kes config new"' -l engine-version -r -f -d 'vault: v1 or v2. [v2]'
 complete -c mcpy -n '__mcpy_at "mcpy kes config new"' -l prefix -r -f -d 'vault: path of the keys in the engine. [kes]'

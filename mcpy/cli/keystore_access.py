@@ -5,13 +5,13 @@ from __future__ import annotations
 import shlex
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mcpy.errors import McpyError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from mcpy.cli.app import App
     from mcpy.kesconf.stores import KeystoreFile
@@ -28,6 +28,7 @@ def open_keystore(app: App, path: Path, *, whole: bool = False) -> tuple[KeyStor
         ConfigError, UnsupportedError: as ``load_keystore``.
     """
     from mcpy.kesconf.reading import load_keystore
+    from mcpy.kesconf.stores import FsStore
     from mcpy.keystores import open_store
     from mcpy.keystores.web import WebOptions
 
@@ -43,6 +44,9 @@ def open_keystore(app: App, path: Path, *, whole: bool = False) -> tuple[KeyStor
         trace=app.out.debug if settings.debug else None,
         transport=app.http_options().transport,
     )
+    if isinstance(file.store, FsStore) and not Path(file.store.path).is_absolute():
+        where = Path(file.store.path).absolute()
+        app.out.warn(f"{path}: the folder of the keys is relative; from here it is {where}")
     store = open_store(file.store, app.environ, options)
     app.at_end(store.close)
     return store, file

@@ -29,6 +29,10 @@ _TAG = "tag:yaml.org,2002:"
 _NULL_TAG, _MERGE_TAG = f"{_TAG}null", f"{_TAG}merge"
 
 
+class NoConfigError(ConfigError):
+    """The text is nothing that KES could start with, whatever its fields say."""
+
+
 @dataclass(frozen=True)
 class Node:
     """One place of the document, or the absence of it.
@@ -94,7 +98,7 @@ def load(path: Path) -> Node:
     try:
         return parse(raw.decode("utf-8"), name=str(path))
     except UnicodeDecodeError as e:
-        raise ConfigError(f"{path} is not UTF-8 text") from e
+        raise NoConfigError(f"{path} is not UTF-8 text") from e
 
 
 def parse(text: str, *, name: str = "config") -> Node:
@@ -105,13 +109,13 @@ def parse(text: str, *, name: str = "config") -> Node:
         node = next(iter(yaml.compose_all(text, Loader=yaml.SafeLoader)), None)
     except yaml.MarkedYAMLError as e:
         line = e.problem_mark.line + 1 if e.problem_mark else 1
-        raise ConfigError(f"{name}:{line}: not valid YAML: {e.problem or e.context}") from e
+        raise NoConfigError(f"{name}:{line}: not valid YAML: {e.problem or e.context}") from e
     except (yaml.YAMLError, RecursionError) as e:
-        raise ConfigError(f"{name} is not valid YAML") from e
+        raise NoConfigError(f"{name} is not valid YAML") from e
     if node is None:
-        raise ConfigError(f"{name} is empty")
+        raise NoConfigError(f"{name} is empty")
     if not isinstance(node, yaml.MappingNode):
-        raise ConfigError(f"{name}:{node.start_mark.line + 1}: not a mapping of fields")
+        raise NoConfigError(f"{name}:{node.start_mark.line + 1}: not a mapping of fields")
     return _Reader(name).node(node, "", 1, 0)
 
 
@@ -136,7 +140,7 @@ class _Reader:
     def node(self, found: Any, path: str, line: int, depth: int) -> Node:  # noqa: ANN401
         self._left -= 1
         if self._left < 0 or depth > _MAX_DEPTH:
-            raise ConfigError(f"{self._name}:{line}: too deep or too large for a KES config")
+            raise NoConfigError(f"{self._name}:{line}: too deep or too large for a KES config")
         tag = str(found.tag).replace(_TAG, "!!")
         if found.tag == _NULL_TAG:
             return Node(path, line, "null", tag=tag)
@@ -161,7 +165,7 @@ class _Reader:
                 continue
             name = str(key.value)
             if name in fields:
-                raise ConfigError(
+                raise NoConfigError(
                     f"{self._name}:{line}: `{name}` stands twice, first in line "
                     f"{fields[name].line}"
                 )
@@ -171,7 +175,7 @@ class _Reader:
 
 
 def seconds(text: str) -> float:
-    """Return a Go duration such as ``1m30s`` in seconds; a bare number is nanoseconds.
+    """Return a Go duration such as ``1m30s`` in seconds; of bare numbers ``0`` alone is one.
 
     Raises:
         ValueError: it is none.
@@ -179,8 +183,6 @@ def seconds(text: str) -> float:
     bare = text.strip()
     if bare in {"", "0"}:
         return 0.0
-    if re.fullmatch(r"[+-]?\d+", bare):
-        return int(bare) / 1e9
     sign = -1 if bare.startswith("-") else 1
     total, rest = 0.0, bare.lstrip("+-")
     while rest:

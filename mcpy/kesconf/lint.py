@@ -32,6 +32,7 @@ def lint(subject: Subject) -> list[Finding]:
     rules: Iterable[Callable[[Subject], Iterator[Finding]]] = (
         _unknown,
         _mistyped,
+        _zeros,
         _variables,
         *rules_server.RULES,
         *rules_policy.RULES,
@@ -59,6 +60,15 @@ def _unknown(subject: Subject) -> Iterator[Finding]:
 def _mistyped(subject: Subject) -> Iterator[Finding]:
     for node, wanted in schema.mistyped(subject.root, schema.ROOT):
         yield error(node, f"must be a {wanted}, and is a {node.kind}")
+
+
+def _zeros(subject: Subject) -> Iterator[Finding]:
+    places = [f"cache.expiry.{name}" for name in ("any", "unused", "offline")]
+    nodes = [subject.root.at(path) for path in (*places, "keystore.vault.status.ping")]
+    nodes += [api.at("timeout") for api in subject.root.at("api").fields.values()]
+    for node in nodes:
+        if node.tag == "!!int" and node.text == "0":  # in quotes it is a duration, to Go alone
+            yield error(node, "KES does not start: `0` is a number, and not a duration", "0s")
 
 
 def _variables(subject: Subject) -> Iterator[Finding]:

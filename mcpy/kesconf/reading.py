@@ -8,6 +8,7 @@ from mcpy.errors import ConfigError, UnsupportedError
 from mcpy.kesconf.document import endpoint_fault, load, seconds
 from mcpy.kesconf.stores import (
     DEFAULT_ANY_S,
+    OWN_TOKEN,
     SECTIONS,
     AwsStore,
     AzureStore,
@@ -54,6 +55,11 @@ class _Reader:
     def __init__(self, name: str, env: Mapping[str, str]) -> None:
         self._name = name
         self._env = env
+
+    @property
+    def own_token(self) -> bool:
+        """Whether the environment has a Vault token that goes before the file's sign-in."""
+        return bool(self._env.get(OWN_TOKEN))
 
     def provider(self, root: Node) -> str:
         found = present(root)
@@ -109,10 +115,11 @@ def _vault(read: _Reader, at: Node) -> VaultStore:
         raise read.error(at.at("version"), "`version` must be v1 or v2")
     return VaultStore(
         endpoint=read.text(at, "endpoint", required=True),
-        engine=read.text(at, "engine", "kv"),
+        # KES takes slashes around both, and Vault's paths have none
+        engine=read.text(at, "engine", "kv").strip("/"),
         version=version,
         namespace=read.text(at, "namespace"),
-        prefix=read.text(at, "prefix"),
+        prefix=read.text(at, "prefix").strip("/"),
         login=_vault_login(read, at),
         transit_engine=read.text(at, "transit.engine", "transit") if at.at("transit") else "",
         transit_key=read.text(at, "transit.key", required=True) if at.at("transit") else "",
@@ -123,12 +130,17 @@ def _vault(read: _Reader, at: Node) -> VaultStore:
 
 
 def _vault_login(read: _Reader, at: Node) -> VaultLogin | None:
-    """Return how to sign in; None leaves it to a token of the environment, as KES cannot."""
+    """Return how to sign in; None leaves it to a token of the environment, as KES cannot.
+
+    With a token of the operator's own nobody has to know what KES signs in with.
+    """
     fields = {"approle": ("id", "secret"), "kubernetes": ("role", "jwt")}
     found = [method for method in fields if at.at(method)]
     if len(found) > 1:
         raise read.error(at, "approle and kubernetes: keep one")
     if not found:
+        return None
+    if read.own_token:
         return None
     section = at.at(found[0])
     name, secret = fields[found[0]]

@@ -34,7 +34,9 @@ def _endpoint(node: Node, endpoint: str, provider: str) -> Iterator[Finding]:
     if fault := endpoint_fault(endpoint):
         yield error(node, fault, "https://HOST[:PORT]")
         return
-    scheme, _, _ = endpoint.rpartition("://")
+    scheme, _, rest = endpoint.rpartition("://")
+    if provider == "vault" and "/" in rest.rstrip("/"):
+        yield error(node, "KES does not start: a path after the host", "https://HOST[:PORT]")
     if provider == "azure" and scheme != "https":
         yield error(node, "Azure gives no token for it: https:// is missing")
     elif not scheme and provider != "aws":  # of AWS a bare host is one with TLS

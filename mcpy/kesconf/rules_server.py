@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mcpy.kesconf.document import Node
     from mcpy.kesconf.findings import Finding, Subject
 
-EXPIRES_SOON = timedelta(days=30)
+EXPIRES_SOON = timedelta(days=14)
 IDENTITY = re.compile(r"[0-9a-f]{64}")
 NAME = re.compile(r"(?!-)(?!.*-$)(?!_$)[0-9A-Za-z_-]{1,80}", re.DOTALL)
 _LEVEL = re.compile(
@@ -141,9 +141,11 @@ def _key(subject: Subject, certificate: Certificate) -> Iterator[Finding]:
         yield error(node, f"KES does not start: cannot read {path}: {e.strerror}")
         return
     except TypeError:
-        which = "is not encrypted, and tls.password is set" if password else "is encrypted"
-        yield error(node, f"KES does not start: {path} {which}", "see tls.password")
-        return
+        if not password:
+            yield error(node, f"KES does not start: {path} is encrypted", "see tls.password")
+            return
+        yield warning(node, f"{path} is not encrypted: tls.password is not needed")
+        key = form.load_pem_private_key(path.read_bytes(), None)
     except ValueError:
         yield error(node, f"KES does not start: {path} is not a PEM key, or its password is wrong")
         return

@@ -29,6 +29,8 @@ def _vault(subject: Subject) -> Iterator[Finding]:
             "never rotate this transit key: KES then fails to create keys (it reads only "
             "`vault:v1:` values)",
         )
+    if (ca := subject.file("keystore.vault.tls.ca")) and not ca.exists():
+        yield error(at.at("tls.ca"), f"KES does not start: {ca} is not there")
     try:
         seconds(subject.of(at.at("status.ping")) or "")
     except ValueError as e:
@@ -52,10 +54,8 @@ def _vault_engine(subject: Subject, at: Node) -> Iterator[Finding]:
             "until there is a first key KES cannot list (502)",
             "`mcpy kes config lint --ask FILE` asks the server",
         )
-    if engine and (engine.strip("/") != engine or engine.endswith(("/data", "/metadata"))):
-        yield error(
-            at.at("engine"), "the name of the engine alone: no slash at its ends, no /data"
-        )
+    if engine and engine.strip("/").endswith(("/data", "/metadata")):
+        yield error(at.at("engine"), "the name of the engine alone: no /data, no /metadata")
     if subject.of(at.at("prefix")) == "":
         yield info(
             at.at("prefix"),

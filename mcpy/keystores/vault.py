@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from mcpy.errors import ConfigError, UnreachableError
+from mcpy.kesconf.stores import OWN_TOKEN
 from mcpy.keystores.answers import listed, mapping, refused, spoken
 from mcpy.keystores.base import (
     Capabilities,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from mcpy.keystores.web import Reply, WebOptions
 
 # whoever locks keys is not who KES is: a token in the first goes before the file's sign-in
-OWN_TOKEN, VAULT_TOKEN = "MCPY_VAULT_TOKEN", "VAULT_TOKEN"
+VAULT_TOKEN = "VAULT_TOKEN"  # noqa: S105 - a name
 _LOCKED_FIELD = ".locked"
 # KES takes no other version of a transit key
 _TRANSIT_PREFIX = "vault:v1:"

@@ -29,7 +29,7 @@ def test_findings_are_lines_an_editor_jumps_to(mcpy: Mcpy, file: Path) -> None:
     assert out.splitlines()[0] == (
         f"{file}:2: error: tls.bogus: unknown field: KES ignores it without a word (remove it)"
     )
-    assert err.splitlines()[-1] == f"mcpy: error: {file}: 1 errors, 1 warnings"
+    assert err.splitlines()[-1] == f"mcpy: error: {file}: 1 error, 1 warning"
 
 
 def test_findings_are_one_json_object_a_line(mcpy: Mcpy, file: Path) -> None:
@@ -88,6 +88,73 @@ def test_a_file_that_cannot_be_read_is_a_failure(mcpy: Mcpy, tmp_path: Path) -> 
     assert mcpy("kes", "config", "lint", str(missing)) == (
         1, "", f"mcpy: error: cannot read {missing}: No such file or directory\n"
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"a: 1\na: 2\n", b"a:\n\tb: 1\n", b"a: *b\n", b"\xff", b"- a\n"]
+)
+def test_what_kes_cannot_read_is_a_finding(mcpy: Mcpy, tmp_path: Path, raw: bytes) -> None:
+    path = tmp_path / "kes.yml"
+    path.write_bytes(raw)
+    result = mcpy("kes", "config", "lint", str(path))
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert result.stderr.startswith(f"mcpy: error: {path}")
+    assert result.stderr.endswith(": KES does not start\n")
+
+
+ID = "0123456789abcdef" * 4
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("fs --path /k --admin kes:v1:hush-hush", "--admin is an identity: 64 digits of 0-9 "
+         "and a-f"),
+        (f"fs --path /k --admin {ID.upper()}", "--admin is an identity: 64 digits of 0-9 and a-f"),
+        ("fs --path /k --minio disabled", "--minio is an identity: 64 digits of 0-9 and a-f"),
+        (f"fs --path /k --admin {ID} --minio {ID}", "the administrator may do everything: "
+         "MinIO needs an identity of its own"),
+        ("fs --path /k --keys a*b", "--keys is the name of a key, or the start of names with "
+         "`*` after it"),
+        ("fs --path /k --create my-key --keys other*", "MinIO may not use `my-key`, which "
+         "--create makes: --keys other*"),
+        ("fs --path /k --address localhost:7373", "address: KES does not start: a host name, and "
+         "only an IP address will do"),
+        ("vault --endpoint https://v --region eu", "--region is a setting of aws"),
+        ("vault --endpoint v:8200", "keystore.vault.endpoint: KES does not start: no https:// in "
+         "front"),
+        ("vault --endpoint https://u:hush-hush@v", "keystore.vault.endpoint: must not hold a "
+         "user: credentials stand apart"),
+        ("azure --endpoint https://u:hush-hush@v", "keystore.azure.keyvault.endpoint: must not "
+         "hold a user: credentials stand apart"),
+    ],
+)  # fmt: skip
+def test_a_new_configuration_holds_no_secret_and_nothing_kes_refuses(
+    mcpy: Mcpy, tmp_path: Path, line: str, told: str
+) -> None:
+    out = tmp_path / "kes.yml"
+    code, stdout, stderr = mcpy("kes", "config", "new", *line.split(), "--out", str(out))
+    assert (code, stdout) == (2, "")
+    assert stderr.splitlines()[0] == f"mcpy: error: {told}"
+    assert "hush-hush" not in stderr
+    assert not out.exists()
+
+
+def test_slashes_around_engine_and_prefix_do_not_get_into_paths(mcpy: Mcpy) -> None:
+    words = ["--endpoint", "https://v", "--engine", "/kv/", "--prefix", "/kes/"]
+    code, out, err = mcpy("kes", "config", "new", "vault", *words)
+    assert code == 0
+    assert "engine: kv\n" in out
+    assert "prefix: kes\n" in out
+    assert 'path "kv/data/kes/*"' in err
+
+
+def test_nothing_is_written_when_one_of_the_files_exists(mcpy: Mcpy, tmp_path: Path) -> None:
+    out, policy = tmp_path / "kes.yml", tmp_path / "policy"
+    policy.write_text("mine")
+    words = ["--path", "/k", "--out", str(out), "--policy-out", str(policy)]
+    result = mcpy("kes", "config", "new", "fs", *words)
+    assert (result.exit_code, out.exists(), policy.read_text()) == (2, False, "mine")
 
 
 def test_a_new_configuration_goes_to_stdout_and_its_policy_to_stderr(mcpy: Mcpy) -> None:

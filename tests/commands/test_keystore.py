@@ -51,6 +51,19 @@ def test_a_check_reports_each_step(mcpy: Mcpy, config: str, tmp_path: Path) -> N
     assert out == "".join(f"{name}\tok\n" for name in names)
 
 
+def test_a_folder_that_depends_on_where_one_stands_is_named(
+    mcpy: Mcpy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "keys").mkdir()
+    path = tmp_path / "kes.yml"
+    path.write_text("keystore: {fs: {path: keys}}\n")
+    monkeypatch.chdir(tmp_path)
+    assert mcpy("keystore", "ls", "--config", str(path)).stderr == (
+        f"mcpy: warning: {path}: the folder of the keys is relative; from here it is "
+        f"{tmp_path / 'keys'}\n"
+    )
+
+
 def test_a_check_that_fails_is_a_finding(mcpy: Mcpy, config: str, tmp_path: Path) -> None:
     (tmp_path / "keys" / "a.b").write_text("")
     result = mcpy("keystore", "check", "--config", config, "--json")

@@ -54,6 +54,13 @@ ERRORS = [
     ("cache: {expiry: {any: 4s, unused: 2s, offline: 40s}}", "cache.expiry.offline",
      "never comes to bear"),
     ("cache: {expiry: {any: -1s, unused: 1s}}", "cache.expiry.any", "KES does not start"),
+    ("cache: {expiry: {any: 300, unused: 20s}}", "cache.expiry.any", "KES does not start: `300`"),
+    ("cache: {expiry: {any: 5m, unused: 0}}", "cache.expiry.unused", "KES does not start: `0`"),
+    ("api: {/v1/status: {timeout: 5}}", "api./v1/status.timeout", "KES does not start: `5`"),
+    ("keystore: {vault: {endpoint: 'https://v', version: v2, prefix: k, status: {ping: 10},"
+     " approle: {id: a, secret: b}}}", "keystore.vault.status.ping", "KES does not start: `10`"),
+    ("keystore: {vault: {endpoint: 'https://v/v1', version: v2, prefix: k,"
+     " approle: {id: a, secret: b}}}", "keystore.vault.endpoint", "KES does not start: a path"),
     ("cache: {expiry: {any: soon}}", "cache.expiry.any", "KES does not start: `soon`"),
     ("cahce: {expiry: {any: 1s}}", "cahce", "unknown field: KES ignores it"),
     ("log: {audit: loud}", "log.audit", "KES does not start: not a log level"),
@@ -239,8 +246,8 @@ def test_a_certificate_that_lasts_is_fine(tmp_path: Path) -> None:
 
 
 def test_a_certificate_about_to_expire_is_a_warning(tmp_path: Path) -> None:
-    certificate(tmp_path, days=29)
-    message = "the certificate expires on 2026-12-22"
+    certificate(tmp_path, days=13)
+    message = "the certificate expires on 2026-12-06"
     assert of_files(tmp_path) == [("warning", "tls.cert", message)]
 
 

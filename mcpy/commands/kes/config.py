@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,23 +23,24 @@ if TYPE_CHECKING:
 
 _FILE = click.Path(path_type=Path)
 PROVIDERS = ("fs", "vault", "aws", "gcp", "azure", "ciphertrust")
-# options of `new` that are settings of a provider: name and help
-_SETTINGS: dict[str, str] = {
-    "path": "fs: folder of the keys.",
-    "endpoint": "vault, azure, ciphertrust: its URL. aws: host, if not the region's own.",
-    "engine": "vault: name of the KV engine. [kv]",
-    "engine-version": "vault: v1 or v2. [v2]",
-    "prefix": "vault: path of the keys in the engine. [kes]",
-    "namespace": "vault: namespace.",
-    "kubernetes-role": "vault: sign in by Kubernetes with this role, not by AppRole.",
-    "transit-key": "vault: encrypt by this key of the transit engine.",
-    "region": "aws: region.",
-    "kms-key": "aws: id, ARN or alias of the KMS key.",
-    "project": "gcp: project id.",
-    "managed-identity": "azure: client id of a managed identity.",
-    "domain": "ciphertrust: domain. [root]",
-    "keystore-ca": "vault, ciphertrust: certificates to trust.",
+# options of `new` that are settings of a provider: whose, and what they are
+_SETTINGS: dict[str, tuple[str, str]] = {
+    "path": ("fs", "folder of the keys."),
+    "endpoint": ("vault, azure, ciphertrust, aws", "its URL; of aws its host, if not usual."),
+    "engine": ("vault", "name of the KV engine. [kv]"),
+    "engine-version": ("vault", "v1 or v2. [v2]"),
+    "prefix": ("vault", "path of the keys in the engine. [kes]"),
+    "namespace": ("vault", "namespace."),
+    "kubernetes-role": ("vault", "sign in by Kubernetes with this role, not by AppRole."),
+    "transit-key": ("vault", "encrypt by this key of the transit engine."),
+    "region": ("aws", "region."),
+    "kms-key": ("aws", "id, ARN or alias of the KMS key."),
+    "project": ("gcp", "project id."),
+    "managed-identity": ("azure", "client id of a managed identity."),
+    "domain": ("ciphertrust", "domain. [root]"),
+    "keystore-ca": ("vault, ciphertrust", "certificates to trust."),
 }
+_PATHS = ("engine", "prefix")
 
 
 @dataclass(frozen=True)
@@ -108,20 +110,28 @@ def lint_(app: App, file: Path, *, strict: bool, elsewhere: bool, ask: bool) -> 
     that show as keys. `mcpy keystore check` proves permissions. The exit code is 3 when there is
     an error.
     """
-    from mcpy.kesconf.document import load
+    from mcpy.kesconf.document import NoConfigError, load
     from mcpy.kesconf.findings import Subject
     from mcpy.kesconf.lint import lint
 
-    root = load(file)
+    try:
+        root = load(file)
+    except NoConfigError as e:
+        raise FindingError(f"{e}: KES does not start") from e
     findings = lint(Subject(root, app.environ, elsewhere=elsewhere))
     if ask:
         findings += _asked(app, file, root.at("keystore"))
     for finding in findings:
         app.out.emit(Reported(str(file), finding))
     counts = {s: sum(f.severity == s for f in findings) for s in ("error", "warning", "info")}
-    app.out.note(table([], [[f"{n} {name}" for name, n in counts.items()]], aligned=False))
+    app.out.note(table([], [[_count(n, name) for name, n in counts.items()]], aligned=False))
     if counts["error"] or (strict and counts["warning"]):
-        raise FindingError(f"{file}: {counts['error']} errors, {counts['warning']} warnings")
+        found = (_count(counts[name], name) for name in ("error", "warning"))
+        raise FindingError(f"{file}: {', '.join(found)}")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 or what == "info" else f"{number} {what}s"
 
 
 def _asked(app: App, file: Path, node: Node) -> list[Finding]:
@@ -145,7 +155,8 @@ def _asked(app: App, file: Path, node: Node) -> list[Finding]:
 
 def _settings(command: click.Command) -> click.Command:
     options = [
-        click.Option([f"--{name}"], metavar="TEXT", help=text) for name, text in _SETTINGS.items()
+        click.Option([f"--{name}"], metavar="TEXT", help=f"{whose}: {text}")
+        for name, (whose, text) in _SETTINGS.items()
     ]
     command.params[1:1] = options
     return command
@@ -179,18 +190,24 @@ def new(app: App, /, provider: str, **options: Any) -> None:  # noqa: ANN401 - c
     from mcpy.kesconf.template import NewConfig, render, variables
 
     settings = _given(app, provider, options)
+    _check_identities(options["admin"], options["minio"])
+    _check_keys(options["keys"], options["create"])
     fields = ("address", "admin", "minio", "tls_key", "tls_cert", "keys", "create")
     given = {name: options[name] for name in fields if options[name]}
     text = render(NewConfig(provider, settings, **given))
+    _judge(text)
     policies = grants(provider, settings)
     files = {
         "out": text,
         "policy_out": f"{policies.kes}\n",
         "operator_policy_out": f"{policies.operator}\n",
     }
-    for name, content in files.items():
-        if path := options[name]:
-            _write(path, content, force=options["force"])
+    wanted = {options[name]: content for name, content in files.items() if options[name]}
+    for path in wanted:
+        if path.exists() and not options["force"]:
+            raise InputError(f"{path} exists", hint="--force replaces it")
+    for path, content in wanted.items():
+        _write(path, content)
     out = str(options["out"] or "")
     app.out.emit(Written(provider, text, policies.kes, policies.operator, variables(text), out))
     if not options["policy_out"]:
@@ -207,6 +224,11 @@ def _given(app: App, provider: str, options: dict[str, Any]) -> dict[str, str]:
 
     settings = {n: options[n] for n in (name.replace("-", "_") for name in _SETTINGS)}
     found = {name: text for name, text in settings.items() if text}
+    for name in found:
+        option = name.replace("_", "-")
+        if provider not in _SETTINGS[option][0].split(", "):
+            raise InputError(f"--{option} is a setting of {_SETTINGS[option][0]}")
+    found |= {name: found[name].strip("/") for name in _PATHS if name in found}
     if version := found.get("engine_version"):
         found["engine_version"] = f"v{version.removeprefix('v')}"
         if found["engine_version"] not in {"v1", "v2"}:
@@ -219,12 +241,45 @@ def _given(app: App, provider: str, options: dict[str, Any]) -> dict[str, str]:
     return found
 
 
-def _write(path: Path, content: str, *, force: bool) -> None:
+def _check_identities(admin: str | None, minio: str | None) -> None:
+    """Refuse what is no identity: an API key in the file would be a secret for all to read."""
+    from mcpy.kesconf.rules_server import IDENTITY
+
+    for option, text in (("admin", admin), ("minio", minio)):
+        if text and not IDENTITY.fullmatch(text) and (option, text) != ("admin", "disabled"):
+            raise InputError(
+                f"--{option} is an identity: 64 digits of 0-9 and a-f",
+                hint="mcpy kes identity of FILE, or of an API key, prints it",
+            )
+    if admin and admin == minio:
+        raise InputError("the administrator may do everything: MinIO needs an identity of its own")
+
+
+def _check_keys(keys: str, create: tuple[str, ...]) -> None:
+    from fnmatch import fnmatchcase
+
+    if not re.fullmatch(r"[0-9A-Za-z_-]*\*?", keys) or not keys:
+        raise InputError("--keys is the name of a key, or the start of names with `*` after it")
+    for name in create:
+        if not fnmatchcase(name, keys):
+            raise InputError(f"MinIO may not use `{name}`, which --create makes: --keys {keys}")
+
+
+def _judge(text: str) -> None:
+    """Refuse to write what KES would not start with."""
+    from mcpy.kesconf.document import parse
+    from mcpy.kesconf.findings import Subject
+    from mcpy.kesconf.lint import lint
+
+    for finding in lint(Subject(parse(text), {}, elsewhere=True)):
+        if finding.severity == "error":
+            raise InputError(f"{finding.path}: {finding.message}", hint=finding.fix or None)
+
+
+def _write(path: Path, content: str) -> None:
     from mcpy.config import write_private
     from mcpy.errors import ConfigError
 
-    if path.exists() and not force:
-        raise InputError(f"{path} exists", hint="--force replaces it")
     try:
         write_private(path, content.encode())
     except OSError as e:
