@@ -87,7 +87,16 @@ def kes_error(status: int, message: str) -> httpx.Response:
     return httpx.Response(status, json={"message": message})
 
 
+ETAG = {"etag": '"e"'}
+"""What every answer of S3 about an object has."""
+
+
+def gone() -> httpx.Response:
+    """Return S3's answer to a deletion that was done."""
+    return httpx.Response(204)
+
+
 def ok(**headers: str) -> httpx.Response:
-    """Return a 200 without a body; underscores of header names become hyphens."""
+    """Return a 200 of S3 without a body; underscores of header names become hyphens."""
     names = {name.replace("_", "-"): value for name, value in headers.items()}
-    return httpx.Response(200, headers={"content-length": "0", **names})
+    return httpx.Response(200, headers={"content-length": "0", **ETAG, **names})

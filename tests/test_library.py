@@ -24,7 +24,7 @@ from mcpy.errors import (
 from mcpy.models import Alias, KesProfile
 from mcpy.sandbox.play import Sandbox
 from tests.running import ACCESS_KEY, SECRET_KEY, Mcpy
-from tests.stub import Server, ok, s3_error, xml
+from tests.stub import ETAG, Server, ok, s3_error, xml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -151,7 +151,10 @@ def test_a_key_of_ones_own_goes_with_every_call_and_never_in_the_clear(server: S
     plain = mcpy.connect("http://s3.test", ACCESS_KEY, SECRET_KEY, transport=server)
     with pytest.raises(InputError, match="not sent over plain http"):
         plain.stat("bucket", "o", encryption=key)
-    answer = {"x-amz-server-side-encryption-customer-algorithm": "AES256", "content-length": "5"}
+    answer = {
+        "x-amz-server-side-encryption-customer-algorithm": "AES256",
+        "content-length": "5",
+    } | ETAG
     server.replies = [ok(), *[httpx.Response(200, headers=answer, content=b"hello")] * 2]
     tls = mcpy.connect("https://s3.test", ACCESS_KEY, SECRET_KEY, transport=server)
     tls.upload(b"hello", "bucket", "o", encryption=key)

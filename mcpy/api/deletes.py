@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 from mcpy.api import s3xml
 from mcpy.api.s3calls import content_md5
 from mcpy.api.s3info import object_path
-from mcpy.errors import S3Error
+from mcpy.errors import ProtocolError, S3Error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -57,6 +57,8 @@ def _single(
         return s3.delete_object(bucket, key, version_id=version_id, bypass=bypass)
     except S3Error as e:
         return e
+    except ProtocolError as e:
+        return S3Error(200, "", f"`{key}`: {e}")
 
 
 def _document(names: Sequence[tuple[str, str]]) -> bytes:

@@ -14,7 +14,7 @@ from mcpy.api import s3listing, s3xml
 from mcpy.api.http import Call
 from mcpy.api.refusals import local_name
 from mcpy.api.s3calls import request_target
-from mcpy.api.s3info import Copied, checksums_in, object_path
+from mcpy.api.s3info import Copied, checksums_in, etag_of, object_path
 from mcpy.errors import ProtocolError, S3Error
 
 if TYPE_CHECKING:
@@ -82,7 +82,9 @@ class MultipartUpload:
         sent = {**headers, **self._customer}
         call = Call("PUT", self._target(number), sent, content, repeatable=True, transfer=True)
         answer = self.s3.send(call).headers
-        etag, sums = answer.get("etag", "").strip('"'), checksums_in(answer)
+        etag, sums = etag_of(answer), checksums_in(answer)
+        if not etag:
+            raise ProtocolError(f"{self.s3.http.where} took part {number} without naming its ETag")
         return Part(number, etag, int(headers["content-length"]), sums)
 
     def copy(self, number: int, headers: Mapping[str, str]) -> Part:
@@ -135,7 +137,7 @@ class MultipartUpload:
     def abort(self) -> None:
         """Throw the parts away; an upload that is gone is no error."""
         try:
-            self.s3.call("DELETE", self._path, query=[("uploadId", self.id)], repeatable=True)
+            self.s3.delete(self._path, query=[("uploadId", self.id)], repeatable=True)
         except S3Error as e:
             if e.api_code != "NoSuchUpload":
                 raise

@@ -119,6 +119,9 @@ class S3(S3Buckets):
             content: the bytes; streamed content needs ``content-length`` and
                 ``x-amz-content-sha256`` in ``headers``.
             headers: metadata and encryption.
+
+        Raises:
+            ProtocolError: the answer does not name what was stored.
         """
         call = Call(
             "PUT",
@@ -182,7 +185,7 @@ class S3(S3Buckets):
         """Delete an object, or put a delete marker over it in a versioned bucket."""
         headers = {"x-amz-bypass-governance-retention": "true"} if bypass else {}
         path, query = object_path(bucket, key), version_query(version_id)
-        answer = self.call("DELETE", path, query=query, headers=headers).headers
+        answer = self.delete(path, query=query, headers=headers).headers
         marker = answer.get("x-amz-delete-marker", "") == "true"
         return s3xml.Deletion(
             key,

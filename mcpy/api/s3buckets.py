@@ -44,7 +44,7 @@ class S3Buckets(S3Calls):
 
     def remove_bucket(self, bucket: str) -> None:
         """Delete an empty bucket."""
-        self.call("DELETE", object_path(bucket))
+        self.delete(object_path(bucket))
 
     def bucket_exists(self, bucket: str) -> bool:
         """Whether the bucket is there; being denied to look counts as a refusal."""
@@ -97,7 +97,7 @@ class S3Buckets(S3Calls):
         query = [("policy", "")]
         if not policy:
             try:
-                self.call("DELETE", object_path(bucket), query=query, repeatable=True)
+                self.delete(object_path(bucket), query=query, repeatable=True)
             except S3Error as e:
                 if e.api_code not in _NOTHING_SET:
                     raise
@@ -142,7 +142,7 @@ class S3Buckets(S3Calls):
         """
         if not current.document:
             raise ProtocolError(f"the encryption of `{bucket}` was not read from the server")
-        self.call("DELETE", object_path(bucket), query=[("encryption", "")])
+        self.delete(object_path(bucket), query=[("encryption", "")])
 
     def _asked(self, bucket: str, name: str) -> bytes:
         try:

@@ -6,6 +6,7 @@ import base64
 import hashlib
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from mcpy.api import s3xml
@@ -67,6 +68,41 @@ class S3Calls:
         """
         target = request_target(path, query)
         return self.send(Call(method, target, headers or {}, content, repeatable=repeatable))
+
+    def delete(
+        self,
+        path: str,
+        *,
+        query: Iterable[tuple[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+        repeatable: bool | None = None,
+    ) -> Answer:
+        """Send a DELETE, and look for what it named unless S3's own answer came (204).
+
+        Some servers say 200, and so does whatever stands before a server and did nothing.
+
+        Raises:
+            S3Error: the server refused.
+            ProtocolError: it said something else, and what should be gone is there.
+        """
+        query = list(query)
+        answer = self.call("DELETE", path, query=query, headers=headers, repeatable=repeatable)
+        if answer.status != HTTPStatus.NO_CONTENT and not self._is_gone(path, query):
+            raise ProtocolError(
+                f"{self.http.where} answered a deletion with HTTP {answer.status}, not 204,"
+                " and does not say that it is gone"
+            )
+        return answer
+
+    def _is_gone(self, path: str, query: list[tuple[str, str]]) -> bool:
+        """Whether S3 says that there is no such object, bucket or setting (any more)."""
+        # a HEAD of a setting asks for the bucket or object itself
+        method = "GET" if any(name != "versionId" for name, _ in query) else "HEAD"
+        try:
+            self.call(method, path, query=query)
+        except S3Error as e:
+            return e.status == HTTPStatus.NOT_FOUND
+        return False
 
     def send(self, call: Call) -> Answer:
         """Send ``call``, once more when the server names the region it is in.

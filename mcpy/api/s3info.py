@@ -125,8 +125,10 @@ def info_of(key: str, headers: Mapping[str, str], *, sized: bool = True) -> Obje
     An answer to PUT is not ``sized``: its length is its own.
 
     Raises:
-        ProtocolError: a length or a date is malformed, or there is no length.
+        ProtocolError: a length or a date is malformed, or there is no length; or nothing says
+            that it is S3 that answers, and not a proxy or a page in its place.
     """
+    _see_that_s3_answers(key, headers, stored=not sized)
     try:
         size = int(_whole_size(headers)) if sized else 0
         moment = (
@@ -138,13 +140,28 @@ def info_of(key: str, headers: Mapping[str, str], *, sized: bool = True) -> Obje
     return ObjectInfo(
         key=key,
         size=size,
-        etag=headers.get("etag", "").strip('"'),
+        etag=etag_of(headers),
         last_modified=moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else "",
         version_id=headers.get("x-amz-version-id", ""),
         encryption=encryption_of(headers),
         metadata={name: value for name, value in found.items() if name.startswith(_DESCRIBED)},
         checksums=checksums_in(headers),
     )
+
+
+def etag_of(headers: Mapping[str, str]) -> str:
+    """Return an answer's ETag without quotes, and without a proxy's mark that it is weak."""
+    return headers.get("etag", "").removeprefix("W/").strip('"')
+
+
+def _see_that_s3_answers(key: str, headers: Mapping[str, str], *, stored: bool) -> None:
+    if etag_of(headers):
+        return
+    if stored:
+        raise ProtocolError(f"the server took `{key}` without naming its ETag: was it stored?")
+    # a proxy that compresses takes the ETag away, and leaves the date
+    if "last-modified" not in headers:
+        raise ProtocolError(f"the server's answer has neither ETag nor date of `{key}`")
 
 
 def _whole_size(headers: Mapping[str, str]) -> str:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mcpy.models import Alias
 
 DEFAULT_TIMEOUT_S = 30.0
+DEFAULT_IDLE_S = 60.0  # of a transfer
 _SECRET_HEADER = re.compile("auth|cookie|token|secret|key", re.IGNORECASE)
 
 
@@ -145,7 +146,7 @@ class App:
             self.out.hide(*(value for name, value in headers if _SECRET_HEADER.search(name)))
         return HttpOptions(
             deadline=self.deadline,
-            idle_s=max(60.0, self.settings.timeout_s or 0.0),
+            idle_s=self.settings.timeout_s or DEFAULT_IDLE_S,
             retries=self.settings.retries,
             insecure=self.settings.insecure,
             ca=self._trusted(ca),

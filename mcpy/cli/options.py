@@ -80,7 +80,8 @@ GLOBAL_OPTIONS: list[click.Option] = [
         "timeout_s",
         type=DURATION,
         metavar="DURATION",
-        help="Of the command; of each call in cp, cat, ls, rm, rb and keystore. [30s]",
+        help="Of the command; of each call in cp, cat, ls, rm and rb; what a transfer may stand"
+        " still. [30s, a transfer 60s]",
     ),
     _option(
         "--retries",

@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 
 _CONFIG_VARIABLES = ("MCPY_CONFIG_DIR", "MC_CONFIG_DIR")
 
+_TIMEOUT_S, _IDLE_S = 30.0, 60.0
+
 
 @dataclass(frozen=True)
 class Network:
     """What is the same of every connection of a client."""
 
-    timeout_s: float = 30.0
+    timeout_s: float | None = None
     retries: int = 3
     insecure: bool = False
     transport: Any = field(default=None, repr=False)
@@ -34,10 +36,11 @@ class Network:
         """Return the options of one connection."""
         from mcpy.api.http import Deadline, HttpOptions
 
-        deadline = Deadline(self.timeout_s)
+        deadline = Deadline(self.timeout_s or _TIMEOUT_S)
         deadline.per_call = True  # a client lives longer than a command
         return HttpOptions(
             deadline=deadline,
+            idle_s=self.timeout_s or _IDLE_S,
             retries=self.retries,
             insecure=self.insecure,
             ca=Path(ca) if ca else None,
@@ -56,7 +59,7 @@ def connect(  # noqa: PLR0913 - each is a part of an address or of the network
     api: str = "s3v4",
     ca: str | Path = "",
     kes: KesProfile | None = None,
-    timeout_s: float = 30.0,
+    timeout_s: float | None = None,
     retries: int = 3,
     insecure: bool = False,
     config_dir: str | Path | None = None,
@@ -74,7 +77,8 @@ def connect(  # noqa: PLR0913 - each is a part of an address or of the network
         api: ``s3v4`` or ``s3v2``.
         ca: a PEM file or folder with who issued the server's certificate.
         kes: the KES behind the server; an alias brings its own.
-        timeout_s: of each call; of a transfer, how long it may stand still, 60 at least.
+        timeout_s: of each call; of a transfer, how long it may stand still. None is 30, and 60
+            for a transfer.
         retries: repeats of a call where that is safe.
         insecure: whether to trust any certificate.
         config_dir: where aliases are; as for the command line without it.
@@ -109,7 +113,7 @@ def connect(  # noqa: PLR0913 - each is a part of an address or of the network
 def connect_kes(
     profile: KesProfile | None = None,
     *,
-    timeout_s: float = 30.0,
+    timeout_s: float | None = None,
     retries: int = 3,
     insecure: bool = False,
 ) -> Kes:

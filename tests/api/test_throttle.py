@@ -11,6 +11,7 @@ from mcpy.api.throttle import Throttle
 from mcpy.api.throttled import ThrottledTransport
 from mcpy.cli.params import parse_rate
 from mcpy.errors import InputError
+from tests.stub import ETAG
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,8 +98,8 @@ def test_what_is_no_rate_is_refused(text: str) -> None:
 def test_the_options_hold_for_every_command(mcpy: Mcpy, server: Server, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"x" * 100)
     server.replies = [
-        httpx.Response(200, headers={"content-length": "0"}),
-        httpx.Response(200, headers={"content-length": "100"}),
+        httpx.Response(200, headers={"content-length": "0", **ETAG}),
+        httpx.Response(200, headers={"content-length": "100", **ETAG}),
     ]
     limits = ("--limit-upload", "1GiB", "--limit-download", "1GiB", "--dp")
     assert mcpy("cp", *limits, str(tmp_path / "file"), "play/enc-1/o").exit_code == 0

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.recordings import minio
-from tests.stub import ok, xml
+from tests.stub import ETAG, ok, xml
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,7 +101,7 @@ def test_the_size_of_parts_comes_from_the_environment(
         ok(etag='"1"'),
         ok(etag='"2"'),
         xml(200, "<CompleteMultipartUploadResult/>"),
-        httpx.Response(200, headers={"content-length": str(6 * 1024**2)}),
+        httpx.Response(200, headers={"content-length": str(6 * 1024**2), **ETAG}),
     ]
     assert mcpy("cp", str(tmp_path / "file"), "play/enc-1/o").exit_code == 0
     sizes = [len(request.content) for request in server.requests[1:3]]

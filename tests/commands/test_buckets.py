@@ -8,7 +8,7 @@ import pytest
 
 from tests.recordings import mc_answer, minio
 from tests.running import Terminal
-from tests.stub import ok, s3_error, xml
+from tests.stub import gone, ok, s3_error, xml
 
 if TYPE_CHECKING:
     import httpx
@@ -221,13 +221,13 @@ def test_json_of_mb_has_the_fields_of_mc(mcpy: Mcpy, server: Server) -> None:
 
 
 def test_rb_removes_an_empty_bucket(mcpy: Mcpy, server: Server) -> None:
-    server.replies = [ok()]
+    server.replies = [gone()]
     assert mcpy("rb", "play/enc-1") == (0, "Removed bucket `play/enc-1`.\n", "")
     assert server.calls == ["DELETE /enc-1"]
 
 
 def test_json_of_rb_is_that_of_mc(mcpy: Mcpy, server: Server) -> None:
-    server.replies = [ok()]
+    server.replies = [gone()]
     recorded = mc_answer("rb-force-nonempty-json") | {"bucket": "play/enc-1"}
     assert mcpy("--json", "rb", "play/enc-1").objects == [recorded]
 
@@ -257,7 +257,7 @@ def test_rb_with_force_removes_every_version_first(mcpy: Mcpy, server: Server) -
         "<DeleteResult><Deleted><Key>a</Key><VersionId>v1</VersionId></Deleted>"
         "<Deleted><Key>a</Key><VersionId>v2</VersionId></Deleted></DeleteResult>",
     )
-    server.replies = [versions, deleted, ok()]
+    server.replies = [versions, deleted, gone()]
     assert mcpy("rb", "--force", "play/enc-1") == (0, "Removed bucket `play/enc-1`.\n", "")
     assert server.calls[1:] == ["POST /enc-1?delete=", "DELETE /enc-1"]
     assert b"<Key>a</Key><VersionId>v2</VersionId>" in server.requests[1].content
@@ -273,7 +273,7 @@ def test_rb_with_force_asks_a_person_first(mcpy: Mcpy) -> None:
 
 
 def test_rb_with_force_and_yes_asks_nobody(mcpy: Mcpy, server: Server) -> None:
-    server.replies = [xml(200, "<ListVersionsResult/>"), ok()]
+    server.replies = [xml(200, "<ListVersionsResult/>"), gone()]
     stdin = Terminal("")
     assert mcpy("rb", "--force", "--yes", "play/enc-1", stdin=stdin).exit_code == 0
 

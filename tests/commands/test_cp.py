@@ -23,6 +23,9 @@ TEXT = b"hello\n"
 MD5 = "b1946ac92492d2347c6235b4d2611184"
 
 
+TOOK = ok(etag=f'"{MD5}"')
+
+
 def stored(size: int = len(TEXT), **headers: str) -> httpx.Response:
     return ok(content_length=str(size), etag=f'"{MD5}"', **headers)
 
@@ -47,7 +50,7 @@ def file(tmp_path: Path) -> Path:
 def test_an_upload_sends_hash_type_and_length_and_looks_again(
     mcpy: Mcpy, server: Server, file: Path
 ) -> None:
-    server.replies = [ok(), stored()]
+    server.replies = [TOOK, stored()]
     assert mcpy("cp", str(file), "play/enc-1/o") == (
         0,
         f"`{file}` -> `play/enc-1/o` (6 B)\n",
@@ -64,7 +67,7 @@ def test_an_upload_sends_hash_type_and_length_and_looks_again(
 
 def test_an_empty_file_is_an_empty_object(mcpy: Mcpy, server: Server, tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
-    server.replies = [ok(), stored(0)]
+    server.replies = [TOOK, stored(0)]
     assert mcpy("cp", str(tmp_path / "empty"), "play/enc-1/o").exit_code == 0
     assert server.requests[0].content == b""
 
@@ -73,13 +76,13 @@ def test_an_empty_file_is_an_empty_object(mcpy: Mcpy, server: Server, tmp_path: 
 def test_a_folder_as_target_keeps_the_name_of_the_file(
     mcpy: Mcpy, server: Server, file: Path, target: str
 ) -> None:
-    server.replies = [ok(), stored()]
+    server.replies = [TOOK, stored()]
     assert mcpy("cp", str(file), target).exit_code == 0
     assert server.calls[0] == "PUT /" + target.removeprefix("play/").rstrip("/") + "/hello.txt"
 
 
 def test_sse_s3_is_asked_for_and_seen(mcpy: Mcpy, server: Server, file: Path) -> None:
-    server.replies = [ok(), sse_s3()]
+    server.replies = [TOOK, sse_s3()]
     result = mcpy("cp", "--enc-s3", "play/enc-1", str(file), "play/enc-1/o")
     assert result == (0, f"`{file}` -> `play/enc-1/o` (6 B, SSE-S3)\n", "")
     assert server.requests[0].headers["x-amz-server-side-encryption"] == "AES256"
@@ -88,7 +91,7 @@ def test_sse_s3_is_asked_for_and_seen(mcpy: Mcpy, server: Server, file: Path) ->
 def test_sse_kms_is_asked_for_with_its_key(mcpy: Mcpy, server: Server, file: Path) -> None:
     key = "x_amz_server_side_encryption_aws_kms_key_id"
     kms = {"x_amz_server_side_encryption": "aws:kms", key: "arn:aws:kms:k"}
-    server.replies = [ok(), stored(len(TEXT), **kms)]
+    server.replies = [TOOK, stored(len(TEXT), **kms)]
     assert mcpy("cp", "--enc-kms", "play/enc-1=k", str(file), "play/enc-1/o").exit_code == 0
     sent = server.requests[0].headers
     assert sent["x-amz-server-side-encryption"] == "aws:kms"
@@ -98,7 +101,7 @@ def test_sse_kms_is_asked_for_with_its_key(mcpy: Mcpy, server: Server, file: Pat
 def test_an_object_that_is_not_encrypted_as_asked_is_an_error(
     mcpy: Mcpy, server: Server, file: Path
 ) -> None:
-    server.replies = [ok(), stored()]
+    server.replies = [TOOK, stored()]
     assert mcpy("cp", "--enc-s3", "play/enc-1", str(file), "play/enc-1/o") == (
         1,
         "",
@@ -108,7 +111,7 @@ def test_an_object_that_is_not_encrypted_as_asked_is_an_error(
 
 
 def test_an_object_of_another_size_is_an_error(mcpy: Mcpy, server: Server, file: Path) -> None:
-    server.replies = [ok(), stored(5)]
+    server.replies = [TOOK, stored(5)]
     assert mcpy("cp", str(file), "play/enc-1/o") == (
         1,
         "",
@@ -128,7 +131,7 @@ def test_an_upload_that_was_cut_off_is_not_sent_again(
 def test_an_upload_a_busy_server_did_not_take_is_sent_again(
     mcpy: Mcpy, server: Server, file: Path
 ) -> None:
-    server.replies = [httpx.Response(503), ok(), stored()]
+    server.replies = [httpx.Response(503), TOOK, stored()]
     assert mcpy("cp", str(file), "play/enc-1/o").exit_code == 0
     assert server.requests[1].content == TEXT
 
@@ -144,7 +147,7 @@ def test_a_kms_that_is_down_is_the_error_of_the_server(
 
 
 def test_json_of_cp_has_the_fields_of_mc(mcpy: Mcpy, server: Server, file: Path) -> None:
-    server.replies = [ok(), sse_s3()]
+    server.replies = [TOOK, sse_s3()]
     result = mcpy("--json", "cp", "--enc-s3", "play/enc-1", str(file), "play/enc-1/o")
     assert mc_answer("cp-enc-s3-json").keys() <= result.objects[0].keys()
     assert result.objects[0]["encryption"] == "SSE-S3"
@@ -263,7 +266,7 @@ def test_a_missing_source_is_not_found(mcpy: Mcpy, server: Server) -> None:
 def test_a_terminal_sees_progress_and_a_pipe_does_not(
     mcpy: Mcpy, server: Server, file: Path
 ) -> None:
-    server.replies = [ok(), stored()]
+    server.replies = [TOOK, stored()]
     seen = mcpy("cp", str(file), "play/enc-1/o", stderr=Terminal())
     assert seen.exit_code == 0
     assert "hello.txt" in seen.stderr or "\x1b[" in seen.stderr
@@ -272,7 +275,7 @@ def test_a_terminal_sees_progress_and_a_pipe_does_not(
 def test_quiet_shows_no_progress_even_on_a_terminal(
     mcpy: Mcpy, server: Server, file: Path
 ) -> None:
-    server.replies = [ok(), stored()]
+    server.replies = [TOOK, stored()]
     assert mcpy("cp", "-q", str(file), "play/enc-1/o", stderr=Terminal()) == (0, "", "")
 
 
@@ -337,7 +340,7 @@ def test_a_file_whose_name_is_not_utf8_stops_no_other(
     folder.mkdir()
     for name in (b"\xff", b"a"):
         Path(os.fsdecode(os.fsencode(folder) + b"/" + name)).write_bytes(b"x")
-    server.replies = [ok(), stored(1)]
+    server.replies = [TOOK, stored(1)]
     result = mcpy("cp", "--recursive", f"{folder}/", "play/enc-1")
     assert result.exit_code == 8
     assert "is not valid UTF-8" in result.stderr
@@ -349,7 +352,7 @@ def test_the_first_upload_to_another_region_is_signed_again_for_it(
     mcpy: Mcpy, server: Server, file: Path
 ) -> None:
     elsewhere = s3_error(400, "AuthorizationHeaderMalformed", Region="eu-west-1")
-    server.replies = [elsewhere, ok(), stored()]
+    server.replies = [elsewhere, TOOK, stored()]
     assert mcpy("cp", str(file), "play/enc-1/o").exit_code == 0
     assert [request.content for request in server.requests] == [TEXT, TEXT, b""]
     assert "/eu-west-1/s3/" in server.requests[1].headers["authorization"]
@@ -358,7 +361,7 @@ def test_the_first_upload_to_another_region_is_signed_again_for_it(
 def test_an_upload_waits_as_long_as_a_busy_server_asks_for(
     mcpy: Mcpy, server: Server, file: Path
 ) -> None:
-    server.replies = [httpx.Response(503, headers={"retry-after": "0"}), ok(), stored()]
+    server.replies = [httpx.Response(503, headers={"retry-after": "0"}), TOOK, stored()]
     assert mcpy("cp", str(file), "play/enc-1/o").exit_code == 0
     assert [request.content for request in server.requests] == [TEXT, TEXT, b""]
 

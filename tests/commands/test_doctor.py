@@ -12,7 +12,7 @@ import pytest
 
 from mcpy.models import Alias, KesProfile
 from tests.running import ACCESS_KEY, KES_API_KEY, SECRET_KEY, URL, Mcpy, Result
-from tests.stub import Answering, kes_error, s3_error, xml
+from tests.stub import ETAG, Answering, kes_error, s3_error, xml
 
 if TYPE_CHECKING:
     from tests.stub import Reply, Server
@@ -88,7 +88,7 @@ def healthy() -> dict[str, Reply]:
         "GET /minio/kms/v1/apis": httpx.Response(200, json=[]),
         "GET /bbb?encryption": default("AES256"),
         "GET /bbb?encoding-type": listing(("k", "AES256")),
-        "GET /bbb/k": httpx.Response(206, content=b"x"),
+        "GET /bbb/k": httpx.Response(206, headers=ETAG, content=b"x"),
         "GET /version": httpx.Response(200, json={"version": "2024-09-11", "commit": "c"}),
         "GET /v1/ready": httpx.Response(200),
         "GET /v1/policy/list": httpx.Response(200, json={"names": ["minio"]}),
@@ -652,7 +652,7 @@ def empty(request: httpx.Request) -> httpx.Response:
     """Answer as MinIO does for an object without content."""
     if "range" in request.headers:
         return s3_error(416, "InvalidRange")
-    return httpx.Response(200, headers={"content-length": "0"})
+    return httpx.Response(200, headers={"content-length": "0", **ETAG})
 
 
 @pytest.mark.parametrize(
@@ -660,7 +660,7 @@ def empty(request: httpx.Request) -> httpx.Response:
     [
         (
             {"content-length": "3"},
-            httpx.Response(206, content=b"x"),
+            httpx.Response(206, headers=ETAG, content=b"x"),
             None,
             0,
             "content",
@@ -677,7 +677,7 @@ def empty(request: httpx.Request) -> httpx.Response:
         ),
         (
             {"content-length": "3"},
-            httpx.Response(200, headers={"content-range": "bytes 0-0/3"}),
+            httpx.Response(200, headers={"content-range": "bytes 0-0/3", **ETAG}),
             None,
             1,
             "content",
@@ -756,7 +756,11 @@ def test_why_an_object_cannot_be_read(
     words: str,
 ) -> None:
     ward.answers["HEAD /bbb"] = httpx.Response(200)
-    headed = httpx.Response(200, headers=head) if isinstance(head, dict) else httpx.Response(head)
+    headed = (
+        httpx.Response(200, headers=ETAG | head)
+        if isinstance(head, dict)
+        else httpx.Response(head)
+    )
     ward.answers["HEAD /bbb/o"] = headed
     ward.answers["GET /bbb/o"] = get
     if status:
@@ -769,8 +773,8 @@ def test_why_an_object_cannot_be_read(
 
 def test_a_version_is_asked_for(mcpy: Mcpy, ward: Answering, server: Server) -> None:
     ward.answers["HEAD /bbb"] = httpx.Response(200)
-    ward.answers["HEAD /bbb/o"] = httpx.Response(200, headers={"content-length": "3"})
-    ward.answers["GET /bbb/o"] = httpx.Response(206, content=b"x")
+    ward.answers["HEAD /bbb/o"] = httpx.Response(200, headers={"content-length": "3", **ETAG})
+    ward.answers["GET /bbb/o"] = httpx.Response(206, headers=ETAG, content=b"x")
     assert doctor(mcpy, "play/bbb/o", "--vid", "v7").exit_code == 0
     assert server.calls[-2:] == ["HEAD /bbb/o?versionId=v7", "GET /bbb/o?versionId=v7"]
     assert doctor(mcpy, "play/bbb", "--vid", "v7").exit_code == 2
@@ -780,8 +784,8 @@ def test_an_object_that_can_be_read_works_whatever_its_bucket_does_with_others(
     mcpy: Mcpy, ward: Answering
 ) -> None:
     ward.answers["HEAD /bbb"] = httpx.Response(200)
-    ward.answers["HEAD /bbb/o"] = httpx.Response(200, headers={"content-length": "1"})
-    ward.answers["GET /bbb/o"] = httpx.Response(206, content=b"x")
+    ward.answers["HEAD /bbb/o"] = httpx.Response(200, headers={"content-length": "1", **ETAG})
+    ward.answers["GET /bbb/o"] = httpx.Response(206, headers=ETAG, content=b"x")
     ward.answers["GET /minio/kms/v1/key/status"] = LOST
     result = doctor(mcpy, "play/bbb/o")
     assert result.exit_code == 0
@@ -809,7 +813,7 @@ def test_the_hint_names_the_key(
     mcpy: Mcpy, ward: Answering, head: dict[str, str], words: str, hint: str
 ) -> None:
     ward.answers["HEAD /bbb"] = httpx.Response(200)
-    ward.answers["HEAD /bbb/o"] = httpx.Response(200, headers=head)
+    ward.answers["HEAD /bbb/o"] = httpx.Response(200, headers=ETAG | head)
     ward.answers["GET /bbb/o"] = s3_error(400, "kms:InvalidCiphertextException")
     found = step(doctor(mcpy, "play/bbb/o"), "content")
     assert (found["message"], found["hint"]) == (words, hint)

@@ -170,6 +170,7 @@ def test_a_context_that_is_nested_too_deeply_is_shown_as_it_stands(
     deep = base64.b64encode(b"[" * 200_000).decode()
     headers = {
         "content-length": "7",
+        "etag": '"e"',
         "x-amz-server-side-encryption": "aws:kms",
         "x-amz-server-side-encryption-context": deep,
     }

@@ -14,7 +14,7 @@ from mcpy.models import Alias
 from mcpy.sandbox.play import Sandbox
 from tests.mixture import census, client, locked
 from tests.running import Mcpy, Terminal
-from tests.stub import Reply, Server, s3_error, xml
+from tests.stub import Reply, Server, ok, s3_error, xml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -356,7 +356,7 @@ def test_a_server_that_stores_plaintext_is_refused_and_nothing_is_touched(
     server.replies = [
         *looked_at(),
         httpx.Response(200),  # a bucket of its own
-        httpx.Response(200),  # takes the object
+        ok(),  # takes the object
         httpx.Response(200, headers={"content-length": "3000", "etag": '"x"'}),  # no encryption
         xml(200, listing),
         xml(200, "<DeleteResult><Deleted><Key>direct</Key></Deleted></DeleteResult>"),

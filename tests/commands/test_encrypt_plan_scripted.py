@@ -13,7 +13,7 @@ from mcpy.commands.encrypt.desired import ItemShown
 from mcpy.fleet.plan.item import Item
 from mcpy.models import Alias, KesProfile
 from tests.running import ACCESS_KEY, KES_API_KEY, SECRET_KEY, URL, Mcpy, Result
-from tests.stub import Answering, kes_error, s3_error, xml
+from tests.stub import ETAG, Answering, kes_error, s3_error, xml
 
 if TYPE_CHECKING:
     from tests.stub import Reply, Server
@@ -439,7 +439,7 @@ def test_objects_that_nobody_may_look_at_are_not_as_required(
         3,
         "1 unknown, such as `play/bbb/a`: mcpy doctor says why",
     )
-    minio["HEAD /bbb/a"] = httpx.Response(200, headers={"content-length": "1"})
+    minio["HEAD /bbb/a"] = httpx.Response(200, headers={"content-length": "1", **ETAG})
     assert item(run(mcpy, "plan", text), "objects")["note"].endswith("--to sse-kms:KEY")
     minio["GET /bbb?encoding-type=url&list-type=2"] = s3_error(403, "AccessDenied")
     assert run(mcpy, "plan", text).exit_code == 4

@@ -11,7 +11,7 @@ import pytest
 from mcpy.models import Alias
 from tests.recordings import minio
 from tests.running import ACCESS_KEY, SECRET_KEY
-from tests.stub import Answering, Reply, ok, s3_error, xml
+from tests.stub import ETAG, Answering, Reply, ok, s3_error, xml
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -141,7 +141,7 @@ def test_a_denied_target_does_not_keep_the_others(mcpy: Mcpy, server: Server) ->
 
 def test_cat_goes_on_after_an_object_that_is_not_there(mcpy: Mcpy, server: Server) -> None:
     gone = s3_error(404, "NoSuchKey", "gone")
-    server.replies = [gone, httpx.Response(200, content=b"2")]
+    server.replies = [gone, httpx.Response(200, headers=ETAG, content=b"2")]
     result = mcpy("cat", "play/mix/a", "play/mix/b")
     assert (result.exit_code, result.stdout) == (8, "2")
     assert result.stderr == "mcpy: error: NoSuchKey: gone\nmcpy: error: 1 of 2 failed\n"
@@ -161,8 +161,8 @@ def test_one_object_of_every_bucket_goes_to_stdout(mcpy: Mcpy, server: Server) -
     buckets = f"<ListAllMyBucketsResult><Buckets>{listed}</Buckets></ListAllMyBucketsResult>"
     server.replies = [
         xml(200, buckets),
-        httpx.Response(200, content=b"1"),
-        httpx.Response(200, content=b"2"),
+        httpx.Response(200, headers=ETAG, content=b"1"),
+        httpx.Response(200, headers=ETAG, content=b"2"),
     ]
     assert mcpy("cat", "play/app-*/VERSION") == (0, "12", "")
     assert server.calls[1:] == ["GET /app-1/VERSION", "GET /app-2/VERSION"]

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.recordings import mc_answer, minio
-from tests.stub import ok, s3_error, xml
+from tests.stub import ETAG, ok, s3_error, xml
 
 if TYPE_CHECKING:
     from tests.running import Mcpy
@@ -114,8 +114,8 @@ def test_cat_writes_the_bytes_as_they_are(mcpy: Mcpy, server: Server) -> None:
 
 
 def test_cat_of_several_writes_them_in_order(mcpy: Mcpy, server: Server) -> None:
-    one = httpx.Response(200, headers={"content-length": "1"}, content=b"1")
-    two = httpx.Response(200, headers={"content-length": "1"}, content=b"2")
+    one = httpx.Response(200, headers={"content-length": "1", **ETAG}, content=b"1")
+    two = httpx.Response(200, headers={"content-length": "1", **ETAG}, content=b"2")
     server.replies = [one, two]
     assert mcpy("cat", "play/mix/a", "play/mix/b").stdout == "12"
 

@@ -11,7 +11,7 @@ import pytest
 
 from mcpy.models import Alias
 from tests.running import ACCESS_KEY, SECRET_KEY, Terminal
-from tests.stub import ok, s3_error, xml
+from tests.stub import ETAG, ok, s3_error, xml
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -274,7 +274,7 @@ def test_a_copy_names_its_source_s_encryption_and_context_and_reads_a_byte(
         "x_amz_server_side_encryption_aws_kms_key_id": "arn:aws:kms:k",
         "x_amz_server_side_encryption_context": context,
     }
-    byte = httpx.Response(206, headers={"content-range": "bytes 0-0/5"}, text="h")
+    byte = httpx.Response(206, headers={"content-range": "bytes 0-0/5", **ETAG}, text="h")
     server.replies = [head(**kms), xml(200, COPIED), head(**kms), byte]
     assert mcpy("cp", "play/enc-1/a", "play/enc-1/b").exit_code == 0
     sent = server.requests[1].headers
@@ -291,7 +291,7 @@ def test_another_key_does_not_cost_a_copy_its_context(mcpy: Mcpy, server: Server
         "x_amz_server_side_encryption_context": context,
     }
     stored = kms | {"x_amz_server_side_encryption_aws_kms_key_id": "arn:aws:kms:new"}
-    byte = httpx.Response(206, headers={"content-range": "bytes 0-0/5"}, text="h")
+    byte = httpx.Response(206, headers={"content-range": "bytes 0-0/5", **ETAG}, text="h")
     server.replies = [head(**kms), xml(200, COPIED), head(**stored), byte]
     rule = "play/enc-1/b=new"
     assert mcpy("cp", "--enc-kms", rule, "play/enc-1/a", "play/enc-1/b").exit_code == 0
@@ -355,7 +355,7 @@ def test_cat_asks_for_the_part_that_is_wanted(
 
 
 def test_a_server_that_ignores_a_range_is_not_believed(mcpy: Mcpy, server: Server) -> None:
-    server.replies = [httpx.Response(200, headers={"content-length": "5"}, text="hello")]
+    server.replies = [httpx.Response(200, headers={"content-length": "5", **ETAG}, text="hello")]
     assert mcpy("cat", "--offset", "2", "play/enc-1/o") == (
         1,
         "",
@@ -374,7 +374,7 @@ def test_cat_of_the_past_finds_the_version_of_then(mcpy: Mcpy, server: Server) -
         "<Version><Key>o</Key><VersionId>v1</VersionId>"
         "<LastModified>2026-01-01T00:00:00Z</LastModified></Version></ListVersionsResult>",
     )
-    body = httpx.Response(200, headers={"content-length": "1"}, text="1")
+    body = httpx.Response(200, headers={"content-length": "1", **ETAG}, text="1")
     server.replies = [versions, body, versions]
     assert mcpy("cat", "--rewind", "2026.01.15T00:00", "play/enc-1/o").stdout == "1"
     assert server.calls[1] == "GET /enc-1/o?versionId=v1"
@@ -428,11 +428,11 @@ def test_stat_of_a_bucket_names_what_it_may_not_know(mcpy: Mcpy, server: Server)
 
 def test_an_object_that_another_server_gives_is_carried_over(mcpy: Mcpy, server: Server) -> None:
     mcpy.env["MCPY_HOST_there"] = "http://minioadmin:minioadmin@there.test"
-    body = httpx.Response(200, headers={"content-length": "5", "etag": '"e"'}, text="hello")
+    body = httpx.Response(200, headers={"content-length": "5", **ETAG}, text="hello")
     stored = {"x_amz_server_side_encryption": "AES256"}
     source = head(x_amz_meta_owner="me", x_amz_tagging_count="1", **stored)
     tags = xml(200, "<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>")
-    byte = httpx.Response(206, headers={"content-range": "bytes 0-0/5"}, text="h")
+    byte = httpx.Response(206, headers={"content-range": "bytes 0-0/5", **ETAG}, text="h")
     server.replies = [source, tags, body, ok(), head(**stored), byte]
     assert mcpy("cp", "play/enc-1/a", "there/enc-2/").exit_code == 0
     put = server.requests[3]

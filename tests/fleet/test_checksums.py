@@ -16,7 +16,7 @@ from mcpy.crc import Crc32c, Crc64Nvme
 from mcpy.errors import IntegrityError
 from mcpy.fleet.transfer import Checksum, Limits, Pace, Place, Wish, download, upload
 from mcpy.models import Alias, Target
-from tests.stub import ok, s3_error, xml
+from tests.stub import ETAG, ok, s3_error, xml
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,7 +108,7 @@ def test_an_object_in_parts_is_held_against_the_checksum_of_checksums(
     "answer",
     [
         s3_error(501, "NotImplemented"),
-        httpx.Response(200, content=TEN),  # a server that does not know the question
+        httpx.Response(200, headers=ETAG, content=TEN),  # a server that does not know the question
         attributes(),
         attributes(4, 4),  # of another object
         attributes(5, 5),  # not as many as the checksum says

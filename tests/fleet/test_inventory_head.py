@@ -14,7 +14,7 @@ from mcpy.errors import UnreachableError
 from mcpy.fleet.inventory.head import headed, unreadable
 from mcpy.models import Alias
 from tests.running import ACCESS_KEY, SECRET_KEY, URL
-from tests.stub import s3_error
+from tests.stub import ETAG, ok, s3_error
 
 if TYPE_CHECKING:
     from tests.stub import Server
@@ -39,7 +39,7 @@ def sse_s3(etag: str = "abc") -> httpx.Response:
 
 
 def part(content: bytes, size: int = 7) -> httpx.Response:
-    headers = {"content-range": f"bytes 0-0/{size}", "content-length": str(len(content))}
+    headers = {"content-range": f"bytes 0-0/{size}", "content-length": str(len(content)), **ETAG}
     return httpx.Response(206, headers=headers, content=content)
 
 
@@ -90,7 +90,7 @@ def test_minio_tells_of_a_customers_key_in_the_refused_head(s3: S3, server: Serv
 
 
 def test_a_head_refused_for_nothing_leaves_the_object_unknown(s3: S3, server: Server) -> None:
-    server.replies = [httpx.Response(400), httpx.Response(200), part(b"x")]
+    server.replies = [httpx.Response(400), ok(), part(b"x")]
     item = headed(s3, "b-1", ENTRY)
     assert (item.state, item.why.startswith("HEAD was refused: ")) == ("unknown", True)
 
@@ -102,7 +102,7 @@ def test_a_head_refused_for_nothing_leaves_the_object_unknown(s3: S3, server: Se
         ([s3_error(416, "InvalidRange"), head(0)], ""),
         ([s3_error(416, "InvalidRange"), s3_error(404, "kms:KeyNotFound")], "kms:KeyNotFound: no"),
         ([part(b"")], "the server answered without content"),
-        ([httpx.Response(200, headers={"content-length": "7"}, content=b"content")], ""),
+        ([httpx.Response(200, headers={"content-length": "7", **ETAG}, content=b"content")], ""),
         ([s3_error(500, "kms:DecryptionFailed")], "kms:DecryptionFailed: no"),
     ],
 )

@@ -26,7 +26,7 @@ from mcpy.fleet.transfer.attributes import of_file, parse_attributes, parse_rete
 from mcpy.fleet.transfer.upload import part_bytes
 from mcpy.fleet.transfer.walk import walk_files
 from mcpy.models import Alias, ObjectEncryption, Target
-from tests.stub import Server, ok, s3_error, xml
+from tests.stub import ETAG, Server, gone, ok, s3_error, xml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,7 +84,7 @@ class _Cut(httpx.SyncByteStream):
 
 
 def cut(_: httpx.Request) -> httpx.Response:
-    headers = {"content-length": "10", "etag": '"e"'}
+    headers = {"content-length": "10", **ETAG}
     return httpx.Response(200, headers=headers, stream=_Cut())
 
 
@@ -122,7 +122,7 @@ def test_the_encryption_of_parts_is_asked_for_once(
 
 
 def test_an_upload_that_fails_is_aborted(place: Place, server: Server, file: Path) -> None:
-    server.replies = [STARTED, part(1), s3_error(403, "AccessDenied"), ok()]
+    server.replies = [STARTED, part(1), s3_error(403, "AccessDenied"), gone()]
     with pytest.raises(S3Error, match="AccessDenied"):
         upload(file, place, Wish(), pace())
     assert server.calls[-1] == "DELETE /enc-1/o?uploadId=u"
@@ -132,7 +132,7 @@ def test_an_upload_whose_completion_fails_in_a_200_is_aborted(
     place: Place, server: Server, file: Path
 ) -> None:
     broken = s3_error(200, "InternalError")
-    server.replies = [STARTED, part(1), part(2), part(3), broken, ok()]
+    server.replies = [STARTED, part(1), part(2), part(3), broken, gone()]
     with pytest.raises(S3Error, match="InternalError"):
         upload(file, place, Wish(), pace())
     assert server.calls[-1] == "DELETE /enc-1/o?uploadId=u"
@@ -142,7 +142,7 @@ def test_an_upload_that_is_interrupted_is_aborted(
     place: Place, server: Server, file: Path
 ) -> None:
     how = pace()
-    server.replies = [STARTED, part(1), ok()]
+    server.replies = [STARTED, part(1), gone()]
     how = pace(advance=lambda _: how.stop.set())
     with pytest.raises(Interrupted):
         upload(file, place, Wish(), how)
@@ -322,7 +322,7 @@ def test_what_was_left_of_another_object_is_not_gone_on_with(
 def test_bytes_that_are_not_the_server_s_are_an_error(
     place: Place, server: Server, tmp_path: Path, headers: dict[str, str]
 ) -> None:
-    sent = {"content-length": "10", **headers}
+    sent = {"content-length": "10", **ETAG, **headers}
     server.replies = [httpx.Response(200, headers=sent, content=TEN)]
     (tmp_path / "o").write_text("as it was")
     with pytest.raises(IntegrityError, match="arrived changed"):
@@ -332,7 +332,12 @@ def test_bytes_that_are_not_the_server_s_are_an_error(
 
 def test_the_right_checksums_are_taken(place: Place, server: Server) -> None:
     sha256 = base64.b64encode(hashlib.sha256(TEN).digest()).decode()
-    sent = {"content-length": "10", "x-amz-checksum-sha256": sha256, "x-amz-checksum-type": "X"}
+    sent = {
+        "content-length": "10",
+        **ETAG,
+        "x-amz-checksum-sha256": sha256,
+        "x-amz-checksum-type": "X",
+    }
     server.replies = [httpx.Response(200, headers=sent, content=TEN)]
     chunks: list[bytes] = []
     assert pour(place, chunks.append).checksums == {"SHA256": sha256}
@@ -370,7 +375,7 @@ def test_what_is_too_large_for_one_copy_is_copied_in_parts(place: Place, server:
 
 
 def test_a_copy_in_parts_that_fails_is_aborted(place: Place, server: Server) -> None:
-    server.replies = [head(), STARTED, s3_error(412, "PreconditionFailed"), ok()]
+    server.replies = [head(), STARTED, s3_error(412, "PreconditionFailed"), gone()]
     target = Place(place.s3, Target("play", "enc-1", "t"))
     with pytest.raises(S3Error, match="PreconditionFailed"):
         copy(place, target, Wish(), Pace(parallel=1, limits=Limits(copy=4, copy_part=4)))
@@ -455,3 +460,11 @@ def test_a_large_object_of_another_server_is_not_held_in_memory_whole(
     with pytest.raises(UnsupportedError, match="too large for one request"):
         copy(other, place, Wish(), pace(multipart=False))
     assert server.calls == ["HEAD /enc-1/o"]
+
+
+def test_an_object_of_the_same_size_with_another_etag_is_not_what_was_stored(
+    place: Place, server: Server, file: Path
+) -> None:
+    server.replies = [ok(etag='"new"'), head()]
+    with pytest.raises(IntegrityError, match="is not what was stored"):
+        upload(file, place, Wish(), Pace())

@@ -168,18 +168,30 @@ def request_headers(place: Place, encryption: ObjectEncryption | None) -> dict[s
 
 
 def verified(
-    place: Place, size: int, encryption: ObjectEncryption | None, *, readable: bool = False
+    place: Place,
+    size: int,
+    encryption: ObjectEncryption | None,
+    *,
+    etag: str = "",
+    readable: bool = False,
 ) -> ObjectInfo:
     """Look at what was stored: a 200 alone proves neither size nor encryption.
 
     With ``readable`` a byte is read too: a copy may be stored and yet never open again.
+    ``etag`` is what the server said when it stored the object.
 
     Raises:
-        IntegrityError: the object has another size, or is not encrypted as asked.
+        IntegrityError: the object has another size or ETag, or is not encrypted as asked.
     """
     info = place.head()
     if info.size != size:
         raise IntegrityError(f"`{place.target}` was stored with {info.size} of {size} bytes")
+    if etag and info.etag and info.etag != etag:
+        raise IntegrityError(
+            f"`{place.target}` is not what was stored: the server kept another object,"
+            " or somebody else stored one",
+            hint=f"mcpy stat {place.target}",
+        )
     if encryption and not _matches(info.encryption, encryption):
         shown = info.encryption.scheme or "no encryption"
         raise IntegrityError(

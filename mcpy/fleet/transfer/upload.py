@@ -65,8 +65,8 @@ def upload_stream(
     started = _start(place, described, pace)
     # what is read ahead is held in memory: fewer at a time than of a file
     slower = replace(pace, parallel=min(2, pace.parallel), resume=False)
-    _send_all(started, pieces(), {}, slower, length)
-    return verified(place, size, wish.encryption)
+    etag = _send_all(started, pieces(), {}, slower, length)
+    return verified(place, size, wish.encryption, etag=etag)
 
 
 def _filled(read: Callable[[int], bytes], length: int) -> bytes:
@@ -83,15 +83,15 @@ def store(
     if source.size > MAX_OBJECT_BYTES:
         raise UnsupportedError(f"`{place.target}` would be larger than S3 allows (5 TiB)")
     if pace.multipart and source.size > pace.limits.part:
-        _in_parts(source, place, wish, pace)
+        etag = _in_parts(source, place, wish, pace)
     elif source.size > MAX_PUT_BYTES:
         raise UnsupportedError(f"`{place.target}` is larger than one upload can be (5 GiB)")
     else:
-        _at_once(source, place, wish, pace)
-    return verified(place, source.size, wish.encryption, readable=readable)
+        etag = _at_once(source, place, wish, pace)
+    return verified(place, source.size, wish.encryption, etag=etag, readable=readable)
 
 
-def _at_once(source: Source, place: Place, wish: Wish, pace: Pace) -> None:
+def _at_once(source: Source, place: Place, wish: Wish, pace: Pace) -> str:
     with source.part(0, source.size) as body:
         headers = {
             **wish.headers,
@@ -99,7 +99,7 @@ def _at_once(source: Source, place: Place, wish: Wish, pace: Pace) -> None:
             **request_headers(place, wish.encryption),
         }
         content = _counted(body.chunks, pace) if source.size else b""
-        place.s3.put_object(*place.at, content, headers=headers)
+        return place.s3.put_object(*place.at, content, headers=headers).etag
 
 
 def part_bytes(size: int, usual: int) -> int:
@@ -108,7 +108,7 @@ def part_bytes(size: int, usual: int) -> int:
     return usual if least <= usual else -(-least // 1024**2) * 1024**2
 
 
-def _in_parts(source: Source, place: Place, wish: Wish, pace: Pace) -> None:
+def _in_parts(source: Source, place: Place, wish: Wish, pace: Pace) -> str:
     length = part_bytes(source.size, pace.limits.part)
     begun = Begun(pace.begun if pace.resume else None, place, _start_headers(place, wish, pace))
     started, have = _interrupted(source, place, wish, length, begun.upload_id())
@@ -122,8 +122,9 @@ def _in_parts(source: Source, place: Place, wish: Wish, pace: Pace) -> None:
     if not started:
         started = _start(place, wish, pace)
         begun.note(started.id)
-    _send_all(started, pieces, have, pace, length)
+    etag = _send_all(started, pieces, have, pace, length)
     begun.forget()
+    return etag
 
 
 def _start(place: Place, wish: Wish, pace: Pace) -> MultipartUpload:
@@ -153,8 +154,11 @@ def _send_all(
     have: dict[int, Part],
     pace: Pace,
     length: int,
-) -> None:
-    """Send the pieces and complete the upload; what fails is aborted, or kept to be resumed."""
+) -> str:
+    """Send the pieces and complete the upload; return the object's ETag.
+
+    What fails is aborted, or kept to be resumed.
+    """
     own = replace(pace, stop=Stop(pace.stop))
 
     def send(piece: tuple[int, Source, int]) -> Part:
@@ -169,7 +173,7 @@ def _send_all(
 
     try:
         each(pieces, send, keep, jobs=pace.parallel, stop=own.stop)
-        started.complete(have[number] for number in sorted(have))
+        return started.complete(have[number] for number in sorted(have)).etag
     except BaseException:
         if not pace.resume:
             with suppress(McpyError):
