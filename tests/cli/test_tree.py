@@ -50,12 +50,10 @@ def test_every_command_takes_the_global_options(path: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("path", TREE, ids=" ".join)
-def test_every_command_explains_itself(
-    mcpy: Mcpy, capsys: pytest.CaptureFixture[str], path: tuple[str, ...]
-) -> None:
+def test_every_command_explains_itself(mcpy: Mcpy, path: tuple[str, ...]) -> None:
     result = mcpy(*path, "--help")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert capsys.readouterr().out.startswith(f"Usage: mcpy {' '.join(path)} ")
+    assert result.stdout.startswith(f"Usage: mcpy {' '.join(path)} ")
     assert find(path).help
 
 
@@ -112,9 +110,8 @@ def test_a_group_without_a_command_shows_its_help(mcpy: Mcpy) -> None:
     assert "Usage: mcpy encrypt" in result.stderr
 
 
-def test_the_version_is_told(mcpy: Mcpy, capsys: pytest.CaptureFixture[str]) -> None:
-    assert mcpy("--version").exit_code == 0
-    assert capsys.readouterr() == (f"mcpy {__version__}\n", "")
+def test_the_version_is_told(mcpy: Mcpy) -> None:
+    assert mcpy("--version") == (0, f"mcpy {__version__}\n", "")
 
 
 @pytest.mark.parametrize(
