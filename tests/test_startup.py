@@ -43,6 +43,7 @@ def start(folder: Path, *args: str, **env: str) -> tuple[int, str, set[str]]:
         (["--version"], "mcpy 0."),
         (["encrypt", "--help"], "Usage: mcpy encrypt "),
         (["encrypt", "set", "--help"], "Usage: mcpy encrypt set "),
+        (["encrypt", "audit", "--help"], "Usage: mcpy encrypt audit "),
         (["kes", "key", "create", "--help"], "Usage: mcpy kes key create "),
         (["admin", "service", "restart", "--help"], "Usage: mcpy admin service restart "),
         (["alias", "list"], "play\n"),

@@ -13,7 +13,6 @@ from mcpy.cli.many import buckets_of, jobs_of
 from mcpy.cli.params import TARGETS, Parsed, is_pattern
 from mcpy.commands.encrypt.audit_run import AuditRun
 from mcpy.errors import InputError
-from mcpy.fleet.transfer.walk import is_below
 from mcpy.models import Target
 
 if TYPE_CHECKING:
@@ -131,5 +130,7 @@ def _unlisted(app: App, targets: tuple[Target, ...]) -> dict[str, str]:
 
 
 def _covers(other: Target, one: Target) -> bool:
+    from mcpy.fleet.transfer.walk import is_below
+
     same = (other.alias, other.bucket) == (one.alias, one.bucket)
     return same and other != one and is_below(one.key, other.key)

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from mcpy.cli.output import printable, table
 from mcpy.cli.sizes import are, human_size, plural
-from mcpy.fleet.audit import Tally
 from mcpy.models import scheme_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mcpy.fleet.audit import AuditedTarget, Group, Wish
+    from mcpy.fleet.audit import AuditedTarget, Group, Tally, Wish
     from mcpy.fleet.inventory import Item
     from mcpy.models import BucketEncryption, Target
 
@@ -166,7 +165,7 @@ class AuditSummary:
 
     targets: Sequence[AuditedTarget]
     wish: Wish
-    tally: Tally = field(default_factory=Tally)
+    tally: Tally
     aligned: bool = False
     unlisted: Mapping[str, str] = field(default_factory=dict)
 
@@ -180,6 +179,8 @@ class AuditSummary:
         unlisted: Mapping[str, str] | None = None,
     ) -> AuditSummary:
         """Add up what was found; ``unlisted`` says for an alias why buckets may be missing."""
+        from mcpy.fleet.audit import Tally
+
         tally = Tally()
         for one in targets:
             tally.include(one.tally)

@@ -170,12 +170,14 @@ class AuditRun:
 
     def _write_files(self, summary: AuditSummary) -> None:
         from mcpy.cli.documents import write_long
-        from mcpy.commands.encrypt import audit_csv
-        from mcpy.commands.encrypt.audit_page import page
 
         if name := self.options["csv_file"]:
-            write_long(name, audit_csv.rows(summary, self.list))
+            from mcpy.commands.encrypt.audit_csv import rows
+
+            write_long(name, rows(summary, self.list))
         if name := self.options["html_file"]:
+            from mcpy.commands.encrypt.audit_page import page
+
             write_long(name, page(summary, self.list))
 
 
