@@ -122,3 +122,4 @@ def test_what_the_page_allows_is_enough_and_no_more(
     result = mcpy(*words)
     assert result.exit_code == wanted, result
     assert ("AccessDenied" in result.stderr) == (wanted == 4)
+    assert "not checked" not in result.stdout
