@@ -134,16 +134,18 @@ def _azure() -> Iterator[Provider]:
         body = {"access_token": "token-1", "expires_on": "9999999999", "token_type": "Bearer"}
         return Answer(200, body | {"resource": "https://vault.azure.net", "client_id": "mine"})
 
+    real = "https://mcpy.vault.azure.net"
     with serving_vault(vault) as url, serving(identity) as port:
         env = {
             "IDENTITY_ENDPOINT": f"http://127.0.0.1:{port}/msi/token",
             "IDENTITY_HEADER": "throw-away-header",
         }
         yield Provider(
-            ("azure", "--endpoint", url, "--managed-identity", "mine"),
+            ("azure", "--endpoint", real, "--managed-identity", "mine"),
             env,
             vault,
             ("throw-away-header",),
+            {real: url},  # `kes config new` takes addresses that Azure has, by https alone
         )
 
 
