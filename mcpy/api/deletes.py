@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 from mcpy.api import s3xml
 from mcpy.api.s3calls import content_md5
-from mcpy.api.s3info import object_path
+from mcpy.api.s3info import check_names, object_path
 from mcpy.errors import ProtocolError, S3Error
 
 if TYPE_CHECKING:
@@ -27,7 +27,12 @@ def delete_objects(
     """Delete up to ``MAX_KEYS`` pairs of key and version; yield what became of each, in order.
 
     What the server leaves out of its answer is yielded as an error: nothing is taken for done.
+
+    Raises:
+        InputError: a name is empty.
     """
+    for key, _ in names:
+        check_names(bucket, key)
     plain = [pair for pair in names if not _UNWRITABLE.search(pair[0])]
     outcomes = _batch(s3, bucket, plain, bypass=bypass) if plain else {}
     for key, version_id in names:

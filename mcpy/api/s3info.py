@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from mcpy.api.sigv4 import uri_encode
-from mcpy.errors import ProtocolError
+from mcpy.errors import InputError, ProtocolError
 from mcpy.models import ObjectEncryption
 
 if TYPE_CHECKING:
@@ -67,9 +67,30 @@ class Copied(NamedTuple):
     version_id: str
 
 
-def object_path(bucket: str, key: str = "") -> str:
-    """Return the encoded path; dot segments stay what they are: names."""
-    return "/" + uri_encode(bucket) + ("/" + uri_encode(key, safe="/") if key else "")
+def object_path(bucket: str, key: str | None = None) -> str:
+    """Return the encoded path of an object, or of its bucket; dot segments of a key are names.
+
+    Raises:
+        InputError: as ``check_names``.
+    """
+    check_names(bucket, key)
+    path = "/" + uri_encode(bucket)
+    return path if key is None else path + "/" + uri_encode(key, safe="/")
+
+
+def check_names(bucket: str, key: str | None = None) -> None:
+    """See that a call goes where it is meant to; None is no key.
+
+    Raises:
+        InputError: a name is empty, and the call would be one to the bucket or the server; or the
+            bucket's name is a path.
+    """
+    if not bucket:
+        raise InputError("the name of a bucket is empty")
+    if "/" in bucket or bucket in {".", ".."}:
+        raise InputError(f"`{bucket}` is not the name of a bucket: a folder belongs to the key")
+    if key == "":
+        raise InputError(f"the name of an object in `{bucket}` is empty")
 
 
 def sse_headers(encryption: ObjectEncryption | None) -> dict[str, str]:

@@ -181,6 +181,8 @@ def _copy(app: App, sources: Sequence[End], target: End, how: How, *, jobs: int)
         report.finish()
     if tally.last:
         raise tally.last if report.alone else tally.failures.sum_of(tally.count)
+    if not tally.count:
+        app.out.note("nothing was copied: there is nothing that was asked for")
     if not report.to_stdout and (app.out.json or tally.count > 1):
         app.out.done(Summary(tally, time.monotonic() - started))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,18 +39,25 @@ class How:
     decrypt: bool = False
     preserve: bool = False
 
+    @property
+    def by_age(self) -> bool:
+        """Whether only what is of some age is copied."""
+        return self.older_s is not None or self.newer_s is not None
+
 
 @dataclass(frozen=True)
 class Job:
     """One thing to copy; an end that is None is a standard stream.
 
-    With ``refused`` it has no place below the target, which is given as a whole.
+    With ``refused`` it has no place below the target, which is given as a whole. The age of what
+    was ``named`` is still to be looked at.
     """
 
     source: Path | Target | None
     target: Path | Target | None
     version_id: str = ""
     refused: ConfigError | None = None
+    named: bool = False
 
     @property
     def names(self) -> tuple[str, str]:
@@ -76,15 +82,17 @@ def plan(app: App, sources: Sequence[End], target: End, how: How) -> Iterator[Jo
             yield from _below(app, source, target, how)
             continue
         if how.recursive and isinstance(source.place, Path):
-            yield Job(source.place, target_below(target, source.name))
+            yield Job(source.place, target_below(target, source.name), named=True)
             continue
         _check_single(source, target)
+        if source.place is None and how.by_age:
+            raise InputError("--older-than and --newer-than: what comes from stdin has no age")
         version = ""
         if isinstance(source.place, Target):
             client = app.s3(source.place.alias)
             version = version_of(client, source.place, how.version_id, how.rewind)
         goal = single_target(source, target, several=several)
-        yield Job(source.place, goal, version)
+        yield Job(source.place, goal, version, named=True)
 
 
 def _is_prefix(app: App, target: End) -> bool:
@@ -152,22 +160,45 @@ def _found(app: App, source: End, target: End, how: How) -> Iterator[Found]:
 def _wanted(found: Found, how: How) -> bool:
     if found.relative.endswith("/") or not found.relative:
         return False  # the marker of an empty folder
-    age_s = time.time() - found.modified_s
-    if how.older_s is not None and age_s < how.older_s:
-        return False
-    return how.newer_s is None or age_s <= how.newer_s
+    return _of_age(found.modified_s, how)
 
 
-def run(app: App, job: Job, how: How) -> ObjectInfo:
-    """Copy one thing and return what became of it.
+def _of_age(modified_s: float, how: How) -> bool:
+    from mcpy.fleet.transfer.walk import is_of_age
+
+    return is_of_age(modified_s, older_s=how.older_s, newer_s=how.newer_s)
+
+
+def run(app: App, job: Job, how: How) -> ObjectInfo | None:
+    """Copy one thing and return what became of it; None where it is not of the age that is asked.
 
     Raises:
         NotFoundError: the source is not there.
     """
-    from mcpy.fleet import transfer
-
     if job.refused:
         raise job.refused
+    if job.named and how.by_age and not _of_age(_modified_s(app, job, how), how):
+        return None
+    return _copied(app, job, how)
+
+
+def _modified_s(app: App, job: Job, how: How) -> float:
+    from mcpy.fleet.transfer.walk import seconds
+
+    source = job.source
+    if isinstance(source, Target):
+        info = _of_source(source, _place(app, source, how, job.version_id).head)
+        return seconds(info.last_modified)
+    assert source is not None  # noqa: S101 - stdin was refused
+    try:
+        return source.stat().st_mtime
+    except OSError as e:
+        raise ConfigError(f"cannot read {source}: {e.strerror}") from e
+
+
+def _copied(app: App, job: Job, how: How) -> ObjectInfo:
+    from mcpy.fleet import transfer
+
     if not isinstance(job.target, Target):
         return _fetch(app, job, how)
     # here and not where the job is made, so that the rest of a folder is copied

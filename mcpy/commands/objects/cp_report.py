@@ -90,8 +90,10 @@ class Report:
     many: bool = False
     waiting: list[Copied | McpyError] = field(default_factory=list)
 
-    def __call__(self, job: Job, outcome: ObjectInfo | McpyError) -> None:
-        """Count one job, and say what became of it."""
+    def __call__(self, job: Job, outcome: ObjectInfo | McpyError | None) -> None:
+        """Count one job, and say what became of it; None is one that was left alone."""
+        if outcome is None:
+            return
         self.tally.count += 1
         if isinstance(outcome, McpyError):
             self.tally.failures.add(outcome)

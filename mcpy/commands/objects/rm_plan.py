@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -47,7 +46,10 @@ class Removal:
 
 
 def plan(app: App, target: Target, which: Which) -> Iterator[Removal | McpyError]:
-    """Yield what is to go; a target that is not there is an error, unless ``force`` is given."""
+    """Yield what is to go; a target that is not there is an error, unless ``force`` is given.
+
+    What is there and stays, for its age say, is neither.
+    """
     buckets = [target]
     if not target.bucket:
         names = [bucket.name for bucket in app.s3(target.alias).list_buckets()]
@@ -57,7 +59,8 @@ def plan(app: App, target: Target, which: Which) -> Iterator[Removal | McpyError
         try:
             for removal in _planned(app.s3(target.alias), bucket, which):
                 empty = False
-                yield removal
+                if removal:
+                    yield removal
         except NotFoundError as e:
             yield e
             continue
@@ -66,7 +69,8 @@ def plan(app: App, target: Target, which: Which) -> Iterator[Removal | McpyError
             yield missing if which.force else NotFoundError(f"`{bucket}` is not there")
 
 
-def _planned(client: S3, target: Target, which: Which) -> Iterator[Removal]:
+def _planned(client: S3, target: Target, which: Which) -> Iterator[Removal | None]:
+    """Yield what is to go, and None for each that is there and stays."""
     if which.version_id:
         yield Removal(target, which.version_id)
         return
@@ -74,16 +78,19 @@ def _planned(client: S3, target: Target, which: Which) -> Iterator[Removal]:
         yield from _single(client, target, which)
         return
     for entry in _listed(client, target, which):
-        if _wanted(entry, target, which):
-            place = Target(target.alias, target.bucket, entry.key)
-            if which.incomplete:
-                yield Removal(place, upload_id=entry.version_id)
-            else:
-                named = which.versions or which.rewind
-                yield Removal(place, entry.version_id if named else "")
+        if not _is_meant(entry, target, which):
+            continue
+        place = Target(target.alias, target.bucket, entry.key)
+        if not _goes(entry, which):
+            yield None
+        elif which.incomplete:
+            yield Removal(place, upload_id=entry.version_id)
+        else:
+            named = which.versions or which.rewind
+            yield Removal(place, entry.version_id if named else "")
 
 
-def _single(client: S3, target: Target, which: Which) -> Iterator[Removal]:
+def _single(client: S3, target: Target, which: Which) -> Iterator[Removal | None]:
     from mcpy.fleet.transfer.walk import seconds
 
     try:
@@ -96,8 +103,7 @@ def _single(client: S3, target: Target, which: Which) -> Iterator[Removal]:
             raise
         yield Removal(target)
         return
-    if _of_age(seconds(info.last_modified), which):
-        yield Removal(target)
+    yield Removal(target) if _of_age(seconds(info.last_modified), which) else None
 
 
 def _listed(client: S3, target: Target, which: Which) -> Iterable[Entry]:
@@ -113,21 +119,24 @@ def _listed(client: S3, target: Target, which: Which) -> Iterable[Entry]:
     return client.list_objects(target.bucket, target.key)
 
 
-def _wanted(entry: Entry, target: Target, which: Which) -> bool:
-    from mcpy.fleet.transfer.walk import is_below, seconds
+def _is_meant(entry: Entry, target: Target, which: Which) -> bool:
+    from mcpy.fleet.transfer.walk import is_below
 
-    if not (is_below(entry.key, target.key) if which.recursive else entry.key == target.key):
-        return False
+    return is_below(entry.key, target.key) if which.recursive else entry.key == target.key
+
+
+def _goes(entry: Entry, which: Which) -> bool:
+    from mcpy.fleet.transfer.walk import seconds
+
     if which.non_current and entry.is_latest and not entry.is_delete_marker:
         return False
     return _of_age(seconds(entry.last_modified), which)
 
 
 def _of_age(modified_s: float, which: Which) -> bool:
-    age_s = time.time() - modified_s
-    if which.older_s is not None and age_s < which.older_s:
-        return False
-    return which.newer_s is None or age_s <= which.newer_s
+    from mcpy.fleet.transfer.walk import is_of_age
+
+    return is_of_age(modified_s, older_s=which.older_s, newer_s=which.newer_s)
 
 
 def remove(

@@ -7,6 +7,7 @@ A prefix without a final slash is an object or a folder of that name, never its 
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -59,7 +60,8 @@ def walk_objects(
     With ``moment``, those that were the latest then, by their versions.
 
     Raises:
-        NotFoundError: there are none, where ``target`` names more than a bucket.
+        NotFoundError: there are none, where ``target`` names more than a bucket, or there were
+            none at ``moment``.
     """
     listed: Iterable[Entry] = (
         as_of(s3.list_versions(target.bucket, target.key), moment)
@@ -78,6 +80,8 @@ def walk_objects(
             seconds(entry.last_modified),
             entry.version_id if moment else "",
         )
+    if empty and moment:
+        raise NotFoundError(f"there was nothing in `{target}` at {moment:%Y-%m-%d %H:%M:%S %Z}")
     if empty and target.key:
         raise NotFoundError(
             f"`{target}` is neither an object nor a folder",
@@ -111,6 +115,14 @@ def as_of(versions: Iterable[Entry], moment: datetime) -> Iterator[Entry]:
             settled = entry.key
             if not entry.is_delete_marker:
                 yield entry
+
+
+def is_of_age(modified_s: float, *, older_s: float | None, newer_s: float | None) -> bool:
+    """Whether what was modified then is as old as ``older_s`` and not older than ``newer_s``."""
+    age_s = time.time() - modified_s
+    if older_s is not None and age_s < older_s:
+        return False
+    return newer_s is None or age_s <= newer_s
 
 
 def seconds(timestamp: str) -> float:
