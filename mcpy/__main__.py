@@ -167,9 +167,22 @@ def _terminate(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001 - 
     raise Terminated("terminated")
 
 
+def _hang_up(signum: int, frame: FrameType | None) -> None:
+    # a terminal that closes says so to each process, and its shell says it again
+    signal.signal(signum, signal.SIG_IGN)
+    _terminate(signum, frame)
+
+
+def _catch_signals() -> None:
+    """End by an error of ours, so that what was begun is cleaned up; nohup stays obeyed."""
+    signal.signal(signal.SIGTERM, _terminate)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, _hang_up)
+
+
 def main() -> None:
     """Run the process's own command line and exit."""
-    signal.signal(signal.SIGTERM, _terminate)
+    _catch_signals()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # a terminal that lacks a character shows its number instead of a traceback

@@ -56,7 +56,7 @@ EXIT_CODE_MEANINGS: dict[ExitCode, str] = {
     ExitCode.UNSUPPORTED: "unsupported by this server",
     ExitCode.PARTIAL: "partly done: some of several targets failed, or an answer is not complete",
     ExitCode.INTERRUPTED: "interrupted (Ctrl-C)",
-    ExitCode.TERMINATED: "terminated (SIGTERM)",
+    ExitCode.TERMINATED: "terminated (SIGTERM, or its terminal was closed)",
 }
 
 

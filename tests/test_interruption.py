@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from mcpy.errors import Terminated
 from tests import faulty
 from tests.faulty import Faulty, read_request
 from tests.running import ACCESS_KEY, SECRET_KEY
@@ -63,14 +64,17 @@ def test_a_reader_that_leaves_ends_a_listing_quietly(tmp_path: Path, options: li
 def half_an_object(server: Faulty, connection: socket.socket) -> None:
     """Answer HEAD and GET for a large object, and stop in its middle."""
     if read_request(connection).startswith(b"HEAD"):
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+        head = b"HTTP/1.1 200 OK\r\nETag: e\r\nContent-Length: 1000000\r\n\r\n"
+        connection.sendall(head)
         return
-    head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1000000\r\n\r\n"
+    head = b"HTTP/1.1 200 OK\r\nETag: e\r\nConnection: close\r\nContent-Length: 1000000\r\n\r\n"
     connection.sendall(head + b"x" * 500_000)
     server.stopped.wait(20)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 143), (signal.SIGINT, 130)]
+)
 def test_a_signal_in_a_download_leaves_the_old_file_and_no_other(
     tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
@@ -95,7 +99,7 @@ def test_a_signal_in_a_download_leaves_the_old_file_and_no_other(
         stdout, stderr = download.communicate(timeout=20)
     assert (download.returncode, stdout) == (code, "")
     assert "Traceback" not in stderr
-    word = "terminated" if number == signal.SIGTERM else "interrupted"
+    word = "interrupted" if number == signal.SIGINT else "terminated"
     # click begins a new line after the ^C that a terminal shows
     assert stderr.strip() == f"mcpy: error: {word}"
     assert [path.name for path in folder.iterdir()] == ["target.bin"]
@@ -123,3 +127,21 @@ def test_a_download_that_breaks_off_leaves_the_old_file_and_no_other(
     assert done.stderr.startswith("mcpy: error: ")
     assert [path.name for path in folder.iterdir()] == ["target"]
     assert (folder / "target").read_text() == "before"
+
+
+def test_nohup_is_obeyed_and_a_hang_up_is_heard_once() -> None:
+    from mcpy.__main__ import _catch_signals
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        _catch_signals()
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        _catch_signals()
+        with pytest.raises(Terminated):
+            signal.raise_signal(signal.SIGHUP)
+        signal.raise_signal(signal.SIGHUP)  # what is cleaned up is not interrupted by the next
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

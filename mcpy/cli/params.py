@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import click
@@ -30,6 +32,19 @@ class Parsed(click.ParamType, Generic[T]):  # type: ignore[type-arg]  # generic 
     def convert(self, value: Any, param: Any, ctx: Any) -> T:  # noqa: ANN401, ARG002 - click's
         """Return what ``parse`` makes of text; a value that was read already stays."""
         return self.parse(value) if isinstance(value, str) else value
+
+
+class Folder(click.Path):
+    """A folder; an empty name is none, and would be the current one."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Path:  # noqa: ANN401 - click's
+        """Return the path."""
+        if value == "":
+            self.fail("it is empty: is a variable unset?", param, ctx)
+        return Path(os.fsdecode(super().convert(value, param, ctx)))
+
+
+FOLDER = Folder(file_okay=False)
 
 
 class ParsedTarget(Parsed[Target]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mcpy.errors import ConfigError
 from mcpy.sandbox import certs
 
 if TYPE_CHECKING:
@@ -47,12 +48,12 @@ class Access:
     @property
     def access_key(self) -> str:
         """The S3 server's root user, as its environment file has it now."""
-        return self.home.environment().get("MINIO_ROOT_USER", "")
+        return self._environment().get("MINIO_ROOT_USER", "")
 
     @property
     def secret_key(self) -> str:
         """The S3 server's root password, as its environment file has it now."""
-        return self.home.environment().get("MINIO_ROOT_PASSWORD", "")
+        return self._environment().get("MINIO_ROOT_PASSWORD", "")
 
     @property
     def ca(self) -> Path:
@@ -84,8 +85,21 @@ class Access:
         """Why the S3 server did not come up after its last restart, or None."""
         return self._s3.failure if self._s3 else None
 
+    def _environment(self) -> dict[str, str]:
+        if not self.home.env_file.exists():
+            raise ConfigError("the sandbox was not started yet", hint="call its start() first")
+        return self.home.environment()
+
+    def _check_running(self) -> None:
+        if not (self._s3 and self._kes):
+            raise ConfigError("the sandbox does not run", hint="call its start() first")
+
     def env(self) -> dict[str, str]:
-        """Return the variables that make ``mcpy kes`` and ``kes`` talk to this KES."""
+        """Return the variables that make ``mcpy kes`` and ``kes`` talk to this KES.
+
+        Like all that holds an address, it raises ConfigError while the sandbox does not run.
+        """
+        self._check_running()
         return {
             "KES_SERVER": self.kes_url,
             "KES_CLIENT_KEY": str(self.client_key),
@@ -95,6 +109,7 @@ class Access:
 
     def s3_env(self) -> dict[str, str]:
         """Return the variables that make the AWS CLI and SDKs talk to this S3 server."""
+        self._check_running()
         variables = {
             "AWS_ENDPOINT_URL_S3": self.s3_url,
             "AWS_ACCESS_KEY_ID": self.access_key,
@@ -105,6 +120,7 @@ class Access:
 
     def client_kwargs(self) -> dict[str, Any]:
         """Return the arguments of ``boto3.client("s3", ...)`` for this S3 server."""
+        self._check_running()
         arguments: dict[str, Any] = {
             "endpoint_url": self.s3_url,
             "aws_access_key_id": self.access_key,
@@ -117,6 +133,7 @@ class Access:
         """Return this sandbox as an alias for ``mcpy.api`` and the alias store."""
         from mcpy.models import Alias, KesProfile
 
+        self._check_running()
         return Alias(
             name,
             self.s3_url,

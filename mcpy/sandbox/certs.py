@@ -11,6 +11,8 @@ import contextlib
 import functools
 import hashlib
 import os
+import re
+import socket
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 _VALIDITY = timedelta(days=3652)
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
+_AUTHORITY = "mcpy sandbox CA"
 _API_KEY_PREFIX = "kes:v1:"
 
 
@@ -88,12 +91,52 @@ class Authority:
         usage = _key_usage(digital_signature=True, key_cert_sign=True, crl_sign=True)
         public = self._key.public_key()
         return (
-            _builder("mcpy sandbox CA", None, self._key, self._now)
+            _builder(_AUTHORITY, None, self._key, self._now)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(usage, critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
             .sign(self._key, SHA256())
         )
+
+
+def names_of(hosts: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names a server certificate is for: this machine's, and what is listened on."""
+    names = dict.fromkeys(_LOCAL_NAMES)
+    for host in hosts:
+        names |= dict.fromkeys(_machine() if _is_every_address(host) else (host,))
+    return tuple(names)
+
+
+def is_short_of(cert_pem: bytes, names: tuple[str, ...]) -> bool:
+    """Tell whether a certificate that was made here, and by nobody else, lacks some names."""
+    from cryptography import x509
+
+    certificate = x509.load_pem_x509_certificate(cert_pem)
+    if certificate.issuer != _named(_AUTHORITY):
+        return False
+    found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    return not all(_san(name) in found.value for name in names)
+
+
+def _is_every_address(host: str) -> bool:
+    try:
+        return ip_address(host).is_unspecified
+    except ValueError:
+        return False
+
+
+def _machine() -> tuple[str, ...]:
+    """Return this machine's name and the addresses others reach it by, as far as it knows."""
+    name = socket.gethostname()
+    names = [name] if re.fullmatch("[A-Za-z0-9._-]+", name) else []
+    with contextlib.suppress(OSError):
+        names += [str(info[4][0]).partition("%")[0] for info in socket.getaddrinfo(name, None)]
+    for family, far in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
+        # nothing is sent: the system only says which of its addresses would be used
+        with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as asking:
+            asking.connect((far, 9))
+            names.append(str(asking.getsockname()[0]).partition("%")[0])
+    return tuple(names)
 
 
 def client(
@@ -176,9 +219,8 @@ def _builder(
     now: datetime,
 ) -> CertificateBuilder:
     from cryptography import x509
-    from cryptography.x509.oid import NameOID
 
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    subject = _named(name)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -188,6 +230,13 @@ def _builder(
         .not_valid_before(now - timedelta(hours=1))
         .not_valid_after(now + _VALIDITY)
     )
+
+
+def _named(name: str) -> Name:
+    from cryptography import x509
+    from cryptography.x509.oid import NameOID
+
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
 
 def _leaf(builder: CertificateBuilder, purpose: object) -> CertificateBuilder:
@@ -219,7 +268,7 @@ def _key_usage(**on: bool) -> KeyUsage:
 
 
 if TYPE_CHECKING:
-    from cryptography.x509 import GeneralName, KeyUsage
+    from cryptography.x509 import GeneralName, KeyUsage, Name
 
 
 def _san(name: str) -> GeneralName:

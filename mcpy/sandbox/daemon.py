@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING
 
 from mcpy.errors import ConfigError, ExitCode, InputError, McpyError, UnreachableError
 from mcpy.sandbox.claim import Claim
-from mcpy.sandbox.home import Home, State, default_dir, running_already
+from mcpy.sandbox.home import Home, State, running_already
 from mcpy.sandbox.lock import Lock
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _START_S = 15.0
 _STOP_S = 10.0
+_LOOK_S = 1.0
 _ERRORS = {ExitCode.USAGE: InputError, ExitCode.UNREACHABLE: UnreachableError}
 _OUTPUT_VARIABLES = {"MCPY_JSON", "MC_JSON", "MCPY_QUIET", "MC_QUIET"}
 
@@ -34,6 +35,9 @@ def run_foreground(sandbox: Sandbox, on_ready: Callable[[Sandbox], None]) -> Non
     """Run ``sandbox`` until SIGINT or SIGTERM; SIGHUP reloads the KES's configuration.
 
     To be called from the main thread.
+
+    Raises:
+        ConfigError: its folder was removed meanwhile.
     """
     ended = threading.Event()
     handlers = {signal.SIGINT: ended.set, signal.SIGTERM: ended.set}
@@ -46,10 +50,21 @@ def run_foreground(sandbox: Sandbox, on_ready: Callable[[Sandbox], None]) -> Non
     try:
         with sandbox:
             on_ready(sandbox)
-            ended.wait()
+            _wait(sandbox, ended)
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+def _wait(sandbox: Sandbox, ended: threading.Event) -> None:
+    """Wait for the end, or for the loss of the folder: what is served then can only fail.
+
+    Raises:
+        ConfigError: the folder is gone.
+    """
+    while not ended.wait(_LOOK_S):
+        if sandbox.has_lost_folder:
+            raise ConfigError(f"{sandbox.home.path} is gone, so the sandbox that ran there ended")
 
 
 def detach(dir: Path | None = None, options: Sequence[str] = ()) -> State:  # noqa: A002 - as above
@@ -60,7 +75,7 @@ def detach(dir: Path | None = None, options: Sequence[str] = ()) -> State:  # no
     Raises:
         McpyError: it ended instead, for this reason; a folder it was given for nothing is gone.
     """
-    home = Home((dir or default_dir()).absolute())
+    home = Home.at(dir)
     if status(home.path) is not None:
         raise running_already(home)
     claim = Claim(home.path)
@@ -138,7 +153,7 @@ def status(dir: Path | None = None) -> State | None:  # noqa: A002 - as above
 
     A process that holds the folder's lock is that sandbox, whatever became of old ones' numbers.
     """
-    home = Home((dir or default_dir()).absolute())
+    home = Home.at(dir)
     if not Lock(home).is_held():
         return None
     state = home.read_state()
@@ -151,7 +166,7 @@ def stop(dir: Path | None = None) -> bool:  # noqa: A002 - as above
     Raises:
         UnreachableError: it does not end.
     """
-    path = (dir or default_dir()).absolute()
+    path = Home.at(dir).path
     state = status(path)
     if state is None:
         return False

@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import secrets
 import shlex
 import uuid
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mcpy.errors import ConfigError
@@ -26,7 +28,6 @@ from mcpy.sandbox.certs import write_private
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 _ERROR = "mcpy: error: "
 _KES_YML = """\
@@ -104,14 +105,15 @@ class Home:
 
     path: Path
 
+    @classmethod
+    def at(cls, folder: Path | None) -> Home:
+        """Return the home at ``folder``, whatever link leads there; None is the usual one."""
+        return cls(Path(os.path.realpath(folder or default_dir())))
+
     @property
     def option(self) -> str:
         """`` --dir FOLDER`` for a command line, empty for the folder that needs no naming."""
-        return (
-            ""
-            if self.path == default_dir().absolute()
-            else f" --dir {shlex.quote(str(self.path))}"
-        )
+        return "" if self.path == Home.at(None).path else f" --dir {shlex.quote(str(self.path))}"
 
     @property
     def certs(self) -> Path:
@@ -148,8 +150,10 @@ class Home:
         """What the sandbox says of itself."""
         return self.path / "state.json"
 
-    def furnish(self) -> None:
+    def furnish(self, hosts: tuple[str, ...] = ()) -> None:
         """Make what a sandbox needs and does not have: folders, certificates, credentials.
+
+        ``hosts`` are what its servers listen on: their certificate is for those too.
 
         Raises:
             ConfigError: the folder cannot be written.
@@ -157,7 +161,7 @@ class Home:
         try:
             for folder in (self.path, self.certs, self.keys, self.data):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._issue_certificates()
+            self._issue_certificates(certs.names_of(hosts))
             if not self.env_file.exists():
                 write_private(self.env_file, _first_environment().encode())
         except OSError as e:
@@ -222,6 +226,19 @@ class Home:
         except (OSError, ValueError, TypeError):
             return None
 
+    def exposed(self) -> list[tuple[Path, int]]:
+        """Return what others can change or read of it, each with its mode.
+
+        A folder that was there before keeps the mode it had, and so do keys.
+        """
+        if os.name != "posix":
+            return []
+        private = [self.env_file, *self.certs.glob("*.key"), *self.keys.glob("*")]
+        modes = [(path, path.stat().st_mode & 0o777) for path in (self.path, *private)]
+        return [
+            (path, mode) for path, mode in modes if mode & (0o022 if path == self.path else 0o077)
+        ]
+
     def deployment_id(self) -> str:
         """Return the UUID the S3 server goes by, the same for every start of this sandbox."""
         identity = certs.identity_of_pem((self.certs / "minio.cert").read_bytes())
@@ -236,11 +253,15 @@ class Home:
             return (errors or lines or [""])[-1].removeprefix(_ERROR)
         return ""
 
-    def _issue_certificates(self) -> None:
-        if not (self.certs / "ca.crt").exists():
+    def _issue_certificates(self, names: tuple[str, ...]) -> None:
+        vouching, server = self.certs / "ca.crt", self.certs / "server.crt"
+        if not vouching.exists() or certs.is_short_of(server.read_bytes(), names):
+            # its own key is not kept, so what is to be signed anew needs another authority; it is
+            # written last: one that is killed before begins again
+            vouching.unlink(missing_ok=True)
             authority = certs.Authority()
-            authority.server().save(self.certs / "server.key", self.certs / "server.crt")
-            (self.certs / "ca.crt").write_bytes(authority.cert_pem)
+            authority.server(names).save(self.certs / "server.key", server)
+            vouching.write_bytes(authority.cert_pem)
         for name in ("root", "minio"):
             if not (self.certs / f"{name}.cert").exists():
                 pair, _ = certs.client(name)

@@ -40,6 +40,15 @@ class Lock:
             os.close(self._descriptor)
             self._descriptor = None
 
+    def is_lost(self) -> bool:
+        """Tell whether the lock that is held is of a folder that is no longer there."""
+        if self._descriptor is None:
+            return False
+        try:
+            return not os.path.samestat(os.fstat(self._descriptor), self._path.stat())
+        except OSError:
+            return True
+
     def is_held(self) -> bool:
         """Tell whether any process, this one too, holds the lock."""
         if self._descriptor is not None:

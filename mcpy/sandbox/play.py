@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from mcpy.errors import ConfigError
+from mcpy.errors import ConfigError, InputError
 from mcpy.sandbox import address, claim
 from mcpy.sandbox.access import Access
 from mcpy.sandbox.faults import Faults
@@ -25,6 +25,7 @@ from mcpy.sandbox.like import NAMES, personality
 from mcpy.sandbox.lock import Lock
 from mcpy.sandbox.logfile import LogFile
 from mcpy.sandbox.needs import check_packages
+from mcpy.sandbox.own_kes import follow_address, follow_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -83,6 +84,9 @@ class Sandbox(Access):
         seed: int = 0,
         kms_key: str | None = None,
     ) -> None:
+        if "" in (dir, kms_key):
+            named = "dir" if dir == "" else "kms_key"
+            raise InputError(f"{named} is empty: is a variable unset?")
         self.faults = Faults(faults, seed=seed)
         self._following = threading.Lock()
         if like is not None and like not in NAMES:
@@ -92,7 +96,7 @@ class Sandbox(Access):
         self._temporary = dir is None
         # made when it starts: one that never does leaves nothing behind
         folder = dir or Path(tempfile.gettempdir(), f"mcpy-sandbox-{secrets.token_hex(8)}")
-        self.home = Home(Path(folder).absolute())
+        self.home = Home.at(Path(folder))
         self.started_in_s = 0.0
         self._kms_key = kms_key
         self._tls = tls
@@ -137,7 +141,7 @@ class Sandbox(Access):
             if service is not None:
                 service.stop()
         last = self.home.read_state()
-        if last is not None and self._kes is not None:
+        if last is not None and self._kes is not None and not self.has_lost_folder:
             self.home.write_state(replace(last, pid=0))
         self._s3 = self._kes = None
         self._log.close()
@@ -155,6 +159,11 @@ class Sandbox(Access):
         traceback: TracebackType | None,
     ) -> None:
         self.stop()
+
+    @property
+    def has_lost_folder(self) -> bool:
+        """Whether its folder was removed or put in another's place while it runs."""
+        return self._lock.is_lost()
 
     def restart_s3(self) -> None:
         """Start the S3 server again with what its environment file says now.
@@ -176,7 +185,7 @@ class Sandbox(Access):
         from mcpy.sandbox.s3_setting import Manner
 
         claim.follow_move(self.home)
-        self.home.furnish()
+        self.home.furnish(tuple(host for host, _ in self._addresses))
         last = self.home.read_state()
         s3, kes = self._remembered(last)
         self.home.write_kes_config(_KES_ADDRESS)
@@ -189,6 +198,9 @@ class Sandbox(Access):
             lambda port: KesService(config, (kes[0], port), self._log, env, faults=self.faults),
             kes[1],
         )
+        if self._kes_config is None:
+            follow_address(self.home, self._kes.server.address)
+        follow_endpoint(self.home, self.kes_url)
         like = personality(self._like or (last.like if last else "minio"))
         self._provide_key(minio=like.has_admin_api)
         manner = Manner(like, self._own_kms(), self.faults, self._kes.inside)

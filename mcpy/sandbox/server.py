@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 import traceback as tracebacks
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 from cheroot import server as cheroot_server
@@ -38,6 +39,21 @@ IDLE_S = 90
 _STOP_S = 0.2
 _WAKE_S = 0.002
 _BACKLOG = 128
+
+
+def _joined(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _reached_by(host: str) -> str:
+    """Return what leads here from this machine: nobody connects to "every address"."""
+    try:
+        found = ip_address(host)
+    except ValueError:
+        return host
+    if not found.is_unspecified:
+        return host
+    return "127.0.0.1" if found.version == 4 else "::1"
 
 
 class HttpServer:
@@ -70,8 +86,12 @@ class HttpServer:
     def url(self) -> str:
         """The server's address with its scheme."""
         scheme = "https" if self._server.tls else "http"
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{scheme}://{host}:{self.port}"
+        return f"{scheme}://{_joined(_reached_by(self.host), self.port)}"
+
+    @property
+    def address(self) -> str:
+        """Where it listens, as ``HOST:PORT``."""
+        return _joined(self.host, self.port)
 
     def listen(self) -> None:
         """Take the address; clients that come wait until ``start``.

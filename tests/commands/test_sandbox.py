@@ -193,6 +193,48 @@ class TestInTheBackground:
         assert "`9` is not an alias name" in result.stderr
         assert not Path(folder).exists()
 
+    def test_an_alias_that_was_asked_for_and_cannot_be_had_is_an_error(
+        self, mcpy: Mcpy, folder: str
+    ) -> None:
+        result = mcpy("sandbox", "start", "-d", "--dir", folder, "--alias", "play")
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr == (
+            "mcpy: error: the alias `play` is s3.test:9000, and stays so\n"
+            "mcpy: hint: --alias ANOTHER_NAME\n"
+        )
+        assert not Path(folder).exists()
+
+    @pytest.mark.parametrize("option", ["--kms-key", "--dir", "--s3", "--kes", "--alias"])
+    def test_an_empty_value_is_an_unset_variable(
+        self, mcpy: Mcpy, folder: str, option: str
+    ) -> None:
+        result = mcpy("sandbox", "start", "-d", "--dir", folder, option, "")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert not Path(folder).exists()
+
+    def test_a_link_to_its_folder_is_its_folder(
+        self, mcpy: Mcpy, folder: str, tmp_path: Path
+    ) -> None:
+        link = tmp_path / "link"
+        link.symlink_to(folder)
+        assert mcpy("sandbox", "start", "-d", "--dir", folder, "--alias", "mine").exit_code == 0
+        assert mcpy("sandbox", "stop", "--dir", str(link)).exit_code == 0
+        begun = mcpy("sandbox", "start", "-d", "--dir", str(link))
+        assert "(alias mine)" in begun.stdout
+        assert "warning" not in begun.stderr
+        assert "(alias mine)" in mcpy("sandbox", "status", "--dir", folder).stdout
+
+    def test_what_others_can_get_at_is_said(self, mcpy: Mcpy, folder: str) -> None:
+        mcpy.store.remove("play")
+        mcpy("sandbox", "start", "-d", "--dir", folder)
+        mcpy("sandbox", "stop", "--dir", folder)
+        key = Path(folder, "certs", "root.key")
+        Path(folder).chmod(0o777)
+        key.chmod(0o666)
+        stderr = mcpy("sandbox", "start", "-d", "--dir", folder).stderr
+        assert f"others can get at {folder} (mode 777): chmod go= {folder}" in stderr
+        assert f"others can get at {key} (mode 666)" in stderr
+
     def test_a_sandbox_that_runs_keeps_its_alias(
         self, mcpy: Mcpy, folder: str, tmp_path: Path
     ) -> None:

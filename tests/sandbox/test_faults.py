@@ -74,11 +74,19 @@ def test_a_fault_is_read(text: str, shown: tuple[object, ...]) -> None:
         ("kes-down@kes", "takes no `@`"),
         ("key-lost=k:0.5", "takes no `@`"),
         ("full@kes", "a fault of the S3 server"),
+        ("busy@PUTT", "`PUTT` is no method"),
     ],
 )
 def test_what_is_no_fault_is_refused(text: str, why: str) -> None:
     with pytest.raises(InputError, match=why):
         parse(text)
+
+
+def test_faults_that_are_no_list_and_a_seed_that_is_no_number_are_refused() -> None:
+    with pytest.raises(InputError, match="come in a list"):
+        Faults("busy")
+    with pytest.raises(InputError, match="whole number"):
+        Faults(["busy"], seed="x")  # type: ignore[arg-type]
 
 
 # whom they meet

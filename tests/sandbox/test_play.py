@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import ssl
@@ -250,8 +251,8 @@ def test_a_kes_configuration_of_ones_own_is_served(tmp_path: Path) -> None:
         text = sandbox.home.kes_yml.read_text().replace(
             str(sandbox.home.keys), str(tmp_path / "mine")
         )
+        text = text.replace(urlsplit(sandbox.kes_url).netloc, "127.0.0.1:0")
     config = tmp_path / "kes.yml"
-    text = text.replace("127.0.0.1:7373", "127.0.0.1:0")
     config.write_text(text + "keys: [{name: from-the-start}]\n")
     with Sandbox(tmp_path / "box", kes_config=config) as sandbox:
         assert kes(sandbox, "GET", "/v1/key/list/") == (200, b'{"names":["from-the-start"]}\n')
@@ -261,7 +262,7 @@ def test_a_kes_configuration_of_ones_own_is_served(tmp_path: Path) -> None:
 def test_the_address_in_a_kes_configuration_is_taken(tmp_path: Path) -> None:
     with Sandbox(tmp_path / "box") as sandbox:
         text, address = sandbox.home.kes_yml.read_text(), urlsplit(sandbox.kes_url).netloc
-    (tmp_path / "kes.yml").write_text(text.replace("127.0.0.1:7373", address))
+    (tmp_path / "kes.yml").write_text(text)
     with Sandbox(tmp_path / "other", kes_config=tmp_path / "kes.yml") as sandbox:
         assert sandbox.kes_url == f"https://{address}"
 
@@ -312,6 +313,21 @@ def test_in_the_foreground_it_ends_with_the_signal(tmp_path: Path) -> None:
     assert len(seen) == 1
     assert signal.getsignal(signal.SIGTERM) is before
     assert daemon.status(box) is None
+
+
+def test_in_the_foreground_it_ends_when_its_folder_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daemon, "_LOOK_S", 0.01)
+    box = tmp_path / "box"
+
+    def ready(sandbox: Sandbox) -> None:
+        assert not sandbox.has_lost_folder
+        shutil.rmtree(box)
+
+    with pytest.raises(ConfigError, match="is gone, so the sandbox that ran there ended"):
+        daemon.run_foreground(Sandbox(box), ready)
+    assert not box.exists()
 
 
 def until(condition: Callable[[], bool]) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from mcpy.errors import NoAliasError
+from mcpy.errors import ConfigError, NoAliasError
 from mcpy.models import Alias, KesProfile
 
 if TYPE_CHECKING:
@@ -47,13 +48,28 @@ def take_alias(app: App, home: Home, state: State, name: str) -> str:
     return name
 
 
+def refuse_alias(app: App, home: Home, name: str) -> None:
+    """Refuse to start a sandbox that cannot have the alias it was asked to have.
+
+    Raises:
+        ConfigError: the alias is another's: commands after it would go there.
+    """
+    if owner := _owner_of(app, home, name):
+        raise ConfigError(
+            f"the alias `{name}` is {owner}, and stays so", hint="--alias ANOTHER_NAME"
+        )
+
+
+def _owner_of(app: App, home: Home, name: str) -> str:
+    try:
+        return _owner(app, home, app.store.get(name))
+    except NoAliasError:
+        return ""
+
+
 def warn_of_alias(app: App, home: Home, name: str) -> bool:
     """Say why this sandbox cannot have the alias ``name``; tell whether there was something."""
-    try:
-        found = app.store.get(name)
-    except NoAliasError:
-        return False
-    owner = _owner(app, home, found)
+    owner = _owner_of(app, home, name)
     if owner:
         app.out.warn(
             f"the alias `{name}` is {owner}, and stays so: the sandbox has no alias; "
@@ -74,7 +90,7 @@ def _owner(app: App, home: Home, alias: Alias) -> str:
     if parts.hostname == GONE:
         return ""
     certificate = Path(alias.kes.client_cert) if alias.kes else Path()
-    folder = certificate.parent.parent
+    folder = Path(os.path.realpath(certificate.parent.parent))
     if certificate.parts[-2:] != ("certs", "root.cert") or not certificate.is_absolute():
         return parts.netloc
     if folder == home.path:

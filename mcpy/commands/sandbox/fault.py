@@ -5,17 +5,18 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from mcpy.cli.app import pass_app
 from mcpy.cli.base import Command
+from mcpy.cli.params import FOLDER
 from mcpy.errors import InputError, NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from mcpy.cli.app import App
     from mcpy.sandbox.home import Home, State
@@ -46,7 +47,7 @@ class FaultsOn:
 @click.option(
     "--dir",
     "folder",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     help="The sandbox's folder; by default in the user's data folder.",
 )
 @pass_app
@@ -58,13 +59,13 @@ def fault(app: App, faults: tuple[str, ...], clear: bool, folder: Path | None) -
     """
     from mcpy.sandbox import daemon
     from mcpy.sandbox.faults import parse
-    from mcpy.sandbox.home import Home, default_dir
+    from mcpy.sandbox.home import Home
 
     if clear and faults:
         raise InputError("--clear ends all faults: it takes none")
     for text in faults:
         parse(text)
-    home = Home((folder or default_dir()).absolute())
+    home = Home.at(folder)
     state = daemon.status(home.path)
     if state is None:
         raise NotFoundError(

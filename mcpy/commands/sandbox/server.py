@@ -11,7 +11,8 @@ import click
 
 from mcpy.cli.app import pass_app
 from mcpy.cli.base import Command
-from mcpy.commands.sandbox.alias import ALIAS, take_alias, warn_of_alias
+from mcpy.cli.params import FOLDER
+from mcpy.commands.sandbox.alias import ALIAS, refuse_alias, take_alias, warn_of_alias
 from mcpy.environment import KES_VARIABLES
 from mcpy.errors import NotFoundError
 from mcpy.models import check_alias_name
@@ -29,7 +30,7 @@ _OPTIONS = {"faults": "fault", "seed": "fault-seed"}
 _dir_option = click.option(
     "--dir",
     "folder",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     help="Where keys, objects and credentials lie; by default in the user's data folder.",
 )
 
@@ -168,7 +169,8 @@ def start(
 ) -> None:
     """Start a sandbox; port 0 takes the port it had last, or any.
 
-    An alias of anything but a sandbox is never replaced.
+    An alias of anything but a sandbox is never replaced; one asked for with --alias that cannot
+    be had ends it. SIGHUP makes its KES read its configuration again.
 
     Without --kms-key the S3 server has no KMS at first, as a new MinIO has none: make a key, write
     the MINIO_KMS_KES_* settings into DIR/minio.env with `mcpy admin kms env`, restart the service.
@@ -176,6 +178,8 @@ def start(
     check_packages()
     name = check_alias_name(alias) if alias is not None else None
     home = _home(folder)
+    if name:
+        refuse_alias(app, home, name)
     if detach:
         _start_detached(app, home, name, options)
         return
@@ -194,6 +198,7 @@ def _start_detached(app: App, home: Home, name: str | None, options: dict[str, A
     if not state.alias:
         # the other process wrote none, and could tell nobody why
         warn_of_alias(app, home, name or (last.alias if last else "") or ALIAS)
+    _warn_of_modes(app, home)
     app.out.emit(Running(home.path, state))
     app.out.note(f'next: eval "$(mcpy sandbox env{home.option})"')
 
@@ -224,6 +229,8 @@ def status(app: App, folder: Path | None) -> None:
 def env(app: App, folder: Path | None) -> None:
     """Print the environment that makes `mcpy kes` and `kes` talk to it, as shell exports.
 
+    `kes` trusts the system's authorities alone: give it SSL_CERT_FILE=$MCPY_KES_CA, or -k.
+
     Variables that are set and would lead them to another KES are unset. Its S3 server is an
     alias, written when it started: `mcpy sandbox status` names it.
     """
@@ -236,9 +243,9 @@ def env(app: App, folder: Path | None) -> None:
 
 
 def _home(folder: Path | None) -> Home:
-    from mcpy.sandbox.home import Home, default_dir
+    from mcpy.sandbox.home import Home
 
-    return Home((folder or default_dir()).absolute())
+    return Home.at(folder)
 
 
 def _state(home: Home) -> State:
@@ -258,9 +265,15 @@ def _announce(app: App, home: Home, name: str | None) -> None:
     taken = take_alias(app, home, state, name or state.alias or ALIAS)
     state = replace(state, alias=taken)
     home.write_state(state)
+    _warn_of_modes(app, home)
     app.out.emit(Running(home.path, state))
     app.out.note("Ctrl-C stops it")
     app.out.flush()
+
+
+def _warn_of_modes(app: App, home: Home) -> None:
+    for path, mode in home.exposed():
+        app.out.warn(f"others can get at {path} (mode {mode:o}): chmod go= {quote(str(path))}")
 
 
 def _variables(home: Home, state: State) -> dict[str, str]:
@@ -281,6 +294,6 @@ def _arguments(options: dict[str, Any]) -> list[str]:
             words.append(option)
         elif isinstance(value, tuple):
             words += [word for item in value for word in (option, item)]
-        elif value:
+        elif value not in (None, False, 0):  # what is empty is for the other process to refuse
             words += [option, str(value.absolute() if isinstance(value, Path) else value)]
     return words

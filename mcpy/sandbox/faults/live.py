@@ -7,6 +7,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mcpy.errors import InputError
 from mcpy.sandbox.faults.acts import act
 from mcpy.sandbox.faults.scene import Scene
 from mcpy.sandbox.faults.spec import Fault, parse
@@ -46,10 +47,12 @@ class Faults:
         on_change: called after every change.
 
     Raises:
-        InputError: one of ``texts`` is no fault.
+        InputError: one of ``texts`` is no fault, or the seed no number.
     """
 
     def __init__(self, texts: Iterable[str] = (), *, seed: int = 0) -> None:
+        if not isinstance(seed, int):
+            raise InputError("the seed of faults is a whole number")
         self.seed = seed
         self.on_change: Callable[[], None] = lambda: None
         self._lock = threading.Lock()
@@ -124,6 +127,8 @@ class Faults:
         return None
 
     def _made(self, texts: Iterable[str]) -> list[_Live]:
+        if isinstance(texts, str):
+            raise InputError("faults come in a list", hint=f'faults=["{texts}"]')
         return [
             # not for secrets: the same faults in every run are what is wanted
             _Live(parse(text), random.Random(f"{self.seed}/{number}/{text}"))  # noqa: S311

@@ -72,6 +72,7 @@ _FAULT = re.compile(
     r"(?P<name>[a-z-]+)(?:=(?P<value>[^@:]*))?(?:@(?P<where>.*?))?(?::(?P<share>[^:/@]*))?"
 )
 _WHERE = re.compile(r"(?P<server>s3|kes)?\.?(?P<method>[A-Z]+)?(?P<path>/.*)?")
+_METHODS = ("GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS")
 _UNITS: dict[str, dict[str, float]] = {
     "seconds": {"": 1, "s": 1, "ms": 0.001, "m": 60},
     "bytes": {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30},
@@ -167,6 +168,11 @@ def _where(text: str, where: str | None) -> tuple[str, str, str]:
     if match is None or where == "":
         raise InputError(
             f"`{text}` does not say where", hint="@PUT, @/bucket/*, @kes, @kes.POST/v1/key/*"
+        )
+    if match["method"] and match["method"] not in _METHODS:
+        raise InputError(
+            f"`{text}` is about no request: `{match['method']}` is no method",
+            hint=f"one of {', '.join(_METHODS)}",
         )
     return match["server"] or "s3", match["method"] or "", match["path"] or ""
 
