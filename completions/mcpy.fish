@@ -1059,7 +1059,7 @@ complete -c mcpy -n '__mcpy_at "mcpy keystore check"' -l config -r -F -d 'The KE
 complete -c mcpy -n '__mcpy_at "mcpy keystore check"' -l no-locking -d 'Try only what KES itself needs'
 complete -c mcpy -n '__mcpy_at "mcpy keystore check"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy keystore ls"' -l config -r -F -d 'The KES server\'s config file. [required]'
-complete -c mcpy -n '__mcpy_at "mcpy keystore ls"' -l state -d 'Ask for the state of each: one call each'
+complete -c mcpy -n '__mcpy_at "mcpy keystore ls"' -l state -d 'Read each, to tell its state and what is not a key'
 complete -c mcpy -n '__mcpy_at "mcpy keystore ls"' -s h -l help -d 'Show this message and exit'
 complete -c mcpy -n '__mcpy_at "mcpy keystore lock"' -l config -r -F -d 'The KES server\'s config file. [required]'
 complete -c mcpy -n '__mcpy_at "mcpy keystore lock"' -s y -l yes -d 'Do not ask'

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -71,10 +72,18 @@ class SecretsManager:
 
     def list(self) -> Iterator[str]:
         """Yield the names of all secrets, foreign ones too."""
+        yield from (str(secret["Name"]) for secret in self._listed())
+
+    def deleted(self) -> Iterator[str]:
+        """Yield the names of secrets in their recovery window."""
+        for secret in self._listed(IncludePlannedDeletion=True):
+            if secret.get("DeletedDate"):
+                yield str(secret["Name"])
+
+    def _listed(self, **more: bool) -> Iterator[dict[str, Any]]:
         with self._failures():
-            pages = self._opened().get_paginator("list_secrets").paginate()
-            for page in pages:
-                yield from (str(secret["Name"]) for secret in page["SecretList"])
+            for page in self._opened().get_paginator("list_secrets").paginate(**more):
+                yield from page["SecretList"]
 
     def read(self, name: str) -> bytes:
         """Return the current version, of whichever kind."""
@@ -124,12 +133,13 @@ class SecretsManager:
             return
         stages = self._stages(name)
         key = self._staged(name, stages, LOCKED_STAGE, _PREVIOUS)
-        value = self._version(name, VersionId=key)
+        value = self._content(name, VersionId=key)
         self._move(name, _CURRENT, to=key, off=stages[_CURRENT])
-        if self._current(name) != value:
-            # an emulator (moto) whose plain read does not follow the stage: write it anew
+        if self._content(name) != value:
+            # an emulator (moto) whose plain read does not follow the stage: write it anew, as
+            # the text or the bytes that it was
             with self._failures(name):
-                self._opened().put_secret_value(SecretId=name, SecretString=value.decode())
+                self._opened().put_secret_value(SecretId=name, **value)
         if LOCKED_STAGE in self._stages(name):
             self._move(name, LOCKED_STAGE, off=self._stages(name)[LOCKED_STAGE])
 
@@ -165,10 +175,15 @@ class SecretsManager:
         return self._version(name)
 
     def _version(self, name: str, **which: str) -> bytes:
+        value = next(iter(self._content(name, **which).values()), b"")
+        return value.encode() if isinstance(value, str) else value
+
+    def _content(self, name: str, **which: str) -> dict[str, str | bytes]:
+        """Return a version's text or bytes, under AWS's name of which it is."""
         with self._failures(name):
             found = self._opened().get_secret_value(SecretId=name, **which)
-        text = found.get("SecretString")
-        return str(text).encode() if text is not None else bytes(found.get("SecretBinary", b""))
+        kinds = ("SecretString", "SecretBinary")
+        return {kind: found[kind] for kind in kinds if found.get(kind) is not None}
 
     def _stages(self, name: str) -> dict[str, str]:
         """Return the version of each stage."""
@@ -241,17 +256,38 @@ def _client(store: AwsStore, options: WebOptions) -> Any:  # noqa: ANN401 - as a
     session = botocore.session.get_session()
     if store.access_key:
         session.set_credentials(store.access_key, store.secret_key, store.session_token or None)
-    return session.create_client(
+    client = session.create_client(
         "secretsmanager",
         region_name=store.region,
         endpoint_url=_url(store.endpoint),
         verify=False if options.insecure else str(options.ca) if options.ca else None,
         config=Config(
-            connect_timeout=10,
+            connect_timeout=min(10.0, options.timeout_s),
             read_timeout=options.timeout_s,
             retries={"mode": "standard", "total_max_attempts": options.retries + 1},
         ),
     )
+    _Patience(options).watch(client.meta.events)
+    return client
+
+
+class _Patience:
+    """Holds each call with its repeats to the timeout; botocore's own is of each attempt."""
+
+    def __init__(self, options: WebOptions) -> None:
+        self._options = options
+        self._of_thread = threading.local()
+
+    def watch(self, events: Any) -> None:  # noqa: ANN401 - botocore makes it at run time
+        events.register("before-call.secrets-manager", self._begin)
+        events.register("before-send.secrets-manager", self._attempt)
+
+    def _begin(self, **_: object) -> None:
+        self._of_thread.end = self._options.end_of_call()
+
+    def _attempt(self, **_: object) -> None:
+        if time.monotonic() >= self._of_thread.end:
+            raise UnreachableError("AWS: no answer before the time of --timeout was over")
 
 
 def _url(endpoint: str) -> str:
@@ -267,6 +303,7 @@ def _refusal(error: dict[str, Any], name: str) -> Exception:
     if code in _DENIED:
         return KeystoreDeniedError(f"AWS: {code}: {message}")
     hint = None
-    if code == "InvalidRequestException" and "deletion" in message:
+    deleted = "deletion" in message or "deleted" in message  # of AWS, of moto
+    if code == "InvalidRequestException" and deleted:
         hint = f"before it is gone: aws secretsmanager restore-secret --secret-id {name}"
     return KeystoreError(f"AWS: {code}: {message}", hint=hint)

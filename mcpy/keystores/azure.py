@@ -86,6 +86,11 @@ class KeyVault(SignedStore):
         for secret in self._pages("/secrets"):
             yield _last(secret)
 
+    def deleted(self) -> Iterator[str]:
+        """Yield the names of secrets that are deleted, and neither purged nor recovered yet."""
+        for secret in self._pages("/deletedsecrets"):
+            yield _last(secret)
+
     def read(self, name: str) -> bytes:
         """Return the oldest version, as KES picks it."""
         version = self._oldest(name)

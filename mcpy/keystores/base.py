@@ -169,6 +169,13 @@ class KeyStore(Source, Protocol):
         """Give the entry back as it was."""
         ...
 
+    def deleted(self) -> Iterator[str]:
+        """Yield the names of entries that are deleted and can be restored for a while.
+
+        KES fails on them, or misses them; ``list`` leaves them out as KES does.
+        """
+        ...
+
     def ping(self) -> None:
         """Ask whether the provider is there, without signing in.
 

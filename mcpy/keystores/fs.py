@@ -117,6 +117,10 @@ class FolderStore:
         there = self._folder.is_dir()
         yield Step("folder", there, "" if there else f"{self._folder} is not a folder")
 
+    def deleted(self) -> Iterator[str]:
+        """Yield nothing: what is removed is gone."""
+        yield from ()
+
     def close(self) -> None:
         """Nothing is open."""
 

@@ -78,6 +78,10 @@ class SignedStore:
         self._tokens.get()
         yield Step("sign in", True)
 
+    def deleted(self) -> Iterator[str]:
+        """Yield nothing, where a provider keeps nothing that is deleted."""
+        yield from ()
+
     def close(self) -> None:
         """Close the connections."""
         self._web.close()

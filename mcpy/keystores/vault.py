@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import threading
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -43,6 +44,7 @@ VAULT_TOKEN = "VAULT_TOKEN"  # noqa: S105 - a name
 _LOCKED_FIELD = ".locked"
 # KES takes no other version of a transit key
 _TRANSIT_PREFIX = "vault:v1:"
+_COUNTS = re.compile(r"\d+ errors? occurred:")
 _VERSION_1 = {"versions": [1]}
 
 
@@ -94,7 +96,7 @@ class VaultKv:
         body: dict[str, Any] = {name: self._encrypted(value)}
         if self._v2:
             body = {"data": body, "options": {"cas": 0}}
-        reply = self._call("PUT", self._path("data", name), body)
+        reply = self._call("PUT", self._path("data", name), body, needs="create")
         if reply.status == 400 and "check-and-set" in _words(reply):
             raise KeyExistsError(name)
         self._good(reply)
@@ -156,10 +158,13 @@ class VaultKv:
 
     def inspect(self) -> Iterator[Step]:
         """Yield whether signing in works and the engine has the version KES is told."""
-        reply = self._call("GET", f"/v1/sys/internal/ui/mounts/{quote(self._store.engine)}")
+        self._token_but("")
         yield Step("sign in", True)
-        if reply.status != 200:
-            yield Step("engine", False, f"{self._store.engine}: {_words(reply)}")
+        try:
+            path = f"/v1/sys/internal/ui/mounts/{quote(self._store.engine)}"
+            reply = self._good(self._call("GET", path))
+        except KeystoreError as e:
+            yield Step("engine", False, f"{self._store.engine}: {e.message}")
             return
         found = _data(reply)
         version = f"v{mapping(found, 'options').get('version', '1')}"
@@ -170,6 +175,10 @@ class VaultKv:
             yield Step("engine", False, f"{words}: deletions then answer success and do nothing")
         else:
             yield Step("engine", True)
+
+    def deleted(self) -> Iterator[str]:
+        """Yield nothing: what is deleted softly is listed, as locked."""
+        yield from ()
 
     def close(self) -> None:
         """Close the connections; the token ends by itself."""
@@ -222,7 +231,19 @@ class VaultKv:
         except (KeyError, binascii.Error) as e:
             raise KeystoreError("Vault's transit engine gave no plaintext") from e
 
-    def _call(self, method: str, path: str, body: Any = None) -> Reply:  # noqa: ANN401 - JSON
+    def _call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,  # noqa: ANN401 - JSON
+        *,
+        needs: str = "",
+    ) -> Reply:
+        """Return the answer, whatever its status but a denial.
+
+        Raises:
+            KeystoreDeniedError: it names the capability and the path to grant.
+        """
         token = self._token_but("")
         # a second write with cas 0 would report a false clash
         again = method == "GET"
@@ -232,6 +253,8 @@ class VaultKv:
             # a token that ended looks like one that may not
             headers = self._headers(self._token_but(token))
             reply = self._web.send(method, path, json=body, headers=headers)
+        if reply.status == 403:
+            raise KeystoreDeniedError(f"Vault: {_words(reply)}{_wanted(method, path, needs)}")
         return reply
 
     def _token_but(self, ended: str) -> str:
@@ -283,6 +306,19 @@ def _data(reply: Reply) -> Mapping[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
+def _wanted(method: str, path: str, needs: str) -> str:
+    """Return which capability on which path a denied call needs."""
+    path, _, query = path.removeprefix("/v1/").partition("?")
+    if path.startswith("sys/"):
+        return ""  # open to whoever may do anything in the engine, and Vault says so
+    read = "list" if "list=true" in query else "read"
+    needed = needs or {"GET": read, "DELETE": "delete"}.get(method, "update")
+    return f" (`{needed}` on `{path}` is needed)"
+
+
 def _words(reply: Reply) -> str:
     errors = reply.body.get("errors")
-    return spoken(reply, "; ".join(str(e) for e in errors) if isinstance(errors, list) else "")
+    found = "; ".join(str(e) for e in errors) if isinstance(errors, list) else ""
+    # Vault's lists: a line that counts, and a line with a star for each
+    listed = [line.strip().removeprefix("* ") for line in found.splitlines()]
+    return spoken(reply, "; ".join(line for line in listed if line and not _COUNTS.match(line)))

@@ -12,6 +12,7 @@ from mcpy.keystores.entry import KeyEntry, decode
 from mcpy.keystores.seal import unseal
 from tests.keystores.entries import VALUE
 from tests.keystores.real_kes import real_kes
+from tests.keystores.vault_server import Vault, serving
 from tests.running import Mcpy, Terminal
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def test_a_folder_that_depends_on_where_one_stands_is_named(
     assert mcpy("keystore", "ls", "--config", str(path)).stderr == (
         f"mcpy: warning: {path}: the folder of the keys is relative; from here it is "
         f"{tmp_path / 'keys'}\n"
+        "mcpy: keys lists nothing\n"
     )
 
 
@@ -77,6 +79,53 @@ def test_entries_are_listed_with_what_is_unusual(mcpy: Mcpy, config: str, tmp_pa
     listed = mcpy("keystore", "ls", "--config", config, "--state")
     assert listed == (0, "a.b\tnot a key name\nk\nl\tlocked\n", "")
     assert mcpy("keystore", "ls", "k*", "--config", config).stdout == "k\n"
+
+
+def test_the_state_tells_keys_from_what_has_names_like_keys(
+    mcpy: Mcpy, config: str, tmp_path: Path
+) -> None:
+    for name, content in (("diary", b"dear diary"), ("cut", VALUE[:-8]), ("nil", b"")):
+        (tmp_path / "keys" / name).write_bytes(content)
+    listed = mcpy("keystore", "ls", "--config", config, "--state")
+    assert listed == (0, "cut\tnot a key\ndiary\tnot a key\nk\nnil\tnot a key\n", "")
+    found = mcpy("keystore", "ls", "[dk]*", "--config", config, "--state", "--json").objects
+    assert [(o["name"], o["state"], o["key"]) for o in found] == [
+        ("diary", "not a key", False),
+        ("k", "enabled", True),
+    ]
+
+
+def test_what_has_names_like_keys_is_counted_when_the_keystore_is_asked(
+    mcpy: Mcpy, config: str, tmp_path: Path
+) -> None:
+    for name in ("diary", "bin-sec"):
+        (tmp_path / "keys" / name).write_bytes(b"of somebody")
+    result = mcpy("kes", "config", "lint", "--ask", config)
+    words = "entries: 2 entries (bin-sec, diary) are no keys of KES and show as keys"
+    assert [line for line in result.stdout.splitlines() if words in line and "warning" in line]
+
+
+@pytest.mark.usefixtures("loopback")
+@pytest.mark.parametrize(
+    ("engine", "version", "code", "words"),
+    [
+        ("kv2", "v2", 0, "lists nothing"),
+        ("kv2", "v1", 1, "engine: is v2, and the config says v1"),
+        ("nope", "v2", 1, "engine: nope: Vault: preflight capability check returned 403"),
+    ],
+)
+def test_an_engine_that_is_not_what_the_config_says_is_not_called_empty(
+    mcpy: Mcpy, tmp_path: Path, engine: str, version: str, code: int, words: str
+) -> None:
+    path = tmp_path / "kes.yml"
+    mcpy.transport = None
+    with serving(Vault()) as url:
+        path.write_text(f"keystore: {{vault: {{endpoint: '{url}', engine: {engine}, "
+                        f"version: {version}}}}}")  # fmt: skip
+        env = {"MCPY_VAULT_TOKEN": "operator-token"}
+        found = mcpy("keystore", "ls", "--config", str(path), env=env)
+    assert (found.exit_code, found.stdout) == (code, "")
+    assert words in found.stderr
 
 
 def test_a_lock_is_made_and_the_delay_is_said(mcpy: Mcpy, config: str, tmp_path: Path) -> None:

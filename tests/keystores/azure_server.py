@@ -151,12 +151,17 @@ class Vault:
         return Answer(200, {"value": items[begin : begin + self.page], "nextLink": link})
 
     def _deleted(self, call: Call, name: str) -> Answer:
-        if refused := self._may("purge" if call.method == "DELETE" else "get"):
+        needs = "purge" if call.method == "DELETE" else "get" if name else "list"
+        if refused := self._may(needs):
             return refused
+        if not name:
+            ids = [versions[-1]["id"].rpartition("/")[0] for versions in self.deleted.values()]
+            return Answer(200, {"value": [{"id": one} for one in ids], "nextLink": None})
         if name.lower() not in self.deleted:
             return missing(name)
-        if self.slow:
-            return self._not_yet(call, name)
+        return self._not_yet(call, name) if self.slow else self._deleted_one(call, name)
+
+    def _deleted_one(self, call: Call, name: str) -> Answer:
         if call.method == "GET":
             return Answer(200, self.deleted[name.lower()][-1])
         if not self.purgeable:

@@ -118,10 +118,15 @@ class SecretsManagerServer:
         return {}
 
     def _ListSecrets(self, body: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
-        names = [name for name, secret in self.secrets.items() if not secret.deleted]
+        all_of_them = body.get("IncludePlannedDeletion", False)
+        found = [
+            {"Name": name} | ({"DeletedDate": 1.0} if secret.deleted else {})
+            for name, secret in self.secrets.items()
+            if all_of_them or not secret.deleted
+        ]
         start = int(body.get("NextToken", 0))
-        page = {"SecretList": [{"Name": name} for name in names[start : start + PAGE]]}
-        more = len(names) > start + PAGE
+        page = {"SecretList": found[start : start + PAGE]}
+        more = len(found) > start + PAGE
         return page | ({"NextToken": str(start + PAGE)} if more else {})
 
 

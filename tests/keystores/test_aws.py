@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -152,6 +152,50 @@ def test_a_binary_secret_is_read_too(store: SecretsManager, server: SecretsManag
     secret = {"Name": "b", "SecretBinary": base64.b64encode(VALUE).decode()}
     server.answer("CreateSecret", secret)
     assert store.read("b") == VALUE
+
+
+def test_what_was_bytes_is_bytes_again_where_a_plain_read_does_not_follow_the_stage(
+    store: SecretsManager, server: SecretsManagerServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As moto answers: what was put last, whatever is staged AWSCURRENT."""
+    import base64
+
+    content = {"SecretBinary": base64.b64encode(VALUE).decode()}
+    server.answer("CreateSecret", {"Name": "b", **content})
+    asked = server._GetSecretValue
+
+    def last(body: dict[str, Any]) -> dict[str, Any]:
+        version = body.get("VersionId") or list(server.secrets[body["SecretId"]].values)[-1]
+        return asked(body | {"VersionId": version})
+
+    monkeypatch.setattr(server, "_GetSecretValue", last)
+    store.lock("b")
+    store.unlock("b")
+    now = list(server.secrets["b"].values.values())[-1]
+    assert {k: v for k, v in now.items() if k != "SecretId"} == content
+    assert store.read("b") == VALUE
+
+
+def test_what_waits_for_its_deletion_is_told_and_not_listed(
+    store: SecretsManager, server: SecretsManagerServer
+) -> None:
+    server.answer("DeleteSecret", {"SecretId": "k"})
+    assert (list(store.list()), list(store.deleted())) == ([], ["k"])
+
+
+@pytest.mark.usefixtures("loopback")
+def test_a_server_that_is_silent_is_waited_for_once_and_not_with_each_repeat() -> None:
+    import socket
+    import time
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        store = SecretsManager(replace(CONFIG, endpoint=url), WebOptions(retries=3, timeout_s=0.3))
+        began = time.monotonic()
+        with pytest.raises(UnreachableError, match="--timeout"):
+            store.read("k")
+        assert time.monotonic() - began < 1.9  # four attempts would take longer than that
+        store.close()
 
 
 @pytest.mark.parametrize("act", ["read", "delete", "state", "lock", "unlock"])

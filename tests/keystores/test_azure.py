@@ -270,3 +270,10 @@ def test_without_any_credentials_that_is_said(
         sign_in(
             AzureStore("https://v.vault.azure.net"), "https://vault.azure.net/.default", OPTIONS
         )
+
+
+def test_what_is_deleted_and_not_purged_is_told_and_not_listed(
+    store: KeyVault, vault: Vault
+) -> None:
+    vault.deleted["k"] = vault.secrets.pop("k")
+    assert (list(store.list()), list(store.deleted())) == ([], ["k"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -22,7 +22,7 @@ from mcpy.keystores.vault import VaultKv
 from mcpy.keystores.web import WebOptions
 from tests.keystores.entries import VALUE
 from tests.keystores.real_kes import real_kes
-from tests.keystores.vault_server import Vault, serving
+from tests.keystores.vault_server import DENIED, Reply, Vault, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -143,8 +143,64 @@ def test_a_missing_permission_is_named_in_vaults_words(url: str, vault: Vault) -
     vault.denied.add(("GET", "kv2/metadata/team/a"))
     steps = {s.name: s for s in check(store)}
     assert [n for n, s in steps.items() if not s.ok] == ["list"]
-    assert steps["list"].words == "Vault: 1 error occurred: * permission denied"
+    assert steps["list"].words == (
+        "Vault: permission denied (`list` on `kv2/metadata/team/a` is needed)"
+    )
     assert vault.logins == 0
+    store.close()
+
+
+class Denying(Vault):
+    """Denies one method wherever the path begins like this: names of probes are made by chance."""
+
+    def __init__(self, method: str, path: str) -> None:
+        super().__init__()
+        self.refuses = (method, path)
+
+    def answer(self, method: str, target: str, token: str, body: dict[str, Any]) -> Reply:
+        if method == self.refuses[0] and target.startswith(self.refuses[1]):
+            return 403, DENIED
+        return super().answer(method, target, token, body)
+
+
+@pytest.mark.usefixtures("loopback")
+@pytest.mark.parametrize(
+    ("method", "path", "failed", "needed"),
+    [
+        ("PUT", "/v1/kv2/data/", ["create"], "`create` on `kv2/data/team/a/mcpy-probe-"),
+        ("GET", "/v1/kv2/data/", ["create"], "`read` on `kv2/data/team/a/mcpy-probe-"),
+        ("DELETE", "/v1/kv2/data/", ["lock"], "`delete` on `kv2/data/team/a/mcpy-probe-"),
+        ("PUT", "/v1/kv2/undelete/", ["unlock"], "`update` on `kv2/undelete/team/a/mcpy-pr"),
+        ("DELETE", "/v1/kv2/metadata/", ["delete"], "`delete` on `kv2/metadata/team/a/mcpy"),
+    ],
+)
+def test_each_capability_that_is_missing_is_named_with_its_path(
+    method: str, path: str, failed: list[str], needed: str
+) -> None:
+    vault = Denying(method, path)
+    with serving(vault) as url:
+        store = VaultKv(config(url), {}, OPTIONS)
+        steps = list(check(store))
+        store.close()
+    assert [s.name for s in steps if s.tried and not s.ok] == failed
+    assert needed in next(s.words for s in steps if not s.ok)
+    tried_not = [s.name for s in steps if not s.tried]
+    assert tried_not == (["unlock"] if failed == ["lock"] else [])
+    if tried_not:
+        assert not any("undelete" in call for call in vault.calls)
+
+
+@pytest.mark.parametrize(("version", "engine"), [("v2", "kv"), ("v1", "kv2")])
+def test_a_check_writes_nothing_into_an_engine_of_the_wrong_version(
+    url: str, vault: Vault, version: str, engine: str
+) -> None:
+    store = VaultKv(config(url, version, engine), {}, OPTIONS)
+    assert [(s.name, s.ok) for s in check(store)] == [
+        ("sign in", True),
+        ("engine", False),
+        ("list", True),
+    ]
+    assert not [call for call in vault.calls if call.startswith("PUT /v1/kv")]
     store.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -13,6 +14,7 @@ from mcpy.keystores.tokens import Token, Tokens
 from mcpy.keystores.web import MAX_BODY_BYTES, Web, WebOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -51,6 +53,31 @@ def test_what_must_not_be_repeated_is_not_unless_nobody_took_it() -> None:
     busy = web([httpx.Response(503, json={}), httpx.Response(200, json={})], waits)
     assert busy.send("PUT", "/x", repeatable=False).status == 200
     assert len(waits) == 1
+
+
+def test_a_call_with_its_repeats_ends_in_time() -> None:
+    waits: list[float] = []
+    busy = httpx.Response(503, json={}, headers={"Retry-After": "20"})
+    asked: list[httpx.Response | Exception] = [busy, busy, busy]
+    client = web(asked, waits, timeout_s=10)
+    assert (client.send("GET", "/x").status, waits, len(asked)) == (503, [], 2)
+
+
+def test_what_begins_after_the_end_of_the_command_is_not_sent() -> None:
+    client = web([], [], over_at=time.monotonic())
+    with pytest.raises(UnreachableError, match="not asked, since the time of --timeout is over"):
+        client.send("DELETE", "/x")
+
+
+def test_an_answer_that_does_not_end_is_cut_off() -> None:
+    class Endless(httpx.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            while True:
+                yield b" "
+
+    client = web([httpx.Response(200, stream=Endless())], [], timeout_s=0.05)
+    with pytest.raises(UnreachableError, match="does not end in time"):
+        client.send("GET", "/x")
 
 
 def test_the_last_failure_is_reported() -> None:

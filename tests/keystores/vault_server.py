@@ -130,6 +130,8 @@ class Vault:
             return self._read(versions, int(query.get("version", ["0"])[0]))
         if kind == "data" and method == "PUT":
             return self._write(path, versions, body)
+        if kind not in {"data", "delete", "undelete", "destroy"}:
+            return 404, {"errors": []}  # what stands where v1 has its entries
         numbers = [len(versions)] if kind == "data" else body["versions"]
         for number in numbers:
             self._mark(versions[number - 1], "delete" if kind == "data" else kind)

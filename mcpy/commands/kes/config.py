@@ -143,12 +143,14 @@ def _asked(app: App, file: Path, node: Node) -> list[Finding]:
 
     try:
         store, _ = open_keystore(app, file)
-        failed = [step for step in survey(store) if not step.ok]
+        failed = [step for step in survey(store, contents=True) if not step.ok]
     except McpyError as e:
         return [error(node, f"the keystore: {e.message}")]
-    # KES works with names it cannot address; with all else it does not, or only seems to
+    # KES works beside entries it cannot use; with all else it does not, or only seems to
     return [
-        (warning if step.name == "names" else error)(node, f"{step.name}: {step.words}")
+        (warning if step.name in {"names", "entries"} else error)(
+            node, f"{step.name}: {step.words}"
+        )
         for step in failed
     ]
 
