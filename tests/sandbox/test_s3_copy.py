@@ -125,6 +125,18 @@ def test_sse_c_can_be_left_and_its_key_changed(s3: Server) -> None:
     assert s3("GET", "/bkt/k").body == b"x"
 
 
+def test_a_copy_under_another_client_s_key_tells_no_checksum_and_has_it(s3: Server) -> None:
+    headers = {"x-amz-checksum-crc32": "jNwWgw=="}  # of `x`
+    assert s3("PUT", "/bkt/k", headers=client_key() | headers, body="x").status == 200
+    source = {"x-amz-copy-source": "/bkt/k", **client_key(source=True)}
+    told = s3("PUT", "/bkt/same", headers=source | client_key())
+    assert told.headers["x-amz-checksum-crc32"] == "jNwWgw=="
+    untold = s3("PUT", "/bkt/other", headers=source | client_key(OTHER_KEY))
+    assert (untold.status, "x-amz-checksum-crc32" in untold.headers) == (200, False)
+    asked = client_key(OTHER_KEY) | {"x-amz-checksum-mode": "ENABLED"}
+    assert s3("HEAD", "/bkt/other", headers=asked).headers["x-amz-checksum-crc32"] == "jNwWgw=="
+
+
 def test_a_copy_gains_a_checksum(s3: Server) -> None:
     s3("PUT", "/bkt/k", body="data of p1")
     answer = copy(s3, S3)

@@ -132,11 +132,18 @@ def test_compliance_can_only_be_extended(s3: Server) -> None:
 def test_a_legal_hold_can_be_lifted(s3: Server) -> None:
     query = put(s3, {})
     assert s3("GET", "/bkt/k", "legal-hold=").code == "NoSuchObjectLockConfiguration"
-    assert hold(s3, query, "ON").status == 200
+    held = hold(s3, query, "ON")
+    assert (held.status, "x-amz-version-id" in held.headers) == (200, False)
     assert s3("DELETE", "/bkt/k", query).status == 400
     assert hold(s3, query, "OFF").status == 200
     assert hold(s3, query, "MAYBE").code == "MalformedXML"
     assert s3("DELETE", "/bkt/k", query).status == 204
+
+
+def test_tags_name_the_version_that_was_asked_for_and_no_other(s3: Server) -> None:
+    query = put(s3, {})
+    assert "x-amz-version-id" not in s3("GET", "/bkt/k", "tagging=").headers
+    assert s3("GET", "/bkt/k", f"tagging=&{query}").headers["x-amz-version-id"] in query
 
 
 def test_changes_of_a_lock_come_with_a_digest(s3: Server) -> None:

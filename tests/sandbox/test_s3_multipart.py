@@ -102,6 +102,21 @@ def test_an_sse_c_upload_wants_its_key_with_every_part(s3: Server) -> None:
     assert put_part(s3, upload, 1, b"x", client_key(b"Q" * 32)).status == 403
 
 
+def test_checksums_of_an_sse_c_upload_are_listed_without_its_key(s3: Server) -> None:
+    upload = start(s3, client_key() | {"x-amz-checksum-algorithm": "CRC32"})
+    crc32 = base64.b64encode(zlib.crc32(b"x").to_bytes(4, "big")).decode()
+    part = put_part(s3, upload, 1, b"x", client_key() | {"x-amz-checksum-crc32": crc32})
+    listed = s3("GET", "/bkt/k", f"uploadId={upload}").text
+    assert f"<ChecksumCRC32>{crc32}</ChecksumCRC32></Part>" in listed
+    body = (
+        f"<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{part.etag}</ETag>"
+        f"<ChecksumCRC32>{crc32}</ChecksumCRC32></Part></CompleteMultipartUpload>"
+    )
+    assert (
+        s3("POST", "/bkt/k", f"uploadId={upload}", headers=client_key(), body=body).status == 200
+    )
+
+
 def test_what_cannot_be_completed(s3: Server) -> None:
     upload = start(s3)
     etags = [put_part(s3, upload, number, b"small").etag for number in (1, 2)]

@@ -42,7 +42,7 @@ def get_tagging(call: Call) -> Response:
     """Answer the tags of a version; there may be none."""
     version = _version(call)
     root = tags.to_xml(tags.read_stored(version.tags))
-    return answer_xml(root, entity.version_header(version))
+    return answer_xml(root, entity.version_header(version) if call.param("versionId") else [])
 
 
 def delete_tagging(call: Call) -> Response:
@@ -103,8 +103,8 @@ def put_legal_hold(call: Call) -> Response:
             "the XML you provided was not well-formed"
             " or did not validate against our published schema"
         )
-    version = _change(call, lambda old: old.copy(metadata={**old.metadata, locks.HOLD: status}))
-    return Response(200, entity.version_header(version))
+    _change(call, lambda old: old.copy(metadata={**old.metadata, locks.HOLD: status}))
+    return Response(200)
 
 
 def get_legal_hold(call: Call) -> Response:

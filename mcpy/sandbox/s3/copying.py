@@ -269,8 +269,14 @@ def _copy_content(call: Call, source: Source, wanted: sse.Wanted) -> Copied:
         entries,
         entity.seal_checksums(sums, key),
         key,
-        sums,
+        {} if _changes_client_key(call) else sums,
     )
+
+
+def _changes_client_key(call: Call) -> bool:
+    """Whether an SSE-C object is copied under another client's key: no checksum is told then."""
+    new, old = call.header(sse.CUSTOMER + "key"), call.header(sse.COPY_CUSTOMER + "key")
+    return bool(new and old) and new != old
 
 
 def _rotate(call: Call, source: Source, wanted: sse.Wanted) -> Copied:
@@ -298,6 +304,5 @@ def _rotate(call: Call, source: Source, wanted: sse.Wanted) -> Copied:
                 part.mtime_ns,
             )
         )
-    same = call.header(sse.CUSTOMER + "key") == call.header(sse.COPY_CUSTOMER + "key")
-    sums = entity.open_checksums(version.checksum, source.key) if same else {}
+    sums = {} if _changes_client_key(call) else entity.open_checksums(version.checksum, source.key)
     return Copied(writers, parts, version.etag, kept | entries, version.checksum, source.key, sums)

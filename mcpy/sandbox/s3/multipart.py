@@ -174,13 +174,15 @@ def _keep(
     key: ObjectKey | None,
     sums: dict[str, str],
 ) -> Part:
+    # of an SSE-C upload they are listed without its key
+    listed_openly = envelope.kind_of(upload.template.metadata) == "SSE-C"
     part = Part(
         number,
         received.size,
         received.writer.stored,
         received.writer.content,
         key.seal_etag(bytes.fromhex(received.md5)) if key else received.md5,
-        entity.seal_checksums(sums, key),
+        entity.seal_checksums(sums, None if listed_openly else key),
         call.now_ns,
     )
     try:
