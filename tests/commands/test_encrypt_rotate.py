@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mcpy.models import BucketEncryption, bare_key_id
+from mcpy.models import Alias, BucketEncryption, bare_key_id
 from mcpy.sandbox.play import Sandbox
+from mcpy.sandbox.s3.identities import Identities
 from tests.mixture import Mixed, census, client, encryptions, fill, kms
 from tests.running import Mcpy
 
@@ -326,3 +327,21 @@ def test_the_journals_folder_is_looked_for_first(run: Mcpy, simple: str, tmp_pat
     done = run("encrypt", "rotate", f"play/{simple}", "--to", NEW, "--journal", journal)
     assert done.exit_code == 2, done.stderr
     assert "no folder for the journal" in done.stderr
+
+
+def test_a_default_that_may_not_be_seen_leaves_the_proof_open(
+    run: Mcpy, sandbox: Sandbox, simple: str
+) -> None:
+    everything = {"Effect": "Allow", "Action": ["s3:*"], "Resource": ["arn:aws:s3:::*"]}
+    hidden = {**everything, "Effect": "Deny", "Action": ["s3:GetEncryptionConfiguration"]}
+    people = Identities({}, sandbox.home.path / "iam.json")
+    people.put_user("narrow", "throw-away-secret", enabled=True)
+    people.put_policy("narrow", {"Version": "2012-10-17", "Statement": [everything, hidden]})
+    people.change_user("narrow", policies=("narrow",))
+    sandbox.restart_s3()
+    run.store.put(Alias("narrow", sandbox.s3_url, "narrow", "throw-away-secret"))
+    args = ("encrypt", "rotate", f"narrow/{simple}", "--to", NEW, "--from", OLD)
+    result = run(*args, "--engine", "copy")
+    assert result.exit_code == 8
+    assert f"Looked at again: 0 versions are under `{OLD}`.\n" in result.stdout
+    assert "go on under the old key: a default cannot be seen\n" in result.stderr

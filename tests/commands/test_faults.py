@@ -231,7 +231,8 @@ def _slow_but_sure(server: Faulty, connection: socket.socket) -> None:
     if head.startswith(b"PUT") and not head.endswith(b"hello\n"):
         connection.recv(64)
     server.stopped.wait(0.7)
-    connection.sendall(faulty.reply("200 OK", b"" if head.startswith(b"PUT") else b"hello\n"))
+    content = b"" if head.startswith(b"PUT") else b"hello\n"
+    connection.sendall(faulty.reply("200 OK", content, headers='ETag: "e"\r\n'))
 
 
 def test_a_transfer_longer_than_the_timeout_is_still_looked_at(mcpy: Mcpy, tmp_path: Path) -> None:

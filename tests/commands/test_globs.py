@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
-from tests.stub import ok, s3_error, xml
+from tests.stub import s3_error, xml
 
 if TYPE_CHECKING:
-    import httpx
-
     from tests.running import Mcpy
     from tests.stub import Server
 
@@ -97,8 +96,8 @@ def test_json_has_a_line_for_every_target(mcpy: Mcpy, server: Server) -> None:
 def test_every_bucket_of_a_server_goes_when_that_was_asked_for_twice(
     mcpy: Mcpy, server: Server
 ) -> None:
-    empty = xml(200, "<ListVersionsResult/>")
-    server.replies = [buckets("app-1", "app-2"), empty, ok(), empty, ok()]
+    empty, gone = xml(200, "<ListVersionsResult/>"), httpx.Response(204)
+    server.replies = [buckets("app-1", "app-2"), empty, gone, empty, gone]
     result = mcpy("rb", "--jobs", "1", "--force", "--dangerous", "play")
     assert result == (0, "Removed bucket `play/app-1`.\nRemoved bucket `play/app-2`.\n", "")
 

@@ -67,6 +67,7 @@ class KeyRotated:
             "before": done.before.data(),
             "proof": shown,
         }
+        found |= {"defaultUnseen": True} if done.default_unseen else {}
         found |= {"wouldStay": done.would_stay} if self.dry_run else {}
         found |= {"notByJob": done.why_not} if done.why_not else {}
         found |= {"sealed": done.sealed} if done.sealed else {}
@@ -169,6 +170,7 @@ def rotate(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  #
     goal = Goal(ObjectEncryption("aws:kms", new), versions=True, only_kms=True, old_key=old)
     rewriting = Rewriting(app, options)
     dry_run, left, under_old = options["dry_run"], 0, 0
+    unseen = False
     for target in rewriting.begin(targets, goal.encryption):
         with rewriting.going_on(target):
             done = _one(app, rewriting, target, goal, options)
@@ -178,9 +180,12 @@ def rotate(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  #
                 done.before.by_key.total() if not old else done.before.under_other(new, old)
             )
             under_old += bool(done.default)
+            unseen |= done.default_unseen
             left += done.would_stay if dry_run else done.left(new, old)
             left += bool(done.after and done.after.incomplete)
     rewriting.finish()
+    if unseen and not left:
+        raise PartialError("new objects may go on under the old key: a default cannot be seen")
     if left:
         are = "would stay" if dry_run else "are"
         raise PartialError(f"{left} {are}, or may be, under the old key")

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from mcpy.api.multipart import list_uploads
 from mcpy.api.s3aws import is_aws
-from mcpy.errors import ApiError, InputError, McpyError, S3Error, UnsupportedError
+from mcpy.errors import (
+    ApiError,
+    ExitCode,
+    InputError,
+    McpyError,
+    S3Error,
+    UnsupportedError,
+    exit_code,
+)
 from mcpy.fleet.default_encryption import set_default
 from mcpy.fleet.kms_keys import default_key_of
 from mcpy.fleet.rewrite.canary import Ground
@@ -43,6 +51,7 @@ class Rotated:
         before: what was there.
         after: what is there now; None in a dry run.
         default: the bucket's default, before: ``""`` when it needed no change.
+        default_unseen: whether nobody may see the default, which may name the old key.
         tally: of the objects, where they were taken one by one.
         sealed: how many a job sealed anew.
         uploads: unfinished ones, which may end under the old key.
@@ -54,6 +63,7 @@ class Rotated:
     why_not: list[str] = field(default_factory=list)
     after: Survey | None = None
     default: str = ""
+    default_unseen: bool = False
     tally: Tally = field(default_factory=Tally)
     sealed: int = 0
     uploads: int = 0
@@ -105,10 +115,10 @@ class Rotation:
         """
         old = self.session.goal.old_key
         bucket, lock = look_at(self.session.s3, self.session.target)
-        default = self._default(bucket, old)
+        default, unseen = self._default(bucket, old)
         self.session.ready = lambda: self._set_default(bucket, default)
         before = self._survey(bucket)
-        done = Rotated(None, before, default=default)
+        done = Rotated(None, before, default=default, default_unseen=unseen)
         done.sse_s3_default = self._is_servers_default(old)
         if before.under_other(self.new, old) or before.incomplete:
             done.engine, done.why_not = self._engine(bucket, lock, before, old)
@@ -128,14 +138,20 @@ class Rotation:
         done.uploads = self._uploads()
         return done
 
-    def _default(self, bucket: Bucket, old: str) -> str:
-        """Return the key of the bucket's default, if it is to be the new one instead."""
+    def _default(self, bucket: Bucket, old: str) -> tuple[str, bool]:
+        """Return the key of the default, if it is to be the new one, and whether it is unseen."""
         s3, name = bucket.s3, bucket.target.bucket
         try:
             current = s3.get_bucket_encryption(name)
         except (S3Error, UnsupportedError) as e:
+            if exit_code(e) is ExitCode.UNSUPPORTED:
+                return "", False  # the server has no defaults
             self.warn(f"the default encryption of `{name}` cannot be seen: {e}")
-            return ""
+            return "", True
+        return self._outdated(bucket, current, old), False
+
+    def _outdated(self, bucket: Bucket, current: BucketEncryption | None, old: str) -> str:
+        name = bucket.target.bucket
         if current is None or current.algorithm != "aws:kms" or is_key(current.key, self.new):
             return ""
         if old and not is_key(current.key, old):
