@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from mcpy.sandbox.admin.call import answer_json
 from mcpy.sandbox.admin.sealed import SealError, seal, unseal
 from mcpy.sandbox.message import Response
 from mcpy.sandbox.s3.errors import S3Problem, go_json
-from mcpy.sandbox.s3.identities import UnknownPolicyError, UnknownUserError, names_of
+from mcpy.sandbox.s3.identities import CANNED, UnknownPolicyError, UnknownUserError, names_of
 
 if TYPE_CHECKING:
     from mcpy.sandbox.admin.call import AdminCall
@@ -27,9 +28,11 @@ def add_user(call: AdminCall) -> Response:
     asked = _opened(call)
     secret = str(asked.get("secretKey", ""))
     if len(name) < MIN_ACCESS_KEY:
-        raise S3Problem("XMinioAdminInvalidAccessKey", 400, "The access key is invalid.")
+        text = "The access key is invalid. (access key length should be between 3 and 20)"
+        raise S3Problem("XMinioAdminInvalidAccessKey", 400, text)
     if len(secret) < MIN_SECRET_KEY:
-        raise S3Problem("XMinioAdminInvalidSecretKey", 400, "The secret key is invalid.")
+        text = "The secret key is invalid. (secret key length should be between 8 and 40)"
+        raise S3Problem("XMinioAdminInvalidSecretKey", 400, text)
     call.identities.put_user(name, secret, enabled=asked.get("status") != "disabled")
     if asked.get("policy"):
         _change(call, name, policies=names_of(str(asked["policy"])))
@@ -149,15 +152,15 @@ def add_policy(call: AdminCall) -> Response:
 
 
 def remove_policy(call: AdminCall) -> Response:
-    """Forget a policy."""
+    """Forget a policy; one that is not there is none to forget."""
     name = call.param("name")
+    if name in CANNED:
+        raise S3Problem.internal(f"inbuilt policy `{name}` not allowed to be deleted")
     if any(name in user.policies for user in call.identities.users.values()):
-        text = "The specified policy is in use and cannot be deleted."
-        raise S3Problem("XMinioIAMPolicyInUse", 409, text)
-    try:
+        text = "The policy cannot be removed, as it is in use"
+        raise S3Problem("XMinioIAMPolicyInUse", 400, text)
+    with suppress(UnknownPolicyError):
         call.identities.remove_policy(name)
-    except UnknownPolicyError as e:
-        raise _no_policy() from e
     return Response(200)
 
 
@@ -192,11 +195,13 @@ def _change(
 
 
 def _no_user() -> S3Problem:
-    return S3Problem("XMinioAdminNoSuchUser", 404, "The specified user does not exist.")
+    text = "The specified user does not exist. (Specified user does not exist)"
+    return S3Problem("XMinioAdminNoSuchUser", 404, text)
 
 
 def _no_policy() -> S3Problem:
-    return S3Problem("XMinioAdminNoSuchPolicy", 404, "The canned policy does not exist.")
+    text = "The canned policy does not exist. (Specified canned policy does not exist)"
+    return S3Problem("XMinioAdminNoSuchPolicy", 404, text)
 
 
 def _opened(call: AdminCall) -> dict[str, Any]:
