@@ -24,7 +24,7 @@ from mcpy.errors import (
 from mcpy.models import Alias, KesProfile
 from mcpy.sandbox.play import Sandbox
 from tests.running import ACCESS_KEY, SECRET_KEY, Mcpy
-from tests.stub import ETAG, Server, ok, s3_error, xml
+from tests.stub import ETAG, Server, ok, s3_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -181,14 +181,6 @@ def test_a_default_is_cleared_and_a_missing_object_is_not_found(
     assert client.clear_encryption("bucket") is False
     with pytest.raises(NotFoundError):
         client.stat("bucket", "o")
-
-
-def test_a_closed_client_may_be_used_again(client: mcpy.Client, server: Server) -> None:
-    listing = "<ListAllMyBucketsResult><Buckets/></ListAllMyBucketsResult>"
-    server.replies = [xml(200, listing), xml(200, listing)]
-    assert client.buckets() == []
-    client.close()
-    assert client.buckets() == []
 
 
 def test_a_file_that_speaks_of_another_server_is_refused() -> None:

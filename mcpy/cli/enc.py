@@ -135,7 +135,7 @@ def _s3(_: App, text: str) -> tuple[str, ObjectEncryption]:
 def _kms(_: App, text: str) -> tuple[str, ObjectEncryption]:
     prefix, equals, key = text.rpartition("=")
     if not equals:
-        raise InputError(f"`{text}` is not PREFIX=KEY", hint=f"--enc-kms {text}=KEY")
+        raise InputError(f"`{text}` is not PREFIX=KEY", hint=f"--enc-kms {text or 'PREFIX'}=KEY")
     return prefix, ObjectEncryption("aws:kms", check_key_id(key))
 
 

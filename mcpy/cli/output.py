@@ -45,6 +45,11 @@ def printable(text: str) -> str:
     return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
+def in_line(text: str) -> str:
+    """Escape line breaks and tabs too: a name on a server must not look like another line."""
+    return printable(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
 class Output:
     """The streams of one run of mcpy; ``settings`` is shared with the global options."""
 
@@ -139,7 +144,7 @@ class Output:
         message = " ".join(error.message.split())
         self._err(f"mcpy: {self._paint('error:', _RED)} {printable(message)}")
         if error.hint:
-            self._err(f"mcpy: {self._paint('hint:', _CYAN)} {printable(error.hint)}")
+            self._err(f"mcpy: {self._paint('hint:', _CYAN)} {in_line(error.hint)}")
 
     @contextmanager
     def progress(self, label: str, *, total: int | None = None) -> Iterator[Callable[[int], None]]:

@@ -172,26 +172,50 @@ _AGE_UNITS_S = {
 
 
 def parse_age(text: str) -> float:
-    """Return seconds from ``7d10h31s``, ``2w`` or ``1.5h``; more than none, 100 years at most."""
+    """Return seconds from ``7d10h31s``, ``2w`` or ``1.5h``, or since a date; 100 years at most.
+
+    A date to come is less than none: nothing is as new, and everything is older.
+    """
+    try:
+        return _span_s(text)
+    except InputError:
+        pass
+    try:
+        return (datetime.now(UTC) - _date(text)).total_seconds()
+    except ValueError as e:
+        raise InputError(f"`{text}` is neither an age such as 7d or 1d10h30m nor a date") from e
+
+
+def _span_s(text: str) -> float:
     parts = _AGE_PART.findall(text)
-    whole = "".join(number + unit for number, unit in parts) == text.strip()
-    seconds = sum(float(number) * _AGE_UNITS_S[unit] for number, unit in parts) if whole else 0
-    if not 0 < seconds <= _MAX_AGE_S:
+    whole = bool(parts) and "".join(number + unit for number, unit in parts) == text.strip()
+    seconds = sum(float(number) * _AGE_UNITS_S[unit] for number, unit in parts)
+    if not whole or seconds > _MAX_AGE_S:
         raise InputError(f"`{text}` is not an age such as 7d or 1d10h30m")
     return float(seconds)
 
 
+def _date(text: str) -> datetime:
+    bare = text.strip()
+    # what `mcpy ls` and mc print may be given back
+    zoned = re.sub(r" (?:UTC|GMT)$", "+00:00", bare.replace(".", "-", 2))
+    moment = datetime.fromisoformat(zoned)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 def parse_moment(text: str) -> datetime:
-    """Return the moment of ``2026.01.31``, ``2026.01.31T11:30``, RFC 3339, or so long ago."""
+    """Return the moment of a date, or of so long ago.
+
+    A date is ``2026.01.31``, ``2026.01.31T11:30``, RFC 3339, or ``2026-01-31 11:30:00 UTC``.
+    """
     try:
-        return datetime.now(UTC) - timedelta(seconds=parse_age(text))
+        return datetime.now(UTC) - timedelta(seconds=_span_s(text))
     except InputError:
         pass
     try:
-        moment = datetime.fromisoformat(text.strip().replace(".", "-", 2))
+        return _date(text)
     except ValueError as e:
         raise InputError(f"`{text}` is neither a date nor an age such as 7d") from e
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 DURATION = Parsed("DURATION", parse_duration)

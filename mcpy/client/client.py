@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from mcpy.client.connecting import kes_client
 from mcpy.client.evidence import Evidence
 from mcpy.client.objects import Objects
-from mcpy.errors import ConfigError, InputError
+from mcpy.errors import ConfigError, InputError, McpyError
 from mcpy.models import ALGORITHMS, BucketEncryption, Target, check_key_id, check_key_name
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class Client(Objects, Evidence):
     def __init__(self, alias: Alias, network: Network) -> None:
         self.alias = alias
         self._network = network
+        self._closed = False
 
     def __repr__(self) -> str:
         return f"Client({self.alias.url!r})"
@@ -47,16 +48,23 @@ class Client(Objects, Evidence):
         self.close()
 
     def close(self) -> None:
-        """Close every connection; what is used afterwards opens new ones."""
-        for name in ("s3", "admin", "kes"):
-            if made := self.__dict__.get(name):
+        """Close every connection; the client is of no use afterwards."""
+        self._closed = True
+        for name in ("s3", "admin", "kes", "config"):
+            made = self.__dict__.pop(name, None)
+            if made and name != "config":  # which is the admin API's
                 (made.http if name == "s3" else made).close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise McpyError("the client is closed", hint="mcpy.connect(...)")
 
     @cached_property
     def s3(self) -> S3:  # type: ignore[override]  # made when it is asked for
         """The bare S3 API."""
         from mcpy.api.s3 import S3
 
+        self._check_open()
         return S3(self.alias, self._network.options(self.alias.ca))
 
     @cached_property
@@ -64,6 +72,7 @@ class Client(Objects, Evidence):
         """The bare admin and KMS API of MinIO."""
         from mcpy.api.madmin import MinioAdmin
 
+        self._check_open()
         return MinioAdmin(self.alias, self._network.options(self.alias.ca))
 
     @cached_property
@@ -80,6 +89,7 @@ class Client(Objects, Evidence):
         Raises:
             ConfigError: neither the alias nor ``connect`` names one.
         """
+        self._check_open()
         if self.alias.kes is None:
             raise ConfigError(f"`{self.alias.name}` has no KES", hint="connect(..., kes=...)")
         return kes_client(self.alias.kes, self._network)

@@ -31,6 +31,8 @@ def sse_kms(key: str) -> ObjectEncryption:
 
 def sse_c(secret: bytes) -> ObjectEncryption:
     """Ask for SSE-C with 32 bytes that only their owner has; the server forgets them."""
+    if not isinstance(secret, bytes):
+        raise InputError("an SSE-C key is bytes, and not text")
     if len(secret) != _KEY_BYTES:
         raise InputError(f"an SSE-C key has 32 bytes, not {len(secret)}")
     return ObjectEncryption("AES256", customer=True, customer_key=CustomerKey(secret))

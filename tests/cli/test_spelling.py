@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
-from mcpy.cli.params import parse_age
+from mcpy.cli.params import parse_age, parse_moment
 from mcpy.errors import InputError
 from tests.stub import xml
 
@@ -70,10 +71,32 @@ def test_ages_as_go_reads_them(age: str) -> None:
     assert parse_age(age) == 5400
 
 
-@pytest.mark.parametrize("age", ["", "5", "1.h", "1h5", "h", "0s", "-1h", "1x", "200y"])
+@pytest.mark.parametrize(
+    "age", ["", "5", "1.h", "1h5", "h", "-1h", "1x", "200y", "2026-11-25 17:50 XYZ"]
+)
 def test_what_is_no_age(age: str) -> None:
     with pytest.raises(InputError):
         parse_age(age)
+
+
+def test_an_age_may_be_none() -> None:
+    assert parse_age("0d") == parse_age("0s") == 0
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        "2026.01.31",
+        "2026.01.31T00:00",
+        "2026-01-31T00:00:00Z",
+        "2026-01-31 00:00:00 UTC",
+        "2026-01-31 00:00:00 GMT",
+    ],
+)
+def test_a_date_is_an_age_too_and_a_moment(date: str) -> None:
+    moment = datetime(2026, 1, 31, tzinfo=UTC)
+    assert parse_moment(date) == moment
+    assert abs(parse_age(date) - (datetime.now(UTC) - moment).total_seconds()) < 60
 
 
 def test_an_option_that_nobody_knows_is_named_as_it_was_written(mcpy: Mcpy) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mcpy.cli.ends import STREAM, End, single_target, target_below
+from mcpy.cli.output import in_line
 from mcpy.errors import ConfigError, InputError, NotFoundError, S3Error
 from mcpy.models import Target
 
@@ -154,7 +155,12 @@ def _found(app: App, source: End, target: End, how: How) -> Iterator[Found]:
         raise ConfigError(f"the folder {source.text} is not there")
     if not isinstance(target.place, Target):
         raise InputError(NO_ALIAS, hint="mcpy cp --recursive SOURCE ALIAS/BUCKET/PREFIX")
-    return walk_files(place, contents=source.folder)
+
+    def skipped(path: Path) -> None:
+        what = "leads nowhere" if path.is_symlink() else "is not a regular file"
+        app.out.warn(in_line(f"{path} {what}, and is left out"))
+
+    return walk_files(place, contents=source.folder, skipped=skipped)
 
 
 def _wanted(found: Found, how: How) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mcpy.cli.many import Failures
-from mcpy.cli.output import printable
+from mcpy.cli.output import in_line
 from mcpy.cli.sizes import human_size
 from mcpy.errors import McpyError
 
@@ -52,7 +52,7 @@ class Copied:
         """Return one line."""
         source, target = self.job.names
         scheme = f", {self.info.encryption.scheme}" if self.info.encryption.scheme else ""
-        return printable(f"`{source}` -> `{target}` ({human_size(self.info.size)}{scheme})")
+        return in_line(f"`{source}` -> `{target}` ({human_size(self.info.size)}{scheme})")
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import click
 from mcpy.cli.app import pass_app
 from mcpy.cli.base import Command
 from mcpy.cli.many import Failures, buckets_of, jobs_option, streams
-from mcpy.cli.output import printable
+from mcpy.cli.output import in_line
 from mcpy.cli.params import MOMENT, TARGETS
 from mcpy.cli.sizes import human_size
 from mcpy.errors import McpyError, NotFoundError, UnsupportedError
@@ -39,6 +39,11 @@ class How:
     rewind: datetime | None = None
     incomplete: bool = False
     storage_class: str = ""
+
+    @property
+    def by_version(self) -> bool:
+        """Whether the versions of a bucket are listed, and not its objects."""
+        return (self.versions or self.rewind is not None) and not self.incomplete
 
     @classmethod
     def names(cls) -> list[str]:
@@ -88,7 +93,7 @@ class Line:
         if self.versions and not entry.is_prefix:
             kind = "DEL" if entry.is_delete_marker else "PUT"
             parts += [entry.version_id, f"v{self.ordinal}", kind]
-        return " ".join([*parts, printable(self.name)])
+        return " ".join([*parts, in_line(self.name)])
 
 
 @dataclass(frozen=True)
@@ -173,10 +178,10 @@ def _objects(client: S3, target: Target, how: How) -> Iterator[Line]:
     skip = len(folder.rpartition("/")[0]) + 1 if "/" in folder else 0
     url = f"{client.http.base_url}/{target.bucket}/{place.key}"
     empty = True
-    for entry, ordinal in _numbered(entries, versions=how.versions):
+    for entry, ordinal in _numbered(entries, how):
         empty = False
         if entry.is_prefix or how.storage_class in {"", entry.storage_class}:
-            yield Line(entry, entry.key[skip:], url, how.versions, ordinal)
+            yield Line(entry, entry.key[skip:], url, how.by_version, ordinal)
     if empty and target.key and not how.incomplete:  # that no upload was left is no error
         raise NotFoundError(f"nothing in `{target.alias}/{target.bucket}` begins `{target.key}`")
 
@@ -196,26 +201,29 @@ def _listed(client: S3, target: Target, how: How) -> tuple[str, Iterable[Entry]]
 
 def _entries(client: S3, bucket: str, prefix: str, how: How) -> Iterator[Entry]:
     from mcpy.api.multipart import list_uploads
-    from mcpy.fleet.transfer.walk import as_of
 
     delimiter = "" if how.recursive else "/"
     if how.incomplete:
         return list_uploads(client, bucket, prefix, delimiter=delimiter)
-    if how.rewind and not how.versions:
-        return as_of(client.list_versions(bucket, prefix, delimiter=delimiter), how.rewind)
-    if how.versions:
+    if how.by_version:
         return client.list_versions(bucket, prefix, delimiter=delimiter)
     return client.list_objects(bucket, prefix, delimiter=delimiter)
 
 
-def _numbered(entries: Iterable[Entry], *, versions: bool) -> Iterator[tuple[Entry, int]]:
-    """Number the versions of each key from its oldest, as mc does."""
-    if not versions:
+def _numbered(entries: Iterable[Entry], how: How) -> Iterator[tuple[Entry, int]]:
+    """Number the versions of each key from its oldest, as mc does.
+
+    Of a moment, the one that was the latest then is taken, were it a delete marker.
+    """
+    from mcpy.fleet.transfer.walk import was_there
+
+    if not how.by_version:
         yield from ((entry, 1) for entry in entries)
         return
     for _, group in groupby(entries, lambda entry: entry.key):
-        together = list(group)
-        yield from zip(together, range(len(together), 0, -1), strict=True)
+        together = [entry for entry in group if was_there(entry, how.rewind)]
+        numbered = zip(together, range(len(together), 0, -1), strict=True)
+        yield from numbered if how.versions else islice(numbered, 1)
 
 
 def _buckets(client: S3) -> Iterator[Line]:

@@ -11,7 +11,7 @@ import click
 from mcpy.cli.app import pass_app
 from mcpy.cli.base import Command
 from mcpy.cli.many import Failures, buckets_of, jobs_option, streams
-from mcpy.cli.output import printable
+from mcpy.cli.output import in_line
 from mcpy.cli.params import AGE, MOMENT, TARGETS
 from mcpy.commands.objects.rm_plan import Removal, Which, plan, remove
 from mcpy.errors import InputError, UnsupportedError
@@ -48,12 +48,12 @@ class Removed:
         """Return one line."""
         done, target = self.removal, self.removal.target
         if done.missing:
-            return printable(f"`{target}` was not there: nothing changed.")
+            return in_line(f"`{target}` was not there: nothing changed.")
         if self.dry_run:
-            return printable(f"Would remove `{target}`{_version(done.version_id)}.")
+            return in_line(f"Would remove `{target}`{_version(done.version_id)}.")
         if done.marker_id:
-            return printable(f"Put a delete marker over `{target}`{_version(done.marker_id)}.")
-        return printable(f"Removed `{target}`{_version(done.version_id)}.")
+            return in_line(f"Put a delete marker over `{target}`{_version(done.marker_id)}.")
+        return in_line(f"Removed `{target}`{_version(done.version_id)}.")
 
 
 def _version(version_id: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mcpy.cli.output import printable
+from mcpy.cli.output import in_line
 from mcpy.cli.sizes import human_size
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class ObjectStat:
         ]
         lines = [f"{name:<11}: {value}" for name, value in rows if value]
         lines += [f"{_title(name)}: {value}" for name, value in sorted(info.metadata.items())]
-        return printable("\n".join(lines))
+        return "\n".join(map(in_line, lines))
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class FolderStat:
     def text(self) -> str:
         """Return name and kind."""
         kind = f"delete marker {self.marker.version_id}" if self.marker else "folder"
-        return printable(f"{'Name':<11}: {self.name}\n{'Type':<11}: {kind}")
+        return f"{'Name':<11}: {in_line(self.name)}\n{'Type':<11}: {kind}"
 
 
 def _title(name: str) -> str:

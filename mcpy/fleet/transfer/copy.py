@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from mcpy.api.multipart import MultipartUpload, Part
 from mcpy.api.s3 import copy_source
 from mcpy.api.s3info import customer_headers
-from mcpy.errors import InputError, McpyError, UnsupportedError
+from mcpy.errors import InputError, McpyError, S3Error, UnsupportedError
 from mcpy.fleet.parallel import Stop, each
 from mcpy.fleet.transfer.place import Pace, Place, Wish, request_headers, verified
 from mcpy.fleet.transfer.source import ObjectSource
@@ -36,6 +36,9 @@ CARRIED = (
     "x-amz-storage-class",
     "x-amz-website-redirect-location",
 )
+
+# went away, or became another, since it was looked at
+_OF_SOURCE = {"NoSuchKey", "NoSuchVersion", "PreconditionFailed"}
 
 
 def copy(source: Place, target: Place, wish: Wish, pace: Pace) -> ObjectInfo:
@@ -115,9 +118,18 @@ def _at_once(source: Place, target: Place, info: ObjectInfo, wish: Wish) -> None
         **customer_headers(source.key, source=True),
         **request_headers(target, wish.encryption),
     }
-    target.s3.copy_object(
-        source.at, target.at, headers=headers, source_version_id=source.version_id
-    )
+    try:
+        target.s3.copy_object(
+            source.at, target.at, headers=headers, source_version_id=source.version_id
+        )
+    except S3Error as e:
+        # MinIO names the source whatever is wrong, and the source was just seen to be there
+        if type(e) is not S3Error or e.api_code in _OF_SOURCE:
+            raise
+        text = f"{e.server_message.rstrip('.')}: `{source.target}` -> `{target.target}`"
+        at = {"BucketName": target.target.bucket, "Key": target.target.key}
+        fields = {**e.fields, **at} if e.api_code == "NoSuchBucket" else dict(e.fields)
+        raise S3Error(e.status, e.api_code, text, fields=fields, hint=e.hint) from e
 
 
 def _with_tags(source: Place, info: ObjectInfo, wish: Wish) -> Wish:

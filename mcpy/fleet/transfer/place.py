@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from mcpy.models import CustomerKey, ObjectEncryption, Target
 
 CHUNK_BYTES = 1024 * 1024
+# AWS's and MinIO's words for an object that was asked for without its key
+_OWNERS = "stored using a form of Server Side Encryption"
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,8 @@ class Place:
     def head(self, *, checksums: bool = False) -> ObjectInfo:
         """Return what the server says of the object, and with ``checksums`` of its bytes."""
         headers = {**(ASK_CHECKSUM if checksums else {}), **self._key_headers()}
-        return self.s3.head_object(*self.at, version_id=self.version_id, headers=headers)
+        with self._told_of_its_key():
+            return self.s3.head_object(*self.at, version_id=self.version_id, headers=headers)
 
     def part_sizes(self) -> list[int]:
         """Return the sizes of the parts the object was stored in; none when nobody says."""
@@ -66,10 +69,26 @@ class Place:
         """Open the object; ``headers`` may name a range."""
         sent = {**ASK_CHECKSUM, **self._key_headers(), **(headers or {})}
         query = [("partNumber", str(part_number))] if part_number else []
-        with self.s3.get_object(
-            *self.at, version_id=self.version_id, headers=sent, query=query
-        ) as opened:
+        with (
+            self._told_of_its_key(),
+            self.s3.get_object(
+                *self.at, version_id=self.version_id, headers=sent, query=query
+            ) as opened,
+        ):
             yield opened
+
+    @contextmanager
+    def _told_of_its_key(self) -> Iterator[None]:
+        """Say which object only its owner's key (SSE-C) opens, and how to give the key."""
+        try:
+            yield
+        except S3Error as e:
+            if self.key or e.status != 400 or _OWNERS not in e.server_message:
+                raise
+            at = {"BucketName": self.target.bucket, "Key": self.target.key}
+            hint = f"--enc-c {self.target}=@KEYFILE"
+            said = (e.status, e.api_code, e.server_message)
+            raise S3Error(*said, fields={**e.fields, **at}, hint=hint) from e
 
     def _key_headers(self) -> dict[str, str]:
         if self.key:

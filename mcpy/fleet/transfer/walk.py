@@ -17,7 +17,7 @@ from mcpy.errors import ConfigError, NotFoundError
 from mcpy.models import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from mcpy.api.s3 import S3
     from mcpy.api.s3listing import Entry
@@ -34,8 +34,13 @@ class Found:
     version_id: str = ""
 
 
-def walk_files(root: Path, *, contents: bool) -> Iterator[Found]:
-    """Yield the regular files below ``root``; with ``contents`` without the folder's own name."""
+def walk_files(
+    root: Path, *, contents: bool, skipped: Callable[[Path], None] = lambda _: None
+) -> Iterator[Found]:
+    """Yield the regular files below ``root``; with ``contents`` without the folder's own name.
+
+    ``skipped`` is told of each that is none: a device, a pipe, a link that leads nowhere.
+    """
 
     def unreadable(error: OSError) -> None:
         raise ConfigError(f"cannot read {error.filename}: {error.strerror}") from error
@@ -46,6 +51,7 @@ def walk_files(root: Path, *, contents: bool) -> Iterator[Found]:
         for name in sorted(names):
             path = Path(folder, name)
             if not path.is_file():
+                skipped(path)
                 continue
             status = path.stat()
             relative = path.relative_to(start).as_posix()
@@ -106,15 +112,21 @@ def relative_name(target: Target, key: str, *, contents: bool) -> str:
 
 def as_of(versions: Iterable[Entry], moment: datetime) -> Iterator[Entry]:
     """Yield the version of each key that was the latest at ``moment``, if it was no marker."""
-    limit = moment.timestamp()
     settled = ""
     for entry in versions:  # newest first within a key
         if entry.is_prefix:
             yield entry
-        elif entry.key != settled and seconds(entry.last_modified) <= limit:
+        elif entry.key != settled and was_there(entry, moment):
             settled = entry.key
             if not entry.is_delete_marker:
                 yield entry
+
+
+def was_there(entry: Entry, moment: datetime | None) -> bool:
+    """Whether a version had been made at ``moment``; nothing tells it of a prefix."""
+    if entry.is_prefix or moment is None:
+        return True
+    return seconds(entry.last_modified) <= moment.timestamp()
 
 
 def is_of_age(modified_s: float, *, older_s: float | None, newer_s: float | None) -> bool:
