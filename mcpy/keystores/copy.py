@@ -6,23 +6,30 @@ repeated too: an entry that is there with the same value counts as copied.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import secrets
 from collections import deque
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal
 
-from mcpy.errors import ConfigError, IntegrityError, McpyError
+from mcpy.errors import (
+    ConfigError,
+    ExitCode,
+    IntegrityError,
+    McpyError,
+    UnreachableError,
+    exit_code,
+)
 from mcpy.jsontext import loads
-from mcpy.keystores.base import KEY_NAME, KeyExistsError, KeyMissingError
+from mcpy.keystores.base import KEY_NAME, KeyExistsError
 from mcpy.keystores.entry import KeyEntry, decode
 from mcpy.keystores.seal import seal, unseal
+from mcpy.keystores.static_key import StaticKey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from concurrent.futures import Future
     from pathlib import Path
 
@@ -34,16 +41,49 @@ if TYPE_CHECKING:
 # as much as no provider takes for a flood; their own throttling is waited for besides
 AT_ONCE = 8
 
+# so many refusals in a row are of the provider, and not of the keys
+HOPELESS = 8
+
 Outcome = Literal["copied", "present", "done", "failed"]
 
 
 @dataclass(frozen=True)
 class Copied:
-    """What became of one key; ``reason`` says why it failed."""
+    """What became of one key.
+
+    Attributes:
+        outcome: in a dry run ``copied`` is what would be.
+        error: why it failed, or why it is at the target and not proven.
+    """
 
     name: str
     outcome: Outcome
-    reason: str = ""
+    error: McpyError | None = None
+
+    @property
+    def reason(self) -> str:
+        """Why it failed or is not proven; empty where neither is so."""
+        return self.error.message if self.error else ""
+
+    @property
+    def unproven(self) -> bool:
+        """Whether it is there, and the target's KES did not open what was sealed under it."""
+        return self.error is not None and self.outcome != "failed"
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether it failed by something that is no matter of the key."""
+        return isinstance(self.error, UnreachableError) or (
+            self.error is not None and (exit_code(self.error) == ExitCode.DENIED or self.unproven)
+        )
+
+
+class GaveUpError(McpyError):
+    """Many keys in a row failed for what is no matter of theirs."""
+
+    def __init__(self, last: McpyError) -> None:
+        super().__init__(f"gave up after {HOPELESS} keys in a row: {last.message}", hint=last.hint)
+        self.code = exit_code(last)
 
 
 class Journal:
@@ -111,25 +151,90 @@ def copy(
 
     One that fails does not stop the rest. The journal is believed only where the target has the
     name still, and the same key under it.
+
+    Raises:
+        GaveUpError: several in a row failed since the provider, or KES, is away or denies it.
     """
     done = journal.done & set(target.list()) if journal.done else set()
 
     def one(name: str) -> Copied:
         try:
             if name in done:
-                _expect_same(source, target.read(name), decode(source.read(name)), name)
+                _compare(source, target, name)
                 return Copied(name, "done")
-            return Copied(name, _copy(source, target, name, prove))
+            outcome, message, ciphertext = _copy(source, target, name)
         except McpyError as e:
-            return Copied(name, "failed", e.message)
+            return Copied(name, "failed", e)
+        try:
+            if prove:
+                prove(name, message, ciphertext)
+        except McpyError as e:
+            return Copied(name, outcome, e)
+        return Copied(name, outcome)
 
-    for result in _at_once(one, names, at_once):
-        if result.outcome in {"copied", "present"}:
+    for result in _while_hope(_at_once(one, names, at_once)):
+        if result.outcome in {"copied", "present"} and not result.unproven:
             journal.add(result.name)
         yield result
 
 
-def _at_once(act: Callable[[str], Copied], names: Sequence[str], at_once: int) -> Iterator[Copied]:
+def foresee(
+    source: Source, target: KeyStore, names: Sequence[str], *, at_once: int = AT_ONCE
+) -> Iterator[Copied]:
+    """Yield what ``copy`` would do with each key; both sides are read and nothing is written.
+
+    Raises:
+        GaveUpError: as ``copy``.
+    """
+    there = set(target.list())
+
+    def one(name: str) -> Copied:
+        try:
+            if name in there:
+                _compare(source, target, name)
+                return Copied(name, "present")
+            with _at("source"):
+                decode(source.read(name))
+        except McpyError as e:
+            return Copied(name, "failed", e)
+        return Copied(name, "copied")
+
+    yield from _while_hope(_at_once(one, names, at_once))
+
+
+def _compare(source: Source, target: KeyStore, name: str) -> None:
+    """See that both have the same key."""
+    with _at("source"):
+        entry = decode(source.read(name))
+    with _at("target"):
+        found = target.read(name)
+    _expect_same(source, found, entry, name)
+
+
+@contextmanager
+def _at(side: str) -> Iterator[None]:
+    """Say in errors which keystore they are of."""
+    try:
+        yield
+    except McpyError as e:
+        e.message = f"at the {side}: {e.message}"
+        e.args = (e.message,)
+        raise
+
+
+def _while_hope(results: Generator[Copied]) -> Iterator[Copied]:
+    refused = 0
+    with closing(results):  # at once: what is in flight ends before connections are closed
+        for result in results:
+            yield result
+            refused = refused + 1 if result.may_pass else 0
+            if refused == HOPELESS and result.error:
+                raise GaveUpError(result.error)
+
+
+def _at_once(
+    act: Callable[[str], Copied], names: Sequence[str], at_once: int
+) -> Generator[Copied]:
     """Yield what comes of each name in order; no more are begun than are waited for."""
     from concurrent.futures import ThreadPoolExecutor
 
@@ -147,20 +252,18 @@ def _at_once(act: Callable[[str], Copied], names: Sequence[str], at_once: int) -
         pool.shutdown(cancel_futures=True)
 
 
-def _copy(
-    source: Source,
-    target: KeyStore,
-    name: str,
-    prove: Prove | None,
-) -> Outcome:
-    value = source.read(name)
-    entry = decode(value)
+def _copy(source: Source, target: KeyStore, name: str) -> tuple[Outcome, bytes, bytes]:
+    """Return what was done, and a message with its ciphertext that whoever has the key opens."""
+    with _at("source"):
+        value = source.read(name)
+        entry = decode(value)
     outcome: Outcome = "copied"
-    try:
-        target.create(name, value)
-    except KeyExistsError:
-        outcome = "present"
-    found = target.read(name)
+    with _at("target"):
+        try:
+            target.create(name, value)
+        except KeyExistsError:
+            outcome = "present"
+        found = target.read(name)
     if outcome == "present":
         _expect_same(source, found, entry, name)
     elif not _same(found, entry):
@@ -169,9 +272,7 @@ def _copy(
     ciphertext = seal(entry, message, name.encode())
     if unseal(decode(found), ciphertext, name.encode()) != message:
         raise IntegrityError(f"`{name}` does not decrypt at the target")
-    if prove:
-        prove(name, message, ciphertext)
-    return outcome
+    return outcome, message, ciphertext
 
 
 def _expect_same(source: Source, found: bytes, entry: KeyEntry, name: str) -> None:
@@ -186,36 +287,3 @@ def _same(value: bytes, entry: KeyEntry) -> bool:
     if found.hmac_key and entry.hmac_key and found.hmac_key != entry.hmac_key:
         return False
     return found.key == entry.key and found.cipher == entry.cipher
-
-
-class StaticKey:
-    """The one key of a MinIO that was run with ``MINIO_KMS_SECRET_KEY``, as a source.
-
-    Args:
-        text: ``NAME:BASE64``.
-
-    Raises:
-        ConfigError: it is not of that form; the value is not repeated.
-    """
-
-    where = "MINIO_KMS_SECRET_KEY"
-
-    def __init__(self, text: str) -> None:
-        name, colon, encoded = text.strip().partition(":")
-        try:
-            if not colon or not KEY_NAME.fullmatch(name):
-                raise ValueError("no name")  # noqa: TRY301 - one place for the message
-            key = base64.b64decode(encoded, validate=True)
-            self._name, self._value = name, KeyEntry.of(key).encode()
-        except (ValueError, binascii.Error, IntegrityError) as e:
-            raise ConfigError("MINIO_KMS_SECRET_KEY is not NAME:BASE64 of 32 bytes") from e
-
-    def list(self) -> Iterator[str]:
-        """Yield its name."""
-        yield self._name
-
-    def read(self, name: str) -> bytes:
-        """Return it as an entry of KES, with an HMAC key made up for it."""
-        if name != self._name:
-            raise KeyMissingError(name)
-        return self._value

@@ -14,6 +14,7 @@ from tests.keystores.entries import VALUE
 from tests.keystores.real_kes import real_kes
 from tests.keystores.vault_server import Vault, serving
 from tests.running import Mcpy, Terminal
+from tests.stub import kes_error
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -272,11 +273,11 @@ def test_a_static_key_is_copied_and_proven_by_the_targets_kes(
         message = unseal(entry, body["ciphertext"], body["context"])
         return httpx.Response(200, json={"plaintext": base64.b64encode(message).decode()})
 
-    server.replies = [kes]
+    server.replies = [httpx.Response(200, json={"version": "v0"}), kes]
     args = ("keystore", "copy", "--from-static", "--to", target, "--prove")
     code, out, _ = mcpy(*args, env={"MINIO_KMS_SECRET_KEY": f"my-key:{secret}"})
     assert (code, out.split(":")[0]) == (0, "1 keys copied, 0 there already, 0 failed, of 1")
-    assert server.calls == ["PUT /v1/key/decrypt/my-key"]
+    assert server.calls == ["GET /version", "PUT /v1/key/decrypt/my-key"]
 
 
 def test_a_copy_with_failures_is_partly_done_and_can_be_repeated(
@@ -286,10 +287,127 @@ def test_a_copy_with_failures_is_partly_done_and_can_be_repeated(
     target = configured(tmp_path, "target")
     code, out, err = mcpy("keystore", "copy", "--from", config, "--to", target)
     assert code == 8
-    assert out.startswith("foreign\tFAILED\tthe entry is not a key of KES\n1 keys copied")
-    assert "repeat the command: it goes on from" in err
+    assert out.startswith(
+        "foreign\tFAILED\tat the source: the entry is not a key of KES\n"
+        "1 keys copied, 0 there already, 1 failed, of 2"
+    )
+    assert err == "mcpy: error: 1 of 2 keys were not copied\n"
     again = mcpy("keystore", "copy", "--from", config, "--to", target, "--only", "k*")
     assert again.exit_code == 0
+
+
+@pytest.mark.parametrize(("pattern", "more"), [("*", ""), ("nope*", " that matches `nope*`")])
+def test_a_copy_of_nothing_is_no_success(
+    mcpy: Mcpy, config: str, tmp_path: Path, pattern: str, more: str
+) -> None:
+    if pattern == "*":
+        (tmp_path / "keys" / "k").unlink()
+    target = configured(tmp_path, "target")
+    assert mcpy("keystore", "copy", "--from", config, "--to", target, "--only", pattern) == (
+        5,
+        "",
+        f"mcpy: error: {tmp_path / 'keys'} has no key{more}: nothing to copy\n"
+        f"mcpy: hint: mcpy keystore ls --config {config}\n",
+    )
+
+
+def test_a_copy_onto_itself_is_refused_through_a_link_too(
+    mcpy: Mcpy, config: str, tmp_path: Path
+) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "keys")
+    link = tmp_path / "link.yml"
+    link.write_text(f"keystore: {{fs: {{path: {tmp_path / 'link'}}}}}\n")
+    for target in (config, str(link)):
+        code, out, err = mcpy("keystore", "copy", "--from", config, "--to", target)
+        assert (code, out) == (2, "")
+        assert "source and target are one keystore" in err
+
+
+def test_a_dry_run_names_each_key_and_ends_as_the_copy_would(
+    mcpy: Mcpy, config: str, tmp_path: Path
+) -> None:
+    target = configured(tmp_path, "target")
+    (tmp_path / "keys" / "l").write_bytes(b"locked-by-mcpy:" + VALUE)
+    (tmp_path / "keys" / "p").write_bytes(VALUE)
+    (tmp_path / "target" / "p").write_bytes(VALUE)
+    code, out, err = mcpy("keystore", "copy", "--from", config, "--to", target, "--dry-run")
+    assert code == 8
+    assert out == (
+        "k\twould be copied\n"
+        "l\tFAILED\tat the source: the key `l` is locked\n"
+        "p\tthere already\n"
+        "1 keys would be copied, 1 there already, 1 would fail, of 3: "
+        f"{tmp_path / 'keys'} -> {tmp_path / 'target'}\n"
+    )
+    assert err.endswith(f"mcpy: hint: mcpy keystore unlock l --config {config}\n")
+    assert [p.name for p in (tmp_path / "target").iterdir()] == ["p"]
+    (tmp_path / "target" / "p").unlink()
+    (tmp_path / "target").rmdir()
+    gone = mcpy("keystore", "copy", "--from", config, "--to", target, "--dry-run")
+    assert (gone.exit_code, gone.stdout) == (1, "")
+
+
+@pytest.mark.usefixtures("loopback")
+def test_a_target_that_denies_is_said_once(mcpy: Mcpy, config: str, tmp_path: Path) -> None:
+    for i in range(5):
+        (tmp_path / "keys" / f"k{i}").write_bytes(VALUE)
+    target = tmp_path / "target.yml"
+    mcpy.transport = None
+    with serving(Vault()) as url:
+        target.write_text(
+            f"keystore: {{vault: {{endpoint: '{url}', engine: kv2, version: v2, "
+            "approle: {id: role, secret: wrong-throw-away}}}"
+        )
+        found = mcpy("keystore", "copy", "--from", config, "--to", str(target))
+    assert (found.exit_code, found.stdout) == (4, "")
+    assert found.stderr == (
+        "mcpy: error: Vault refused to sign in by approle: invalid role or secret ID\n"
+    )
+
+
+@pytest.mark.usefixtures("kes_env")
+def test_a_kes_that_does_not_open_what_is_there_does_not_make_it_a_failure(
+    mcpy: Mcpy, config: str, server: Server, tmp_path: Path
+) -> None:
+    target = configured(tmp_path, "target")
+    (tmp_path / "target" / "k").write_bytes(VALUE)
+    version = httpx.Response(200, json={"version": "v0"})
+    server.replies = [version, kes_error(404, "key does not exist")]
+    code, out, err = mcpy("keystore", "copy", "--from", config, "--to", target, "--prove")
+    assert code == 8
+    assert out.startswith(
+        "k\tNOT PROVEN\tkey does not exist\n"
+        "0 keys copied, 1 there already, 0 failed, 1 there and not proven, of 1"
+    )
+    assert err.startswith(
+        "mcpy: error: 1 are there and not proven\nmcpy: hint: repeat the command"
+    )
+
+
+@pytest.mark.usefixtures("kes_env")
+def test_a_kes_that_is_away_is_so_before_anything_is_copied(
+    mcpy: Mcpy, config: str, server: Server, tmp_path: Path
+) -> None:
+    target = configured(tmp_path, "target")
+    server.replies = [httpx.ConnectError("refused")]
+    args = ("keystore", "copy", "--from", config, "--to", target, "--prove", "--retries", "0")
+    assert mcpy(*args).exit_code == 6
+    assert list((tmp_path / "target").iterdir()) == []
+
+
+@pytest.mark.usefixtures("kes_env")
+def test_a_copy_that_is_interrupted_says_how_far_it_came_and_that_it_goes_on(
+    mcpy: Mcpy, config: str, server: Server, tmp_path: Path
+) -> None:
+    def interrupt(_: httpx.Request) -> httpx.Response:
+        raise KeyboardInterrupt
+
+    target = configured(tmp_path, "target")
+    server.replies = [httpx.Response(200, json={"version": "v0"}), interrupt]
+    code, out, err = mcpy("keystore", "copy", "--from", config, "--to", target, "--prove")
+    assert code == 130
+    assert out.startswith("0 keys copied, 0 there already, 0 failed, 1 not tried, of 1")
+    assert "mcpy: error: interrupted\nmcpy: hint: repeat the command: it goes on from " in err
 
 
 def test_what_a_provider_has_no_safe_lock_for_is_left_alone(mcpy: Mcpy, tmp_path: Path) -> None:

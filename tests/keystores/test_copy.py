@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mcpy.errors import ConfigError, IntegrityError
-from mcpy.keystores.base import KEY_NAME, Capabilities, misfits
-from mcpy.keystores.copy import Journal, StaticKey, copy, select
+from mcpy.errors import ConfigError, IntegrityError, McpyError, UnreachableError
+from mcpy.keystores.base import KEY_NAME, Capabilities, KeystoreDeniedError, misfits
+from mcpy.keystores.copy import HOPELESS, GaveUpError, Journal, copy, foresee, select
 from mcpy.keystores.entry import KeyEntry, decode
 from mcpy.keystores.fs import FolderStore
+from mcpy.keystores.static_key import StaticKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,8 +106,8 @@ def test_a_locked_key_and_one_that_is_none_fail_alone(
     (tmp_path / "source" / "b").write_text("foreign secret")
     results = {r.name: r.reason for r in copy(source, target, ["a", "b", "c"], journal)}
     assert results == {
-        "a": "the key `a` is locked",
-        "b": "the entry is not a key of KES",
+        "a": "at the source: the key `a` is locked",
+        "b": "at the source: the entry is not a key of KES",
         "c": "",
     }
     assert list(target.list()) == ["c"]
@@ -173,6 +174,75 @@ def test_a_static_key_copied_twice_is_the_same_key(stores: Stores, journal: Jour
     assert outcomes == ["copied", "present", "done"]
 
 
+def test_what_is_foreseen_is_what_happens_and_nothing_is_written(
+    stores: Stores, journal: Journal
+) -> None:
+    source, target = stores
+    source.create("d", entry(7))
+    target.create("a", source.read("a"))
+    target.create("b", entry(9))
+    source.lock("c")
+    names = ["a", "b", "c", "d"]
+    foreseen = [(r.name, r.outcome, r.reason) for r in foresee(source, target, names)]
+    assert sorted(target.list()) == ["a", "b"]
+    done = [(r.name, r.outcome, r.reason) for r in copy(source, target, names, journal)]
+    assert foreseen == done
+    assert [outcome for _, outcome, _ in done] == ["present", "failed", "failed", "copied"]
+
+
+def test_a_key_that_is_locked_at_the_target_is_said_to_be_locked_there(
+    stores: Stores, journal: Journal
+) -> None:
+    source, target = stores
+    target.create("a", source.read("a"))
+    target.lock("a")
+    (result,) = copy(source, target, ["a"], journal)
+    assert result.reason == "at the target: the key `a` is locked"
+
+
+class Away(FolderStore):
+    """A folder that went away after some keys."""
+
+    def __init__(self, folder: Path, error: McpyError) -> None:
+        super().__init__(folder)
+        self.error = error
+        self.asked: list[str] = []
+
+    def create(self, name: str, value: bytes) -> None:  # noqa: ARG002 - as the others
+        self.asked.append(name)
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(UnreachableError("refused"), 6), (KeystoreDeniedError("no"), 4)],
+)
+def test_a_target_that_is_away_is_given_up_soon(
+    stores: Stores, journal: Journal, tmp_path: Path, error: McpyError, code: int
+) -> None:
+    source = stores[0]
+    names = [f"k{i:03}" for i in range(200)]
+    for i, name in enumerate(names):
+        source.create(name, entry(i))
+    target = Away(tmp_path / "target", error)
+    results = copy(source, target, names, journal, at_once=1)
+    assert [next(results).outcome for _ in range(HOPELESS)] == ["failed"] * HOPELESS
+    with pytest.raises(GaveUpError, match=f"after {HOPELESS} keys in a row") as caught:
+        next(results)
+    assert caught.value.code == code
+    assert len(target.asked) < 2 * HOPELESS
+
+
+def test_keys_of_others_in_a_row_are_no_reason_to_give_up(
+    stores: Stores, journal: Journal, tmp_path: Path
+) -> None:
+    names = [f"s{i:02}" for i in range(20)]
+    for name in names:
+        (tmp_path / "source" / name).write_text("of somebody")
+    results = list(copy(*stores, [*names, "a"], journal))
+    assert [r.outcome for r in results] == ["failed"] * 20 + ["copied"]
+
+
 def test_a_proof_that_fails_is_a_failure_of_that_key(stores: Stores, journal: Journal) -> None:
     def prove(name: str, message: bytes, ciphertext: bytes) -> None:
         assert len(ciphertext) == len(message) + 44
@@ -180,7 +250,9 @@ def test_a_proof_that_fails_is_a_failure_of_that_key(stores: Stores, journal: Jo
             raise IntegrityError("no")
 
     results = list(copy(*stores, ["a", "b"], journal, prove=prove))
-    assert [(r.outcome, r.reason) for r in results] == [("copied", ""), ("failed", "no")]
+    found = [(r.outcome, r.unproven, r.reason) for r in results]
+    assert found == [("copied", False, ""), ("copied", True, "no")]
+    assert journal.done == {"a"}
 
 
 def test_names_are_selected_by_pattern_and_strangers_are_told_apart(

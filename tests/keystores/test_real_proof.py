@@ -120,3 +120,25 @@ def test_a_key_of_either_cipher_is_known_by_what_kes_makes_with_it(
     for key in ("chacha", "aes"):
         found = mcpy("keystore", "unlock", key, "--config", config, "--prove")
         assert (found.exit_code, "(proven through KES)" in found.stdout) == (0, True), found
+
+
+def test_a_copy_foretells_what_it_does_and_a_kes_elsewhere_opens_none_of_it(
+    mcpy: Mcpy, config: str, tmp_path: Path
+) -> None:
+    keys = {f"k{i}": KeyEntry.of(bytes([i]) * 32).encode() for i in range(12)}
+    source = folder_of(tmp_path, "source", **keys)
+    to = ("keystore", "copy", "--from", source, "--to", config)
+    planned = mcpy(*to, "--dry-run")
+    assert (planned.exit_code, planned.stdout.count("would be copied\n")) == (0, 12), planned
+    assert mcpy("keystore", "ls", "--config", config).stdout == "ours\n"
+    copied = mcpy(*to, "--prove")
+    assert (copied.exit_code, copied.stdout[:15]) == (0, "12 keys copied,"), copied
+    # the same KES, which has not got the keys of this copy of the folder under other names
+    for name in keys:
+        (tmp_path / "source" / name).rename(tmp_path / "source" / f"other-{name}")
+    elsewhere = folder_of(tmp_path, "elsewhere")
+    wrong = mcpy("keystore", "copy", "--from", source, "--to", elsewhere, "--prove")
+    assert wrong.exit_code == 5, wrong
+    assert "gave up after 8 keys in a row: key does not exist" in wrong.stderr
+    assert "0 failed, 8 there and not proven, 4 not tried, of 12" in wrong.stdout
+    assert mcpy("keystore", "copy", "--from", config, "--to", config).exit_code == 2
