@@ -12,7 +12,7 @@ from mcpy.api.s3info import check_names, object_path
 from mcpy.errors import ProtocolError, S3Error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mcpy.api.s3 import S3
 
@@ -40,7 +40,19 @@ def delete_objects(
             yield _single(s3, bucket, key, version_id, bypass=bypass)
         else:
             silent = S3Error(200, "", f"the server did not say what became of `{key}`")
-            yield outcomes.get((key, version_id), silent)
+            yield _said(outcomes, key, version_id) or silent
+
+
+def _said(
+    outcomes: Mapping[tuple[str, str], s3xml.Deletion | S3Error], key: str, version_id: str
+) -> s3xml.Deletion | S3Error | None:
+    found = outcomes.get((key, version_id))
+    if found or version_id != "null":
+        return found
+    # SeaweedFS does not repeat the name of the only version; a marker would be another thing done
+    found = outcomes.get((key, ""))
+    covered = isinstance(found, s3xml.Deletion) and found.marker_id
+    return None if covered else found
 
 
 def _batch(

@@ -118,3 +118,22 @@ def test_of_several_deletions_one_that_did_nothing_stops_no_other(s3: S3, server
     assert not isinstance(first, S3Error)
     assert isinstance(second, S3Error)
     assert "not 204" in second.message
+
+
+@pytest.mark.parametrize(
+    ("answer", "done"),
+    [
+        ("<Deleted><Key>a</Key></Deleted>", True),
+        ("<Deleted><Key>a</Key><VersionId>null</VersionId></Deleted>", True),
+        ("<Deleted><Key>a</Key><DeleteMarkerVersionId>v</DeleteMarkerVersionId></Deleted>", False),
+        ("<Deleted><Key>a</Key><VersionId>other</VersionId></Deleted>", False),
+        ("<Error><Key>a</Key><Code>AccessDenied</Code></Error>", False),
+        ("", False),
+    ],
+)
+def test_the_only_version_of_an_object_may_go_unnamed_in_what_was_deleted(
+    s3: S3, server: Server, answer: str, done: bool
+) -> None:
+    server.replies = [xml(200, f"<DeleteResult>{answer}</DeleteResult>")]
+    (outcome,) = delete_objects(s3, "b", [("a", "null")])
+    assert isinstance(outcome, S3Error) is not done
