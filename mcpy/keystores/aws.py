@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import re
 import threading
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from mcpy.errors import ConfigError, UnreachableError
+from mcpy.keystores.aws_patience import Patience
 from mcpy.keystores.base import (
     LOCK_MARK,
     Capabilities,
@@ -267,27 +267,8 @@ def _client(store: AwsStore, options: WebOptions) -> Any:  # noqa: ANN401 - as a
             retries={"mode": "standard", "total_max_attempts": options.retries + 1},
         ),
     )
-    _Patience(options).watch(client.meta.events)
+    Patience(options).watch(client.meta.events)
     return client
-
-
-class _Patience:
-    """Holds each call with its repeats to the timeout; botocore's own is of each attempt."""
-
-    def __init__(self, options: WebOptions) -> None:
-        self._options = options
-        self._of_thread = threading.local()
-
-    def watch(self, events: Any) -> None:  # noqa: ANN401 - botocore makes it at run time
-        events.register("before-call.secrets-manager", self._begin)
-        events.register("before-send.secrets-manager", self._attempt)
-
-    def _begin(self, **_: object) -> None:
-        self._of_thread.end = self._options.end_of_call()
-
-    def _attempt(self, **_: object) -> None:
-        if time.monotonic() >= self._of_thread.end:
-            raise UnreachableError("AWS: no answer before the time of --timeout was over")
 
 
 def _url(endpoint: str) -> str:
@@ -302,8 +283,10 @@ def _refusal(error: dict[str, Any], name: str) -> Exception:
         return KeyExistsError(name)
     if code in _DENIED:
         return KeystoreDeniedError(f"AWS: {code}: {message}")
-    hint = None
-    deleted = "deletion" in message or "deleted" in message  # of AWS, of moto
-    if code == "InvalidRequestException" and deleted:
-        hint = f"before it is gone: aws secretsmanager restore-secret --secret-id {name}"
-    return KeystoreError(f"AWS: {code}: {message}", hint=hint)
+    # in the words of AWS, or of moto
+    if code == "InvalidRequestException" and ("deletion" in message or "deleted" in message):
+        return KeystoreError(
+            f"`{name}` is scheduled for deletion at AWS, and KES fails on it",
+            hint=f"before it is gone: aws secretsmanager restore-secret --secret-id {name}",
+        )
+    return KeystoreError(f"AWS: {code}: {message}")

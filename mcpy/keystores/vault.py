@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 import threading
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from mcpy.errors import ConfigError, UnreachableError
 from mcpy.kesconf.stores import OWN_TOKEN
-from mcpy.keystores.answers import listed, mapping, refused, spoken
+from mcpy.keystores.answers import listed, mapping, refused
 from mcpy.keystores.base import (
     Capabilities,
     KeyExistsError,
@@ -31,6 +30,7 @@ from mcpy.keystores.base import (
     finds,
 )
 from mcpy.keystores.vault_login import login_body
+from mcpy.keystores.vault_words import data_of, wanted, words
 from mcpy.keystores.web import Web
 
 if TYPE_CHECKING:
@@ -44,7 +44,6 @@ VAULT_TOKEN = "VAULT_TOKEN"  # noqa: S105 - a name
 _LOCKED_FIELD = ".locked"
 # KES takes no other version of a transit key
 _TRANSIT_PREFIX = "vault:v1:"
-_COUNTS = re.compile(r"\d+ errors? occurred:")
 _VERSION_1 = {"versions": [1]}
 
 
@@ -77,7 +76,7 @@ class VaultKv:
         reply = self._call("GET", f"{self._path('metadata', '').rstrip('/')}?list=true")
         if reply.status == 404:  # an engine without entries
             return
-        yield from (str(name) for name in listed(_data(self._good(reply)), "keys"))
+        yield from (str(name) for name in listed(data_of(self._good(reply)), "keys"))
 
     def read(self, name: str) -> bytes:
         """Return version 1 of the entry, decrypted by transit where that is configured."""
@@ -97,7 +96,7 @@ class VaultKv:
         if self._v2:
             body = {"data": body, "options": {"cas": 0}}
         reply = self._call("PUT", self._path("data", name), body, needs="create")
-        if reply.status == 400 and "check-and-set" in _words(reply):
+        if reply.status == 400 and "check-and-set" in words(reply):
             raise KeyExistsError(name)
         self._good(reply)
 
@@ -131,7 +130,7 @@ class VaultKv:
             self._rename(name, name, name + _LOCKED_FIELD)
             return
         latest = self._call("GET", self._path("data", name))
-        if mapping(_data(latest), "metadata").get("version") == 1:
+        if mapping(data_of(latest), "metadata").get("version") == 1:
             # needs `delete` on the entry alone; the other call has a path of its own to grant
             self._good(self._call("DELETE", self._path("data", name)))
         else:
@@ -166,7 +165,7 @@ class VaultKv:
         except KeystoreError as e:
             yield Step("engine", False, f"{self._store.engine}: {e.message}")
             return
-        found = _data(reply)
+        found = data_of(reply)
         version = f"v{mapping(found, 'options').get('version', '1')}"
         if found.get("type") not in {"kv", "generic"}:
             yield Step("engine", False, f"is of the type {found.get('type')}, not kv")
@@ -187,7 +186,7 @@ class VaultKv:
     def _fields(self, name: str) -> Mapping[str, Any]:
         version = "?version=1" if self._v2 else ""
         reply = self._call("GET", self._path("data", name) + version)
-        data = _data(reply)
+        data = data_of(reply)
         if reply.status == 404:
             metadata = mapping(data, "metadata")
             if metadata.get("destroyed"):
@@ -213,7 +212,7 @@ class VaultKv:
             return value.decode()
         path = f"/v1/{self._store.transit_engine}/encrypt/{quote(self._store.transit_key)}"
         body = {"plaintext": base64.b64encode(value).decode()}
-        text = str(_data(self._good(self._call("PUT", path, body))).get("ciphertext"))
+        text = str(data_of(self._good(self._call("PUT", path, body))).get("ciphertext"))
         if not text.startswith(_TRANSIT_PREFIX):
             raise KeystoreError(
                 f"the transit key `{self._store.transit_key}` was rotated: KES reads "
@@ -225,7 +224,7 @@ class VaultKv:
         if not self._store.transit_key:
             return text.encode()
         path = f"/v1/{self._store.transit_engine}/decrypt/{quote(self._store.transit_key)}"
-        data = _data(self._good(self._call("PUT", path, {"ciphertext": text})))
+        data = data_of(self._good(self._call("PUT", path, {"ciphertext": text})))
         try:
             return base64.b64decode(str(data["plaintext"]), validate=True)
         except (KeyError, binascii.Error) as e:
@@ -254,7 +253,7 @@ class VaultKv:
             headers = self._headers(self._token_but(token))
             reply = self._web.send(method, path, json=body, headers=headers)
         if reply.status == 403:
-            raise KeystoreDeniedError(f"Vault: {_words(reply)}{_wanted(method, path, needs)}")
+            raise KeystoreDeniedError(f"Vault: {words(reply)}{wanted(method, path, needs)}")
         return reply
 
     def _token_but(self, ended: str) -> str:
@@ -287,38 +286,15 @@ class VaultKv:
         token = mapping(reply.body, "auth").get("client_token")
         if reply.status != 200 or not token:
             raise KeystoreDeniedError(
-                f"Vault refused to sign in by {login.method}: {_words(reply)}"
+                f"Vault refused to sign in by {login.method}: {words(reply)}"
             )
         return str(token)
 
     def _good(self, reply: Reply) -> Reply:
         if not reply.succeeded:
-            raise refused(reply, "", f"Vault: {_words(reply)}")
+            raise refused(reply, "", f"Vault: {words(reply)}")
         return reply
 
 
 class _DestroyedError(KeystoreError):
     """Version 1 is gone for ever, its metadata is there."""
-
-
-def _data(reply: Reply) -> Mapping[str, Any]:
-    data = reply.body.get("data")
-    return data if isinstance(data, dict) else {}
-
-
-def _wanted(method: str, path: str, needs: str) -> str:
-    """Return which capability on which path a denied call needs."""
-    path, _, query = path.removeprefix("/v1/").partition("?")
-    if path.startswith("sys/"):
-        return ""  # open to whoever may do anything in the engine, and Vault says so
-    read = "list" if "list=true" in query else "read"
-    needed = needs or {"GET": read, "DELETE": "delete"}.get(method, "update")
-    return f" (`{needed}` on `{path}` is needed)"
-
-
-def _words(reply: Reply) -> str:
-    errors = reply.body.get("errors")
-    found = "; ".join(str(e) for e in errors) if isinstance(errors, list) else ""
-    # Vault's lists: a line that counts, and a line with a star for each
-    listed = [line.strip().removeprefix("* ") for line in found.splitlines()]
-    return spoken(reply, "; ".join(line for line in listed if line and not _COUNTS.match(line)))

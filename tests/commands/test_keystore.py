@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import socket
+import time
 from typing import TYPE_CHECKING
 
 import httpx
@@ -127,6 +129,24 @@ def test_an_engine_that_is_not_what_the_config_says_is_not_called_empty(
         found = mcpy("keystore", "ls", "--config", str(path), env=env)
     assert (found.exit_code, found.stdout) == (code, "")
     assert words in found.stderr
+
+
+@pytest.mark.usefixtures("loopback")
+@pytest.mark.parametrize("act", [("lock", "k", "--yes"), ("unlock", "k"), ("ls",)])
+def test_a_provider_that_is_silent_is_waited_for_as_long_as_was_said(
+    mcpy: Mcpy, tmp_path: Path, act: tuple[str, ...]
+) -> None:
+    """Four attempts of the timeout each would last for longer."""
+    path = tmp_path / "kes.yml"
+    mcpy.transport = None
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        path.write_text(f"keystore: {{vault: {{endpoint: '{url}', engine: kv2, version: v2}}}}")
+        began = time.monotonic()
+        args = ("--config", str(path), "--timeout", "500ms")
+        found = mcpy("keystore", *act, *args, env={"MCPY_VAULT_TOKEN": "operator-token"})
+    assert (found.exit_code, found.stdout) == (6, "")
+    assert time.monotonic() - began < 1.9
 
 
 def test_a_lock_is_made_and_the_delay_is_said(mcpy: Mcpy, config: str, tmp_path: Path) -> None:

@@ -232,7 +232,7 @@ def test_a_secret_to_be_deleted_is_a_failure_that_says_how_to_get_it_back(
     store: SecretsManager, server: SecretsManagerServer
 ) -> None:
     server.answer("DeleteSecret", {"SecretId": "k", "RecoveryWindowInDays": 7})
-    with pytest.raises(KeystoreError, match="marked for deletion") as caught:
+    with pytest.raises(KeystoreError, match="`k` is scheduled for deletion at AWS") as caught:
         store.read("k")
     assert caught.value.hint == (
         "before it is gone: aws secretsmanager restore-secret --secret-id k"

@@ -56,6 +56,25 @@ def config(request: pytest.FixtureRequest, mcpy: Mcpy, tmp_path: Path) -> Iterat
         yield file
 
 
+@pytest.fixture
+def on_openbao(mcpy: Mcpy, tmp_path: Path) -> Iterator[str]:
+    with served("openbao", mcpy, tmp_path) as file:
+        yield file
+
+
+def test_with_what_kes_may_do_itself_a_check_names_what_locking_lacks(
+    mcpy: Mcpy, on_openbao: str
+) -> None:
+    del mcpy.env["MCPY_VAULT_TOKEN"]  # as KES, by its AppRole
+    checked = mcpy("keystore", "check", "--config", on_openbao)
+    steps = {line.split("\t")[0]: line.split("\t")[1:] for line in checked.stdout.splitlines()}
+    assert (checked.exit_code, checked.stderr.rpartition(": ")[2]) == (3, "lock failed\n"), checked
+    assert steps["lock"][0] == "FAILED"
+    assert "`delete` on `keys/data/kes/mcpy-probe-" in steps["lock"][1]
+    assert steps["unlock"] == ["not tried", "nothing is locked"]
+    assert steps["delete"] == ["ok"]
+
+
 def erase(mcpy: Mcpy, key: str, config: str, **env: str) -> Result:
     return mcpy("keystore", "erase", key, "--config", config, *ERASE, key, "--prove", env=env)
 
