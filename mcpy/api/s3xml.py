@@ -132,6 +132,8 @@ def deletions(root: ET.Element) -> dict[tuple[str, str], Deletion | S3Error]:
         if local_name(element) == "Deleted":
             marker = text(element, "DeleteMarkerVersionId") if not version_id else ""
             found[key, version_id] = Deletion(key, version_id, marker)
+            if marker:  # made, or deleted by a server (SeaweedFS) that names it here alone
+                found[key, marker] = Deletion(key, marker)
         elif local_name(element) == "Error":
             code, message = text(element, "Code"), text(element, "Message")
             status = 403 if code == "AccessDenied" else 400

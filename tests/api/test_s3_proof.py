@@ -120,6 +120,16 @@ def test_of_several_deletions_one_that_did_nothing_stops_no_other(s3: S3, server
     assert "not 204" in second.message
 
 
+def test_a_deleted_marker_may_be_named_as_marker_alone(s3: S3, server: Server) -> None:
+    answer = "".join(
+        f"<Deleted><Key>a</Key><DeleteMarkerVersionId>{marker}</DeleteMarkerVersionId></Deleted>"
+        for marker in ("m1", "m2")
+    )
+    server.replies = [xml(200, f"<DeleteResult>{answer}</DeleteResult>")]
+    outcomes = list(delete_objects(s3, "b", [("a", "m1"), ("a", "m2"), ("a", "m3")]))
+    assert [isinstance(outcome, S3Error) for outcome in outcomes] == [False, False, True]
+
+
 @pytest.mark.parametrize(
     ("answer", "done"),
     [
