@@ -11,8 +11,6 @@ import contextlib
 import functools
 import hashlib
 import os
-import re
-import socket
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate, CertificateBuilder
 
 _VALIDITY = timedelta(days=3652)
-_LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
+LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 _AUTHORITY = "mcpy sandbox CA"
 _API_KEY_PREFIX = "kes:v1:"
 
@@ -64,7 +62,7 @@ class Authority:
         """The authority's certificate."""
         return _pem(self._certificate)
 
-    def server(self, names: tuple[str, ...] = _LOCAL_NAMES) -> KeyPair:
+    def server(self, names: tuple[str, ...] = LOCAL_NAMES) -> KeyPair:
         """Return a server certificate for DNS names and IP addresses."""
         from cryptography import x509
         from cryptography.hazmat.primitives.asymmetric import ec
@@ -99,14 +97,6 @@ class Authority:
         )
 
 
-def names_of(hosts: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the names a server certificate is for: this machine's, and what is listened on."""
-    names = dict.fromkeys(_LOCAL_NAMES)
-    for host in hosts:
-        names |= dict.fromkeys(_machine() if _is_every_address(host) else (host,))
-    return tuple(names)
-
-
 def is_short_of(cert_pem: bytes, names: tuple[str, ...]) -> bool:
     """Tell whether a certificate that was made here, and by nobody else, lacks some names."""
     from cryptography import x509
@@ -116,27 +106,6 @@ def is_short_of(cert_pem: bytes, names: tuple[str, ...]) -> bool:
         return False
     found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     return not all(_san(name) in found.value for name in names)
-
-
-def _is_every_address(host: str) -> bool:
-    try:
-        return ip_address(host).is_unspecified
-    except ValueError:
-        return False
-
-
-def _machine() -> tuple[str, ...]:
-    """Return this machine's name and the addresses others reach it by, as far as it knows."""
-    name = socket.gethostname()
-    names = [name] if re.fullmatch("[A-Za-z0-9._-]+", name) else []
-    with contextlib.suppress(OSError):
-        names += [str(info[4][0]).partition("%")[0] for info in socket.getaddrinfo(name, None)]
-    for family, far in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
-        # nothing is sent: the system only says which of its addresses would be used
-        with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as asking:
-            asking.connect((far, 9))
-            names.append(str(asking.getsockname()[0]).partition("%")[0])
-    return tuple(names)
 
 
 def client(

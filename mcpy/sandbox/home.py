@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 from mcpy.errors import ConfigError
 from mcpy.sandbox import certs
 from mcpy.sandbox.certs import write_private
+from mcpy.sandbox.hosts import names_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -161,7 +162,7 @@ class Home:
         try:
             for folder in (self.path, self.certs, self.keys, self.data):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._issue_certificates(certs.names_of(hosts))
+            self._issue_certificates(names_of(hosts))
             if not self.env_file.exists():
                 write_private(self.env_file, _first_environment().encode())
         except OSError as e:

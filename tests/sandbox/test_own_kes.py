@@ -13,6 +13,7 @@ import pytest
 from mcpy.errors import ConfigError, InputError
 from mcpy.sandbox import certs
 from mcpy.sandbox.home import Home, read_environment
+from mcpy.sandbox.hosts import names_of
 from mcpy.sandbox.own_kes import follow_address, follow_endpoint
 from mcpy.sandbox.play import Sandbox
 from tests.peers.world import free_port
@@ -99,7 +100,7 @@ def test_every_address_is_this_machine_s_names_and_is_reached_by_loopback(tmp_pa
         assert sandbox.kes_url.startswith("https://127.0.0.1:")
         assert sandbox.s3_url.startswith("http://127.0.0.1:")
         server = (sandbox.home.certs / "server.crt").read_bytes()
-    names = certs.names_of(("0.0.0.0",))
+    names = names_of(("0.0.0.0",))
     assert len(names) > 3
     assert not certs.is_short_of(server, names)
     assert certs.is_short_of(server, ("elsewhere.test",))
