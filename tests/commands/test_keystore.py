@@ -13,6 +13,7 @@ import pytest
 from mcpy.keystores.entry import KeyEntry, decode
 from mcpy.keystores.seal import unseal
 from tests.keystores.entries import VALUE
+from tests.keystores.providers import provider
 from tests.keystores.real_kes import real_kes
 from tests.keystores.vault_server import Vault, serving
 from tests.running import Mcpy, Terminal
@@ -129,6 +130,31 @@ def test_an_engine_that_is_not_what_the_config_says_is_not_called_empty(
         found = mcpy("keystore", "ls", "--config", str(path), env=env)
     assert (found.exit_code, found.stdout) == (code, "")
     assert words in found.stderr
+
+
+@pytest.mark.usefixtures("loopback")
+def test_what_is_deleted_and_can_be_restored_is_listed_with_the_states(
+    mcpy: Mcpy, tmp_path: Path
+) -> None:
+    path = tmp_path / "kes.yml"
+    mcpy.transport = None
+    with provider("aws") as found:
+        server = found.state
+        for name in ("gone", "k"):
+            server.answer("CreateSecret", {"Name": name, "SecretString": VALUE.decode()})
+        server.answer("DeleteSecret", {"SecretId": "gone"})
+        made = mcpy("kes", "config", "new", *found.args, "--admin", "a" * 64, "--out", str(path))
+        assert made.exit_code == 0, made
+        at = ("--config", str(path))
+        assert mcpy("keystore", "ls", *at, env=found.env).stdout == "k\n"
+        listed = mcpy("keystore", "ls", *at, "--state", env=found.env)
+        assert (listed.exit_code, listed.stdout) == (0, "k\ngone\tdeleted\n")
+        locked = mcpy("keystore", "lock", "gone", *at, "--yes", env=found.env)
+    assert (locked.exit_code, locked.stdout) == (1, "")
+    assert locked.stderr == (
+        "mcpy: error: `gone` is scheduled for deletion at AWS, and KES fails on it\n"
+        "mcpy: hint: before it is gone: aws secretsmanager restore-secret --secret-id gone\n"
+    )
 
 
 @pytest.mark.usefixtures("loopback")

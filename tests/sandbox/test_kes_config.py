@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mcpy.kesconf.stores import FsStore
+from mcpy.kesconf.stores import FsStore, VaultStore
 from mcpy.sandbox.kes.config import ApiOption, load, log_level, parse
 from mcpy.sandbox.kes.document import ConfigProblem
 from mcpy.sandbox.kes.policy import Policy, valid_name, valid_pattern
@@ -157,6 +157,15 @@ def test_names(name: str) -> None:
 @pytest.mark.parametrize("name", ["", "_", "-a", "a-", "a.b", "a/b", "ü", "x" * 81, "a*", "a\n"])
 def test_names_that_are_none(name: str) -> None:
     assert not valid_name(name)
+
+
+def test_a_kes_signs_in_by_its_file_whatever_token_an_operator_has_around() -> None:
+    vault = "{endpoint: 'http://v', approle: {id: role, secret: throw-away}}"
+    env = {"MCPY_VAULT_TOKEN": "throw-away-token"}
+    store = parse(with_(f"keystore: {{vault: {vault}}}"), env).store
+    assert isinstance(store, VaultStore)
+    assert store.login is not None
+    assert store.login.name == "role"
 
 
 @pytest.mark.parametrize(

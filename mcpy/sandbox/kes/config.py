@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mcpy.errors import ConfigError, McpyError, UnsupportedError
 from mcpy.kesconf.reading import read_keystore
-from mcpy.kesconf.stores import FsStore, VaultStore, present
+from mcpy.kesconf.stores import OWN_TOKEN, FsStore, VaultStore, present
 from mcpy.sandbox.kes.document import ConfigProblem, Section
 from mcpy.sandbox.kes.log import DEBUG, ERROR, INFO, WARN
 from mcpy.sandbox.kes.policy import Policy, valid_name
@@ -283,7 +283,9 @@ def _keystore(root: Section, env: Mapping[str, str]) -> StoreConfig:
         raise ConfigProblem(f"{_NO_CONFIG} keystore config: more than once keystore specified")
     invalid = f"{_NO_CONFIG} {named[0]} keystore"
     try:
-        store = read_keystore(root.node, Path("config"), env).store
+        # a token of an operator's shell is not for a KES, which signs in by its file
+        of_kes = {name: value for name, value in env.items() if name != OWN_TOKEN}
+        store = read_keystore(root.node, Path("config"), of_kes).store
     except (ConfigError, UnsupportedError) as e:
         raise ConfigProblem(f"{invalid}: {e}") from e
     if isinstance(store, VaultStore) and store.login is None:
