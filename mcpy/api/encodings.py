@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 ACCEPTED = "gzip, deflate"
 _PIECE_BYTES = 64 * 1024
+_MOST = 4
 _GZIP, _ZLIB, _RAW = 16 + 15, 15, -15
 
 
@@ -18,9 +19,13 @@ def decoded(chunks: Iterable[bytes], encodings: str) -> Iterable[bytes]:
     """Return the body behind ``encodings``, as its header names them; others stay as they are.
 
     Raises:
-        ProtocolError: as it is read, when it is not of that encoding or breaks off.
+        ProtocolError: there are too many of them; as it is read, when it is not of that encoding,
+            breaks off, or goes on after its end.
     """
-    for name in reversed([name.strip().lower() for name in encodings.split(",")]):
+    names = [name.strip().lower() for name in encodings.split(",")]
+    if len(names) > _MOST:
+        raise ProtocolError(f"an answer with more than {_MOST} content encodings")
+    for name in reversed(names):
         if name in {"gzip", "x-gzip"}:
             chunks = _inflated(chunks, _GZIP)
         elif name == "deflate":
@@ -34,12 +39,14 @@ def _inflated(chunks: Iterable[bytes], wbits: int) -> Iterator[bytes]:
     machine = None
     try:
         for chunk in chunks:
-            if machine is None and chunk:
-                machine = zlib.decompressobj(_found(chunk, wbits))
             left = chunk
-            while machine and left:
+            while left:
+                if machine and machine.eof and wbits != _GZIP:
+                    raise ProtocolError("an answer that goes on after its content encoding")
+                if machine is None or machine.eof:  # gzip may come in several members
+                    machine = zlib.decompressobj(_found(left, wbits))
                 yield machine.decompress(left, _PIECE_BYTES)
-                left = machine.unconsumed_tail
+                left = machine.unused_data if machine.eof else machine.unconsumed_tail
         if machine:
             yield machine.flush()
     except zlib.error as e:

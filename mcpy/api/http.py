@@ -15,7 +15,7 @@ import random
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from mcpy import __version__
@@ -57,7 +57,14 @@ __all__ = [
 ]
 
 MAX_ERROR_BYTES = 64 * 1024
-_HAVE_BODIES = {"POST", "PUT", "PATCH"}
+_HAVE_BODIES = {"POST", "PUT"}
+
+
+class _Span(NamedTuple):
+    """When a call has to be over, if ever, and how long that is or it may stand still."""
+
+    moment: float | None
+    limit_s: float
 
 
 class HttpClient:
@@ -92,25 +99,28 @@ class HttpClient:
         self._sender: Sender | None = None
         self._opening = threading.Lock()
         self._patience_s: float | None = None
+        self._closings = 0
 
-    def request(self, call: Call, *, max_body_bytes: int = MAX_BODY_BYTES) -> Answer:
-        """Send ``call`` and return its whole answer.
+    def request(
+        self, call: Call, *, max_body_bytes: int = MAX_BODY_BYTES, limit_s: float | None = None
+    ) -> Answer:
+        """Send ``call`` and return its whole answer, within ``limit_s`` where the rest has longer.
 
         Raises:
             ApiError: the server refused.
             UnreachableError: no answer, or not in time.
             ProtocolError: the answer is not HTTP, redirects, or is larger than the bound.
         """
-        with self.stream(call) as stream:
+        with self.stream(call, limit_s=limit_s) as stream:
             return stream.read(max_body_bytes)
 
     @contextmanager
-    def stream(self, call: Call) -> Iterator[Stream]:
+    def stream(self, call: Call, *, limit_s: float | None = None) -> Iterator[Stream]:
         """Send ``call`` and give its answer, the body still to be read; raises as ``request``."""
-        moment = None if call.transfer else self._moment()
-        reply = self._attempts(call, moment)
+        span = self._span(call, limit_s)
+        reply = self._attempts(call, span)
         try:
-            yield Stream(call.method, reply, lambda e: self._ours(e, moment))
+            yield Stream(call.method, reply, lambda e: self._ours(e, span))
         finally:
             reply.close()
 
@@ -123,38 +133,46 @@ class HttpClient:
         finally:
             self._patience_s = None
 
-    def _moment(self) -> float | None:
-        """Return when the next call has to have its answer."""
-        moment = self.options.deadline.moment
-        if self._patience_s is None:
-            return moment
-        soon = time.monotonic() + self._patience_s
-        return soon if moment is None else min(soon, moment)
+    def _span(self, call: Call, limit_s: float | None) -> _Span:
+        if call.transfer:
+            return _Span(None, self.options.idle_s)
+        deadline = self.options.deadline
+        whole = _Span(deadline.moment, deadline.timeout_s or self.options.idle_s)
+        limits = [limit for limit in (limit_s, self._patience_s) if limit is not None]
+        if not limits or min(limits) >= left_s(whole.moment):
+            return whole
+        return _Span(time.monotonic() + min(limits), min(limits))
 
     def close(self) -> None:
-        """Close the connections; another request opens new ones."""
+        """Close the connections, for all calls that were begun; another one opens new ones."""
         with self._opening:
             sender, self._sender = self._sender, None
+            self._closings += 1
         if sender:
             sender.close()
 
-    def _attempts(self, call: Call, moment: float | None) -> Reply:
-        limit_s = self.options.idle_s if call.transfer else float("inf")
+    def _attempts(self, call: Call, span: _Span) -> Reply:
+        wait_at_most_s = self.options.idle_s if call.transfer else float("inf")
+        closings = self._closings
         for attempt in range(self.options.retries + 1):
             last = attempt == self.options.retries
             try:
-                reply = self._send(call, moment)
+                reply = self._send(call, span.moment)
             except BROKEN as e:
-                if last or not call.may_repeat(None) or is_final(e):
-                    raise self._ours(e, moment) from e
-                self._pause(attempt, None, min(limit_s, left_s(moment)))
+                ends = last or not call.may_repeat(None) or is_final(e)
+                wait_s = min(wait_at_most_s, left_s(span.moment))
+                if ends or self._closings != closings or not self._pause(attempt, None, wait_s):
+                    raise self._ours(e, span) from e
                 continue
             if reply.status in call.replies:
                 return reply
-            again = not last and call.may_repeat(reply.status)
-            asked, wait_s = reply.headers.get("retry-after"), min(limit_s, left_s(moment))
+            again = not last and call.may_repeat(reply.status) and self._closings == closings
+            asked, wait_s = (
+                reply.headers.get("retry-after"),
+                min(wait_at_most_s, left_s(span.moment)),
+            )
             if not again or not self._pause(attempt, asked, wait_s):
-                raise self._refused(call, reply, moment)
+                raise self._refused(call, reply, span)
             reply.close()
         raise AssertionError("the last attempt returns or raises")
 
@@ -206,16 +224,16 @@ class HttpClient:
         self.options.sleep(wait_s)
         return True
 
-    def _refused(self, call: Call, reply: Reply, moment: float | None) -> McpyError:
+    def _refused(self, call: Call, reply: Reply, span: _Span) -> McpyError:
         if 300 <= reply.status < 400 and "location" in reply.headers:
             reply.close()
-            other = urlsplit(reply.headers["location"]).netloc or self.where
+            other = _server_named(reply.headers["location"]) or self.where
             return ProtocolError(
                 f"{self.where} redirects to {other}; credentials are not sent on",
                 hint="set the alias to the URL that answers",
             )
         try:
-            stream = Stream(call.method, reply, lambda e: self._ours(e, moment))
+            stream = Stream(call.method, reply, lambda e: self._ours(e, span))
             answer = stream.read(MAX_ERROR_BYTES, cut=True)
         finally:
             reply.close()
@@ -225,14 +243,13 @@ class HttpClient:
             )
         return self._refusal(answer)
 
-    def _ours(self, error: Exception, moment: float | None) -> McpyError:
+    def _ours(self, error: Exception, span: _Span) -> McpyError:
         """Return the error to raise for a failure of the network."""
         if isinstance(error, LateConnect):
             return DeadlineError(f"cannot connect to {self.where}: no answer in time")
         if isinstance(error, Late):
-            limit = self.options.deadline.timeout_s if moment else self.options.idle_s
             return DeadlineError(
-                f"{self.where} gave no answer within {self._patience_s or limit:g} s",
+                f"{self.where} gave no answer within {round(span.limit_s, 2):g} s",
                 hint="--timeout SECONDS",
             )
         return translate(error, self.base_url)
@@ -261,6 +278,14 @@ def _tell_length(request: Outgoing) -> None:
         headers["transfer-encoding"] = "chunked"
     elif content or request.method in _HAVE_BODIES:
         headers["content-length"] = str(len(content))
+
+
+def _server_named(location: str) -> str:
+    """Return the server a URL names, without the credentials it may hold."""
+    try:
+        return urlsplit(location).netloc.rpartition("@")[2]
+    except ValueError:
+        return "what is no URL"
 
 
 def _retry_after_s(value: str) -> float:

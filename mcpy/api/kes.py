@@ -6,6 +6,7 @@ Source: https://min.io/docs/kes/concepts/server-api
 from __future__ import annotations
 
 import random
+import threading
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -88,6 +89,8 @@ class Kes:
         self._clients = [
             HttpClient(url, options, refusal=kes_refusal, client=client) for url in servers
         ]
+        self._order = threading.Lock()
+        self._deadline = options.deadline
 
     @property
     def where(self) -> str:
@@ -271,15 +274,29 @@ class Kes:
 
         content = b"" if body is None else json.dumps(body).encode()
         call = Call(method, path, content=content, repeatable=_is_repeatable(path))
-        for _ in self._clients[1:]:
+        clients = list(self._clients)  # other threads change the order too
+        failed: list[str] = []
+        for client in clients[:-1]:
+            # one that hangs must not take the time of those after it
+            share_s = self._deadline.left_s() / (len(clients) - len(failed))
             try:
-                return self._clients[0].request(call)
+                return client.request(call, limit_s=share_s if call.may_repeat(None) else None)
             except UnreachableError as e:
                 # a server that was never reached did nothing that could be done twice
                 if not (call.may_repeat(None) or isinstance(e, NotReachedError)):
                     raise
+                failed.append(e.message)
+                self._put_last(client)
+        try:
+            return clients[-1].request(call)
+        except UnreachableError as e:
+            raise type(e)("; ".join([*failed, e.message]), hint=e.hint) from e
+
+    def _put_last(self, client: HttpClient) -> None:
+        """Ask another server first from now on, unless another thread saw to that already."""
+        with self._order:
+            if self._clients[0] is client:
                 self._clients.append(self._clients.pop(0))
-        return self._clients[0].request(call)
 
 
 def _is_repeatable(path: str) -> bool:

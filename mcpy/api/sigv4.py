@@ -94,9 +94,9 @@ def utc_now() -> datetime:
 
 
 def check_credentials(access_key: str, session_token: str) -> None:
-    """Raise ConfigError for what cannot stand in a header."""
+    """Raise ConfigError for what cannot stand in a header, or not at its ends."""
     for name, value in ("access key", access_key), ("session token", session_token):
-        if not (value.isascii() and value.isprintable()):
+        if not (value.isascii() and value.isprintable() and value == value.strip()):
             raise ConfigError(f"the {name} holds characters that no header can hold")
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mcpy.errors import McpyError
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
+_SLACK_BYTES = 64 * 1024  # by so much an encoding may make a body longer
 
 
 class Stream:
@@ -35,13 +36,23 @@ class Stream:
             ProtocolError: it is larger, or its encoding is broken.
         """
         body = bytearray()
-        for chunk in decoded(self.chunks(), self.headers.get("content-encoding", "")):
+        encodings = self.headers.get("content-encoding", "")
+        for chunk in decoded(self._sent_within(limit + _SLACK_BYTES), encodings):
             body += chunk
             if len(body) > limit:
                 break
         if len(body) > limit and not cut:
             raise ProtocolError(f"an answer of more than {limit} bytes was refused")
         return Answer(self.method, self.status, self.headers, bytes(body))
+
+    def _sent_within(self, limit: int) -> Iterator[bytes]:
+        """Yield the body as sent: an encoding can go on for ever and never give a byte."""
+        sent = 0
+        for chunk in self.chunks():
+            sent += len(chunk)
+            yield chunk
+            if sent > limit:
+                raise ProtocolError(f"an answer of more than {limit} bytes was refused")
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the body as sent, with whatever content encoding the object has."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 import httpcore
 import httpx
 
+from mcpy.api.call import left_s
 from mcpy.api.failures import (
     Failure,
     Late,
@@ -51,7 +52,7 @@ class ThroughHttpx:
 
     def __init__(self, transport: httpx.BaseTransport, *, idle_s: float, connect_s: float) -> None:
         self._transport = transport
-        self._timeout = httpx.Timeout(idle_s, connect=connect_s).as_dict()
+        self._idle_s, self._connect_s = idle_s, connect_s
 
     def send(self, request: Outgoing, moment: float | None) -> HttpxReply:
         """Send one request; what happens until ``moment`` counts."""
@@ -64,11 +65,16 @@ class ThroughHttpx:
             extensions={
                 "target": request.target.encode("ascii"),
                 "resource": request.resource,
-                "timeout": self._timeout,
+                "timeout": self._timeout(moment),
             },
         )
         with _failures(moment):
             return HttpxReply(self._transport.handle_request(sent), moment)
+
+    def _timeout(self, moment: float | None) -> dict[str, float | None]:
+        left = left_s(moment)
+        idle_s, connect_s = min(self._idle_s, left), min(self._connect_s, left)
+        return httpx.Timeout(idle_s, connect=connect_s).as_dict()
 
     def close(self) -> None:
         """Close the transport."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mcpy.models import KesProfile
 
 API_KEY_PREFIX = "kes:v1:"
+MCS_FOLDER = "CAs"
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,10 @@ def certificate_of(
 def context(
     *, ca: Path | None = None, insecure: bool = False, client: ClientCertificate | None = None
 ) -> ssl.SSLContext:
-    """Build a client context: TLS 1.2 or later, the system's roots plus ``ca``, a file or folder.
+    """Build a client context for TLS 1.2 or later.
+
+    Trusted are the system's roots, or ``ca`` alone: a file, or a folder of them. Both are trusted
+    where it is mc's folder, ``CAs``: aliases imported from mc name that, and trust what mc trusts.
 
     Raises:
         ConfigError: a file cannot be read, is not PEM, or key and certificate do not match.
@@ -86,14 +90,29 @@ def context(
 def _load_ca(made: ssl.SSLContext, ca: Path) -> None:
     try:
         if ca.is_dir():
-            for file in sorted(path for path in ca.iterdir() if path.is_file()):
-                made.load_verify_locations(cafile=file)
+            _load_folder(made, ca)
         else:
             made.load_verify_locations(cafile=ca)
     except ssl.SSLError as e:
         raise ConfigError(f"{ca} holds no PEM certificates to trust") from e
     except OSError as e:
         raise ConfigError(f"cannot read the CA file {ca}: {e.strerror}") from e
+
+
+def _load_folder(made: ssl.SSLContext, ca: Path) -> None:
+    """Trust every certificate in a folder; in mc's own, ``CAs``, beside the system's roots."""
+    broken: ssl.SSLError | None = None
+    found = 0
+    for file in sorted(path for path in ca.iterdir() if path.is_file()):
+        try:
+            made.load_verify_locations(cafile=file)
+            found += 1
+        except ssl.SSLError as e:  # a README lies there too
+            broken = e
+    if broken and not found:
+        raise broken
+    if ca.name == MCS_FOLDER:
+        _load_system_roots(made)
 
 
 def _load_system_roots(made: ssl.SSLContext) -> None:

@@ -250,6 +250,48 @@ def test_a_redirect_is_not_followed(client: HttpClient, server: Server, status: 
     assert server.calls == ["GET /b"]
 
 
+@pytest.mark.parametrize(
+    ("location", "named"),
+    [("http://[bad", "what is no URL"), ("http://u:hush@evil.test/b", "evil.test")],
+)
+def test_a_redirect_to_nonsense_or_with_a_password_is_no_traceback_and_not_repeated(
+    client: HttpClient, server: Server, location: str, named: str
+) -> None:
+    server.replies = [httpx.Response(307, headers={"location": location})]
+    with pytest.raises(ProtocolError, match=f"redirects to {named};"):
+        client.request(GET)
+
+
+@pytest.mark.parametrize("reply", [RESET, httpx.Response(503)])
+def test_a_call_begun_before_the_closing_is_not_repeated(
+    reply: object,
+) -> None:
+    class Cut(httpx.BaseTransport):
+        sent = 0
+
+        def handle_request(self, _: httpx.Request) -> httpx.Response:
+            self.sent += 1
+            cut.close()
+            if isinstance(reply, Exception):
+                raise reply
+            return httpx.Response(503)
+
+    transport = Cut()
+    cut = HttpClient("http://s3.test", HttpOptions(transport=transport), refusal=s3_refusal)
+    with pytest.raises((UnreachableError, S3Error)):
+        cut.request(GET)
+    assert transport.sent == 1
+
+
+def test_a_failure_too_late_for_another_attempt_is_told_as_it_is(server: Server) -> None:
+    options = HttpOptions(transport=server, deadline=Deadline(0.04))
+    client = HttpClient("http://s3.test:9000", options, refusal=s3_refusal)
+    server.replies = [RESET]
+    with pytest.raises(UnreachableError, match="broke: reset"):
+        client.request(GET)
+    assert server.calls == ["GET /b"]
+
+
 def test_a_relative_redirect_names_the_server_itself(client: HttpClient, server: Server) -> None:
     server.replies = [httpx.Response(307, headers={"location": "/other"})]
     with pytest.raises(ProtocolError, match=r"s3\.test:9000 redirects to s3\.test:9000"):

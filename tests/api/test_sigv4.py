@@ -23,6 +23,7 @@ from mcpy.api.sigv4 import (
     signing_key,
     uri_encode,
 )
+from mcpy.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -186,3 +187,10 @@ def test_the_secret_is_not_in_the_repr() -> None:
     shown = repr(SigV4Auth("access", "very-secret", "very-token"))
     assert "very-secret" not in shown
     assert "very-token" not in shown
+
+
+@pytest.mark.parametrize("token", [" hush", "hush ", "hu\nsh", "h\u00fcsh"])
+def test_a_token_no_header_can_hold_is_refused_and_not_repeated(token: str) -> None:
+    with pytest.raises(ConfigError, match="the session token holds characters") as caught:
+        SigV4Auth("access", "secret", token)
+    assert "sh" not in str(caught.value).replace("session", "")

@@ -103,7 +103,26 @@ def test_every_file_of_a_ca_folder_is_trusted(tmp_path: Path) -> None:
     for name in ("identity", "identity_root"):
         (tmp_path / f"{name}.pem").write_text(kes_vectors()[name]["cert_pem"])
     (tmp_path / "more").mkdir()
+    (tmp_path / "README").write_text("whom we trust")
     assert tls.context(ca=tmp_path).cert_store_stats()["x509"] == 2
+
+
+def test_a_ca_folder_without_a_certificate_is_named(tmp_path: Path) -> None:
+    (tmp_path / "README").write_text("whom we trust")
+    with pytest.raises(ConfigError, match="holds no PEM certificates to trust"):
+        tls.context(ca=tmp_path)
+
+
+@pytest.mark.parametrize(("name", "public"), [("CAs", True), ("own", False)])
+def test_mcs_folder_of_authorities_is_trusted_beside_the_systems_roots(
+    tmp_path: Path, name: str, public: bool
+) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    (folder / "own.pem").write_text(VECTOR["cert_pem"])
+    roots = tls.context().cert_store_stats()["x509"]
+    trusted = tls.context(ca=folder).cert_store_stats()["x509"]
+    assert trusted == (roots + 1 if public else 1)
 
 
 def test_a_ca_file_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -334,6 +334,10 @@ def test_a_target_that_is_not_encoded_is_refused(target: str) -> None:
         ("deflate", zlib.compress),
         ("deflate", lambda body: zlib.compress(body)[2:-4]),
         ("deflate, GZIP", lambda body: gzip.compress(zlib.compress(body))),
+        (
+            "gzip",
+            lambda body: gzip.compress(body[:7]) + gzip.compress(b"") + gzip.compress(body[7:]),
+        ),
         ("identity", bytes),
         ("unheard-of", bytes),
     ],
@@ -354,6 +358,24 @@ def test_a_content_encoding_that_breaks_off_is_no_answer() -> None:
         pytest.raises(ProtocolError, match="content encoding breaks off"),
     ):
         client.request(GET)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "words"),
+    [
+        ("gzip", gzip.compress(b"hello") + b"more", "broken content encoding"),
+        ("deflate", zlib.compress(b"hello") + b"more", "goes on after its content encoding"),
+        ("gzip", gzip.compress(b"") * 50_000, "more than 66536 bytes"),
+        ("gzip," * 2000, b"hello", "more than 4 content encodings"),
+    ],
+    ids=["gzip", "deflate", "members of nothing", "many"],
+)
+def test_what_an_encoding_cannot_hold_is_refused(encoding: str, body: bytes, words: str) -> None:
+    head = (
+        f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nContent-Encoding: {encoding}\r\n\r\n"
+    )
+    with served(head.encode() + body) as (client, _), pytest.raises(ProtocolError, match=words):
+        client.request(GET, max_body_bytes=1000)
 
 
 def test_a_small_packed_answer_is_not_unpacked_beyond_the_bound() -> None:
