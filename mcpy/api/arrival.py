@@ -1,33 +1,29 @@
-"""One request and its answer over a connection, in the words of `http.client`.
+"""One request and its answer over a connection: HTTP/1.1, as little of it as servers need.
 
-It is lenient where an object's bytes are at stake: a length that is none means "up to the end" to
-it, and so does an encoding it does not know. Such answers are refused here.
+It is strict where an object's bytes are at stake: an answer that leaves a doubt about where it
+ends is refused, and so is a success that came before the server had the whole request.
 """
 
 from __future__ import annotations
 
-import http.client
-import re
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, cast
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from mcpy.api.connection import Unsent
+from mcpy.api.bodies import body_of
+from mcpy.api.connection import Unsent, soonest
 from mcpy.api.failures import Failure, NotHttp
-from mcpy.errors import InputError
+from mcpy.api.heads import parsed
+from mcpy.api.outgoing import pieces
 
 if TYPE_CHECKING:
-    import socket
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from mcpy.api.call import Outgoing
     from mcpy.api.connection import Connection
+    from mcpy.api.heads import Head
 
-_PIECE_BYTES = 256 * 1024
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_VALUE = re.compile(r"(?:[^\x00-\x20\x7f](?:[^\x00-\x08\x0a-\x1f\x7f]*[^\x00-\x20\x7f])?)?")
-_CUT_OFF = "closed connection: the answer is incomplete"
-# 2 KiB of metadata can be more headers than the 100 that are expected from web servers
-http.client._MAXHEADERS = 1000  # type: ignore[attr-defined]
+_SMALL_BYTES = 64 * 1024  # goes out together with its head
+_MOST_INTERIM = 32
 
 
 class Arrival:
@@ -48,33 +44,37 @@ class Arrival:
         *,
         whole: bool,
     ) -> None:
+        head = final_head(connection)
+        if not whole and head.status < 300:
+            raise Failure(f"it answered {head.status} before it had the whole request")
+        self.status = head.status
+        self.headers: Mapping[str, str] = head.headers
         self._connection: Connection | None = connection
         self._done = done
-        with _failures(connection):
-            self._response = _final(connection, method)
-        self.status = self._response.status
-        self.headers: Mapping[str, str] = _headers(self._response)
-        self._keeps = whole and not self._response.will_close
-        if self._response.length == 0:
+        self._body, keeps = body_of(head, method)
+        # After HEAD a server may send the body all the same, and late: what begins like an answer
+        # by then cannot be told from one. All else is found out before the next answer is read.
+        self._keeps = whole and keeps
+        if self._body.over:
             self._end(self._keeps)
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the body as sent.
 
         Raises:
-            Failure: it broke off.
+            Failure: it broke off, or was closed before its end.
         """
-        response = self._response
-        while connection := self._connection:
-            with _failures(connection):
-                piece = response.read1(_PIECE_BYTES)
-            left = response.length
-            if not piece and (left or (response.chunked and connection.ended)):
-                raise NotHttp(_CUT_OFF)
-            if not (piece and left != 0):
-                self._end(self._keeps)
-            if piece:
+        while not self._body.over:
+            if piece := self._piece():
                 yield piece
+
+    def _piece(self) -> bytes:
+        if not self._connection:
+            raise Failure("it was closed before its end")
+        piece = self._body.read(self._connection)
+        if self._body.over:
+            self._end(self._keeps)
+        return piece
 
     def close(self) -> None:
         """Be done with it; where the body was not read to its end the connection is closed."""
@@ -86,108 +86,46 @@ class Arrival:
             self._done(connection, keeps)
 
 
-def send(connection: Connection, request: Outgoing) -> bool:
-    """Send ``request``; False when the server did not take all of it, and may say why.
+def final_head(connection: Connection) -> Head:
+    """Return the head of the answer after those of 1xx; all of them come before it stands still.
 
     Raises:
-        InputError: a header cannot be sent; the message does not repeat what it holds.
+        Failure: there is none, or not in time.
     """
-    sender = http.client.HTTPConnection(request.origin.host, request.origin.port)
-    sender.sock = cast("socket.socket", connection)
-    try:
-        sender.putrequest(
-            request.method, request.target, skip_host=True, skip_accept_encoding=True
-        )
-    except (http.client.InvalidURL, ValueError) as e:
-        raise InputError("the request names what no request can name") from e
-    for name, value in request.headers.items():
-        _put(sender, name, value)
-    chunked = "transfer-encoding" in request.headers
+    until = soonest(connection.moment, connection.idle_s)
+    for _ in range(_MOST_INTERIM):
+        head = parsed(connection.head(until))
+        if head.status == 101:
+            raise NotHttp("it speaks another protocol, which nobody asked for")
+        if head.status >= 200:
+            return head
+    raise NotHttp("it never comes to its answer")
+
+
+def send(connection: Connection, request: Outgoing, target: str, more: Mapping[str, str]) -> bool:
+    """Send ``request``, which was checked, with ``more`` headers.
+
+    False when the server did not take all of it, and may say why.
+    """
+    headers = [f"{name}: {value}\r\n" for name, value in {**request.headers, **more}.items()]
+    head = f"{request.method} {target} HTTP/1.1\r\n{''.join(headers)}\r\n".encode()
+    content = request.content
     with suppress(Unsent):
-        sender.endheaders(_checked(request), encode_chunked=chunked)
+        if isinstance(content, bytes) and len(content) <= _SMALL_BYTES:
+            connection.send(head + content)
+            return True
+        connection.send(head)
+        for piece in _framed(request):
+            connection.send(piece)
         return True
     return False
 
 
-def _put(sender: http.client.HTTPConnection, name: str, value: str) -> None:
-    # stricter than http.client, which folds lines and takes blanks in names
-    if not _NAME.fullmatch(name):
-        raise InputError(f"{name!r} is not the name of a header")
-    try:
-        if _VALUE.fullmatch(value):
-            sender.putheader(name, value.encode())
-            return
-    except UnicodeError:  # half a character
-        pass
-    raise InputError(f"the header {name!r} holds what no header can hold")
-
-
-def _checked(request: Outgoing) -> bytes | Iterable[bytes] | None:
-    """Return the content; a streamed one has to be as long as was told."""
-    if isinstance(request.content, bytes):
-        return request.content or None
-    told = request.headers.get("content-length")
-    return request.content if told is None else _counted(request.content, int(told))
-
-
-def _counted(pieces: Iterable[bytes], left: int) -> Iterator[bytes]:
-    for piece in pieces:
-        left -= len(piece)
-        if left < 0:
-            break
-        yield piece
-    if left:
-        # what was told cannot be taken back: the server has to see the connection end
-        raise Failure("the content is not as long as was told")
-
-
-def _final(connection: Connection, method: str) -> http.client.HTTPResponse:
-    """Return the answer after those of 1xx, its body still to be read."""
-    response = http.client.HTTPResponse(cast("socket.socket", connection), method=method)
-    response.begin()
-    if connection.ended:
-        raise NotHttp(_CUT_OFF)  # its head would be taken for whole
-    if response.status == 101:
-        raise NotHttp("it speaks another protocol, which nobody asked for")
-    if response.status < 200:
-        return _final(connection, method)
-    _check(response)
-    return response
-
-
-def _check(response: http.client.HTTPResponse) -> None:
-    """Refuse what does not tell for sure where the body ends."""
-    found = response.headers
-    told = ",".join(found.get_all("content-length", []))
-    lengths = {one.strip() for one in told.split(",")} if "content-length" in found else set()
-    encoding = found.get("transfer-encoding", "chunked").strip().lower()
-    plain = all(one.isascii() and one.isdecimal() for one in lengths)
-    if found.defects or len(lengths) > 1 or not plain or encoding != "chunked":
-        raise NotHttp("the answer does not tell how long it is")
-    if lengths and response.length is None and not response.chunked:
-        response.length = int(lengths.pop())
-
-
-def _headers(response: http.client.HTTPResponse) -> dict[str, str]:
-    """Return the headers, of one that came twice the values joined by commas."""
-    found: dict[str, str] = {}
-    for name, value in response.headers.items():
-        key, text = name.lower(), value if value.isascii() else _text(value)
-        found[key] = f"{found[key]}, {text}" if key in found else text
-    return found
-
-
-def _text(value: str) -> str:
-    """Return a header as it was meant: `http.client` takes all for Latin-1."""
-    with suppress(UnicodeError):
-        return value.encode("latin-1").decode()
-    return value
-
-
-@contextmanager
-def _failures(connection: Connection) -> Iterator[None]:
-    """Name what `http.client` raises."""
-    try:
-        yield
-    except (http.client.HTTPException, ValueError) as e:
-        raise NotHttp(_CUT_OFF if connection.ended else str(e)) from e
+def _framed(request: Outgoing) -> Iterator[bytes]:
+    if "transfer-encoding" not in request.headers:
+        yield from pieces(request)
+        return
+    for piece in pieces(request):
+        if piece:  # an empty chunk would be the last
+            yield b"%x\r\n%b\r\n" % (len(piece), piece)
+    yield b"0\r\n\r\n"

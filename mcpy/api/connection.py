@@ -1,4 +1,4 @@
-"""A socket as `http.client` wants one, whose every wait ends with what is left of the whole call.
+"""A socket whose every wait ends with what is left of the whole call.
 
 A server that sends a byte every second never trips a limit on single reads: so each send and each
 read is clipped to the moment by which the call has to be over.
@@ -6,19 +6,26 @@ read is clipped to the moment by which the call has to be over.
 
 from __future__ import annotations
 
-import io
+import re
 import select
 import socket
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from mcpy.api.failures import Failure, Late, NotHttp
+from mcpy.api.failures import CUT_OFF, Failure, Late, NotHttp
 
 if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer, WriteableBuffer
+    from _typeshed import ReadableBuffer
 
     from mcpy.api.call import Origin
+
+_READ_BYTES = 64 * 1024
+_MAX_HEAD = 1024 * 1024
+_MAX_LINE = 64 * 1024
+_BLANK = re.compile(rb"\r?\n\r?\n")
+_INTERIM = re.compile(rb"(?:HTTP/1\.1 1.*?\r?\n\r?\n)*", re.DOTALL)
+_LOOK_S = 0.5  # so long nothing may be taken before it is looked whether the server has answered
 
 
 class Unsent(Failure):
@@ -26,62 +33,120 @@ class Unsent(Failure):
 
 
 class Connection:
-    """One connection, and the reader that outlives each answer on it.
+    """One connection, with what was read ahead of what is asked for.
 
     Attributes:
         moment: when the call it serves has to be over.
-        ended: whether the server's end was read.
+        idle_s: how long it may stand still.
     """
 
     def __init__(self, opened: socket.socket, origin: Origin, idle_s: float) -> None:
         self.origin = origin
         self.moment: float | None = None
-        self.ended = False
+        self.idle_s = idle_s
         self._socket = opened
-        self._idle_s = idle_s
-        self._raw = _Raw(self)
-        self._reader = _Reader(self._raw, 64 * 1024)
+        self._ahead = bytearray()
 
-    def makefile(self, _: str) -> io.BufferedReader:
-        """Return the reader: what it has read ahead belongs to the answer that comes next."""
-        return self._reader
+    def send(self, data: ReadableBuffer) -> None:
+        """Send all of ``data``; a transfer may stand still for so long, and take any time.
 
-    def sendall(self, data: ReadableBuffer) -> None:
-        """Send all of ``data``; a transfer may stand still for so long, and take any time."""
+        Raises:
+            Unsent: the server takes no more, or answers instead.
+        """
         view = memoryview(data)
         while view:
-            self._socket.settimeout(within(self._idle_s, self.moment, Late))
+            view = view[self._taken(view) :]
+
+    def _taken(self, view: memoryview) -> int:
+        until = time.monotonic() + self.idle_s
+        while True:
+            limit_s = within(until - time.monotonic(), self.moment, Late)
+            self._socket.settimeout(max(0.001, min(limit_s, _LOOK_S)))
             try:
-                view = view[self._socket.send(view) :]
+                return self._socket.send(view)
             except TimeoutError as e:
-                raise Late(str(e)) from e
+                if self._is_answered():
+                    raise Unsent("it answers instead of reading") from e
+                if time.monotonic() >= until:
+                    raise Late(str(e)) from e
             except OSError as e:
                 raise Unsent(str(e)) from e
 
-    def receive(self, buffer: WriteableBuffer) -> int:
-        """Fill ``buffer`` with what there is; 0 at the end."""
-        self._socket.settimeout(within(self._idle_s, self.moment, Late))
+    def _is_answered(self) -> bool:
+        """Whether an answer has begun, or the end has come, without waiting for either."""
+        self._socket.settimeout(0)
         try:
-            count = self._socket.recv_into(buffer)
+            data = self._socket.recv(_READ_BYTES)
+        except OSError as e:
+            # nothing is there, to the system or to TLS, which may have had words of its own
+            return not (isinstance(e, BlockingIOError) or type(e).__name__ == "SSLWantReadError")
+        self._ahead += data
+        rest = self._ahead[_INTERIM.match(self._ahead).end() :]  # type: ignore[union-attr]
+        return not (data and b"HTTP/1.1 1".startswith(rest[:10]))
+
+    def head(self, until: float) -> bytes:
+        """Return the head of an answer without its blank line, before the moment ``until``."""
+        ahead = self._ahead
+        while True:
+            # a server of another protocol is known by its first bytes; more may never come. So is
+            # a body that follows an answer to HEAD, late: it is not taken for the next answer
+            if not ahead.startswith(b"HTTP/"[: len(ahead)]):
+                raise NotHttp("the answer does not begin like one of HTTP")
+            if found := _BLANK.search(ahead):
+                break
+            if len(ahead) > _MAX_HEAD or len(ahead) - ahead.rfind(b"\n") > _MAX_LINE:
+                raise NotHttp("the head of the answer has no end")
+            self._read_ahead(until)
+        head = bytes(ahead[: found.start()])
+        del ahead[: found.end()]
+        return head
+
+    def line(self, limit: int) -> bytes:
+        """Return the next line with its end; NotHttp beyond ``limit`` bytes."""
+        while (end := self._ahead.find(b"\n")) < 0:
+            if len(self._ahead) > limit:
+                break
+            self._read_ahead(self.moment)
+        if not 0 <= end <= limit:
+            raise NotHttp("a line of the answer has no end")
+        return self.some(end + 1)
+
+    def some(self, limit: int) -> bytes:
+        """Return up to ``limit`` bytes as they come; none at the end."""
+        if not self._ahead:
+            return self._received(limit, self.moment)
+        piece = bytes(self._ahead[:limit])
+        del self._ahead[:limit]
+        return piece
+
+    def _read_ahead(self, moment: float | None) -> None:
+        data = self._received(_READ_BYTES, moment)
+        if not data:
+            raise NotHttp(CUT_OFF)
+        self._ahead += data
+
+    def _received(self, limit: int, moment: float | None) -> bytes:
+        self._socket.settimeout(within(self.idle_s, moment, Late))
+        try:
+            return self._socket.recv(limit)
         except TimeoutError as e:
             raise Late(str(e)) from e
         except OSError as e:
-            raise Failure(str(e)) from e
-        self.ended = not count
-        return count
+            # TLS says when it ends: where it does not, somebody may have cut the answer
+            cut = type(e).__name__ == "SSLEOFError"
+            if not cut:
+                raise Failure(str(e)) from e
+        raise NotHttp(CUT_OFF)
 
     def is_spent(self) -> bool:
         """Whether it cannot be used again: it has ended, or says something nobody asked for."""
-        if self._socket.fileno() < 0 or self._raw.ahead(self._reader):
-            return True  # another thread may have closed them all
-        pending = getattr(self._socket, "pending", None)  # what TLS has opened already
-        if pending and pending():
+        if self._ahead:
             return True
-        if hasattr(select, "poll"):
-            poll = select.poll()
-            poll.register(self._socket, select.POLLIN)
-            return bool(poll.poll(0))
-        return bool(select.select([self._socket], [], [], 0)[0])
+        try:
+            pending = getattr(self._socket, "pending", None)  # what TLS has opened already
+            return bool((pending and pending()) or _is_readable(self._socket))
+        except (OSError, ValueError):  # another thread may have closed them all
+            return True
 
     def close(self) -> None:
         """Close it; close alone does not wake a thread that waits for the other side."""
@@ -90,42 +155,18 @@ class Connection:
         self._socket.close()
 
 
-class _Reader(io.BufferedReader):
-    """Stays open when an answer is done with it."""
+def _is_readable(opened: socket.socket) -> bool:
+    if hasattr(select, "poll"):  # it takes any number of open files
+        poll = select.poll()
+        poll.register(opened, select.POLLIN)
+        return bool(poll.poll(0))
+    return bool(select.select([opened], [], [], 0)[0])
 
-    def close(self) -> None:
-        pass
 
-
-class _Raw(io.RawIOBase):
-    """The bytes of a connection as they come."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._greeted = self._resting = False
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: WriteableBuffer) -> int | None:
-        if self._resting:
-            return None
-        count = self._connection.receive(buffer)
-        if not self._greeted and count:
-            # a server of another protocol is known by its first bytes; more may never come
-            first = bytes(memoryview(buffer)[: min(count, 5)])
-            if not b"HTTP/".startswith(first):
-                raise NotHttp("the answer does not begin like one of HTTP")
-            self._greeted = True
-        return count
-
-    def ahead(self, reader: io.BufferedReader) -> bytes:
-        """Return what ``reader`` holds already, without waiting for more."""
-        self._resting = True
-        try:
-            return reader.peek(1)
-        finally:
-            self._resting = False
+def soonest(moment: float | None, limit_s: float) -> float:
+    """Return the moment ``limit_s`` from now, or ``moment`` where that comes first."""
+    soon = time.monotonic() + limit_s
+    return soon if moment is None else min(soon, moment)
 
 
 def within(limit_s: float, moment: float | None, kind: type[Late]) -> float:

@@ -51,6 +51,7 @@ class NoSuchScheme(Failure):
 
 
 BROKEN = (Failure, OSError)
+CUT_OFF = "closed connection: the answer is incomplete"
 
 
 def translate(error: Exception, base_url: str) -> McpyError:
@@ -72,14 +73,14 @@ def translate(error: Exception, base_url: str) -> McpyError:
 
 def _root(error: BaseException) -> BaseException:
     """Return the first cause: whoever sends wraps the operating system's words."""
-    while error.__cause__ or error.__context__:
-        error = error.__cause__ or error.__context__ or error
+    while cause := error.__cause__ or (not error.__suppress_context__ and error.__context__):
+        error = cause
     return error
 
 
 def is_final(error: Exception) -> bool:
-    """Whether trying again cannot help: nobody listens, nobody is called so, or TLS says no."""
-    return isinstance(error, (Late, NotConnected)) or _is_tls(_root(error))
+    """Whether trying again cannot help: nobody is there, or TLS or a proxy says no."""
+    return isinstance(error, (Late, NotConnected, ProxyRefused)) or _is_tls(_root(error))
 
 
 def _is_tls(error: BaseException) -> TypeGuard[ssl.SSLError]:

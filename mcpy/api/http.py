@@ -5,8 +5,8 @@ where the server said it did not act (429, 503); where nobody listens it fails a
 are not followed: a signature or a client certificate is for one host. Bodies are read up to a
 bound.
 
-Requests go out by `http.client` over a pool of ours (``wire``); through httpx where a proxy or a
-throttle stands in the way, or a transport was given. What calls are made of is in ``call``.
+Requests go out over connections of our own (``wire``), or through a transport of httpx where one
+was given. What calls are made of is in ``call``, what they may hold is checked in ``outgoing``.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from mcpy.api.call import (
 )
 from mcpy.api.encodings import ACCEPTED
 from mcpy.api.failures import BROKEN, Late, LateConnect, is_final, translate
+from mcpy.api.outgoing import check, check_own
 from mcpy.api.senders import sender_for
 from mcpy.api.stream import MAX_BODY_BYTES, Stream
 from mcpy.errors import DeadlineError, McpyError, ProtocolError, UnreachableError
@@ -189,6 +190,7 @@ class HttpClient:
         _tell_length(request)
         if self._auth:
             self._auth.sign(request)
+        check(request)
         started = time.monotonic()
         reply = sender.send(request, moment)
         if self.options.trace:
@@ -265,6 +267,7 @@ def _always(options: HttpOptions) -> dict[str, str]:
     }
     given: dict[str, str] = {}
     for name, value in ((name.lower(), value) for name, value in options.headers):
+        check_own(name)
         given[name] = f"{given[name]}, {value}" if name in given else value
     return found | given
 

@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from mcpy.api import tls
+from mcpy.api.dialing import address_of
 from mcpy.api.failures import translate
 from mcpy.errors import DeadlineError, ProtocolError
 
@@ -83,7 +84,7 @@ def _as_ours(url: str) -> Iterator[None]:
 def _fetch(url: str, options: HttpOptions, context: ssl.SSLContext) -> bytes:
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or 443
-    address = options.resolve.get(f"{host}:{port}") or options.resolve.get(host, host)
+    address = address_of(host, port, options.resolve)
     wait_s = max(0.1, min(_PATIENCE_S, options.deadline.left_s()))
     with (
         socket.create_connection((address, port), wait_s) as plain,

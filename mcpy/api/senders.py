@@ -1,4 +1,4 @@
-"""Which way requests go: by `http.client` over a pool of ours, or through a transport of httpx."""
+"""Which way requests go: over connections of our own, or through a given transport."""
 
 from __future__ import annotations
 
@@ -18,16 +18,19 @@ def sender_for(
 ) -> Sender:
     """Return what sends to ``base_url``; ``context`` is asked for where TLS is ours to speak."""
     limits = {"idle_s": options.idle_s, "connect_s": options.connect_s}
-    proxy = None if options.transport else proxy_for(base_url)
-    if not (options.transport or proxy or options.upload or options.download):
+    sender: Sender
+    if options.transport:
+        from mcpy.api.through_httpx import ThroughHttpx
+
+        sender = ThroughHttpx(options.transport, **limits)
+    else:
+        from mcpy.api.dialing import Dialer
         from mcpy.api.wire import Wire
 
-        return Wire(context(), resolve=options.resolve, **limits)
-    from mcpy.api.throttled import throttled
-    from mcpy.api.through_httpx import ThroughHttpx
-    from mcpy.api.transport import Transport
+        proxy = proxy_for(base_url)
+        sender = Wire(Dialer(context(), resolve=options.resolve, proxy=proxy, **limits), proxy)
+    if not (options.upload or options.download):
+        return sender
+    from mcpy.api.throttle import Throttled
 
-    transport = options.transport or Transport(context(), resolve=options.resolve, proxy=proxy)
-    return ThroughHttpx(
-        throttled(transport, upload=options.upload, download=options.download), **limits
-    )
+    return Throttled(sender, upload=options.upload, download=options.download)

@@ -1,14 +1,10 @@
-"""Requests through a transport of httpx: where a proxy or a throttle stands in the way.
-
-Whoever calls mcpy as a library may give a transport of their own as well, and the tests do.
-"""
+"""Requests through a transport of httpx, as whoever calls mcpy as a library may give one."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
-import httpcore
 import httpx
 
 from mcpy.api.call import left_s
@@ -21,7 +17,8 @@ from mcpy.api.failures import (
     NotHttp,
     ProxyRefused,
 )
-from mcpy.api.transport import deadline_at
+from mcpy.api.heads import headers_of
+from mcpy.api.outgoing import pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,16 +26,15 @@ if TYPE_CHECKING:
     from mcpy.api.call import Outgoing
 
 # in this order: the first that fits names the failure
-_KINDS: tuple[tuple[tuple[type[Exception], ...], type[Failure]], ...] = (
-    ((httpcore.ConnectTimeout, httpx.ConnectTimeout), LateConnect),
-    ((httpcore.TimeoutException, httpx.TimeoutException), Late),
-    ((httpcore.ConnectError, httpx.ConnectError), NotConnected),
-    ((httpcore.ProxyError, httpx.ProxyError), ProxyRefused),
-    ((httpcore.RemoteProtocolError, httpx.RemoteProtocolError), NotHttp),
-    ((httpcore.UnsupportedProtocol, httpx.UnsupportedProtocol), NoSuchScheme),
-    ((httpcore.NetworkError, httpcore.ProtocolError, httpx.TransportError), Failure),
+_KINDS: tuple[tuple[type[Exception], type[Failure]], ...] = (
+    (httpx.ConnectTimeout, LateConnect),
+    (httpx.TimeoutException, Late),
+    (httpx.ConnectError, NotConnected),
+    (httpx.ProxyError, ProxyRefused),
+    (httpx.RemoteProtocolError, NotHttp),
+    (httpx.UnsupportedProtocol, NoSuchScheme),
+    (httpx.TransportError, Failure),
 )
-_NETWORK = tuple(one for types, _ in _KINDS for one in types)
 
 
 class ThroughHttpx:
@@ -61,15 +57,15 @@ class ThroughHttpx:
             f"{request.origin.scheme}://{request.origin.netloc}{request.target}",
             # metadata may be of any language; httpx alone would take ASCII only
             headers=[(name.encode(), value.encode()) for name, value in request.headers.items()],
-            content=request.content or None,
+            content=request.content if isinstance(request.content, bytes) else pieces(request),
             extensions={
                 "target": request.target.encode("ascii"),
                 "resource": request.resource,
                 "timeout": self._timeout(moment),
             },
         )
-        with _failures(moment):
-            return HttpxReply(self._transport.handle_request(sent), moment)
+        with _failures():
+            return HttpxReply(self._transport.handle_request(sent))
 
     def _timeout(self, moment: float | None) -> dict[str, float | None]:
         left = left_s(moment)
@@ -84,19 +80,17 @@ class ThroughHttpx:
 class HttpxReply:
     """An answer of a transport."""
 
-    def __init__(self, response: httpx.Response, moment: float | None) -> None:
+    def __init__(self, response: httpx.Response) -> None:
         self.status = response.status_code
-        self.headers: Mapping[str, str] = {
-            name.lower(): value for name, value in response.headers.items()
-        }
-        self._response, self._moment = response, moment
+        self.headers: Mapping[str, str] = headers_of(response.headers.raw)
+        self._response = response
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the body as sent."""
         chunks = iter(cast("httpx.SyncByteStream", self._response.stream))
         while True:
             # only the network's failures are named anew, not those of whoever reads
-            with _failures(self._moment):
+            with _failures():
                 chunk = next(chunks, None)
             if chunk is None:
                 return
@@ -108,11 +102,10 @@ class HttpxReply:
 
 
 @contextmanager
-def _failures(moment: float | None) -> Iterator[None]:
-    """Hold the block to ``moment``, and name its failures."""
+def _failures() -> Iterator[None]:
+    """Name the network's failures."""
     try:
-        with deadline_at(moment):
-            yield
-    except _NETWORK as e:
-        kind = next(kind for types, kind in _KINDS if isinstance(e, types))
+        yield
+    except httpx.TransportError as e:
+        kind = next(kind for type_, kind in _KINDS if isinstance(e, type_))
         raise kind(str(e)) from e

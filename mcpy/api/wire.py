@@ -1,4 +1,4 @@
-"""A pool of connections for `http.client`: a request costs less than half of what httpx takes.
+"""A pool of connections of our own: a request costs a third of what it takes httpx.
 
 Whoever walks over objects sends three requests for each. Every thread takes a connection that is
 idle, or opens one.
@@ -6,65 +6,56 @@ idle, or opens one.
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
 from mcpy.api.arrival import Arrival, send
-from mcpy.api.connection import Connection, within
-from mcpy.api.failures import LateConnect, NoSuchScheme, NotConnected
+from mcpy.api.failures import Failure, ProxyRefused
 
 if TYPE_CHECKING:
-    import ssl
-    from collections.abc import Mapping
-
     from mcpy.api.call import Origin, Outgoing
+    from mcpy.api.connection import Connection
+    from mcpy.api.dialing import Dialer
+    from mcpy.api.proxy import Proxy
+
+_NONE: dict[str, str] = {}
 
 
 class Wire:
     """Sends requests, and keeps connections for the next ones.
 
     Args:
-        context: for ``https``; None when only ``http`` is spoken.
-        resolve: ``HOST:PORT`` or ``HOST`` to the address to connect to instead.
-        idle_s: how long a connection may stand still.
-        connect_s: how long one may take to open.
+        dialer: opens connections.
+        proxy: what stands between it and the servers.
     """
 
-    def __init__(
-        self,
-        context: ssl.SSLContext | None,
-        *,
-        resolve: Mapping[str, str],
-        idle_s: float,
-        connect_s: float,
-    ) -> None:
-        if context:
-            context.set_alpn_protocols(["http/1.1"])
-        self._context = context
-        self._resolve = resolve
-        self._idle_s, self._connect_s = idle_s, connect_s
+    def __init__(self, dialer: Dialer, proxy: Proxy | None = None) -> None:
+        self._dialer = dialer
+        self._proxy = proxy
         self._idle: dict[Origin, deque[Connection]] = {}
         self._open: set[Connection] = set()
         self._lock = threading.Lock()
         self._closed = False
 
     def send(self, request: Outgoing, moment: float | None) -> Arrival:
-        """Send one request; all of it, and of its answer, has to be over by ``moment``.
-
-        Raises:
-            Failure: there is no answer.
-            InputError: a header cannot be sent.
-        """
-        connection = self._kept(request.origin) or self._connected(request.origin, moment)
+        """Send one request; all of it, and of its answer, has to be over by ``moment``."""
+        origin = request.origin
+        # a proxy is asked for the whole URL; through a tunnel it is the server that is asked
+        asked = self._proxy if origin.scheme == "http" else None
+        target = f"http://{origin.netloc}{request.target}" if asked else request.target
+        connection = self._kept(origin) or self._opened(origin, moment)
         try:
             connection.moment = moment
-            whole = send(connection, request)
-            return Arrival(connection, request.method, self._done, whole=whole)
+            whole = send(connection, request, target, asked.headers if asked else _NONE)
+            arrival = Arrival(connection, request.method, self._done, whole=whole)
         except BaseException:
             self._drop(connection)
             raise
+        if asked and arrival.status == 407:
+            arrival.close()
+            raise ProxyRefused("HTTP 407")
+        return arrival
 
     def close(self) -> None:
         """Close every connection; whoever waits for an answer on one is told so."""
@@ -87,35 +78,14 @@ class Wire:
             self._drop(connection)
         return None
 
-    def _connected(self, origin: Origin, moment: float | None) -> Connection:
-        # without a context `https` would go out in plain text
-        if origin.scheme not in {"http", "https" if self._context else "http"}:
-            raise NoSuchScheme(origin.scheme)
-        limit_s = within(self._connect_s, moment, LateConnect)
-        opened: socket.socket | None = None
-        try:
-            opened = socket.create_connection(self._address(origin), limit_s)
-            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if self._context and origin.scheme == "https":
-                opened.settimeout(within(self._connect_s, moment, LateConnect))
-                opened = self._context.wrap_socket(opened, server_hostname=origin.host)
-        except BaseException as e:
-            if opened:
-                opened.close()
-            if isinstance(e, TimeoutError):
-                raise LateConnect(str(e)) from e
-            if isinstance(e, (OSError, UnicodeError)):
-                raise NotConnected(str(e)) from e
-            raise
-        connection = Connection(opened, origin, self._idle_s)
+    def _opened(self, origin: Origin, moment: float | None) -> Connection:
+        connection = self._dialer.open(origin, moment)
         with self._lock:
-            self._open.add(connection)
-        return connection
-
-    def _address(self, origin: Origin) -> tuple[str, int]:
-        known = self._resolve
-        named = known.get(f"{origin.host}:{origin.port}") or known.get(origin.host, origin.host)
-        return named, origin.port
+            if not self._closed:
+                self._open.add(connection)
+                return connection
+        connection.close()
+        raise Failure("it was closed")
 
     def _done(self, connection: Connection, keeps: bool) -> None:
         if keeps and not self._closed:

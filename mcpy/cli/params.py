@@ -108,17 +108,20 @@ def parse_resolve(text: str) -> tuple[str, str]:
     host, _, address = text.partition("=")
     if not host or not address:
         raise InputError(f"`{text}` is not HOST[:PORT]=ADDRESS")
-    return host, address
+    return host.lower(), address
 
 
 def parse_header(text: str) -> tuple[str, str]:
     """Return name and value of a header; the message does not repeat a value."""
+    from mcpy.api.outgoing import check_own
+
     name, colon, value = text.partition(":")
     value = value.strip()
     if not colon or not re.fullmatch(r"[A-Za-z0-9-]+", name) or not value.isprintable():
         raise InputError("a custom header is NAME:VALUE")
     if not value.isascii():
         raise InputError(f"the value of the custom header {name} is not ASCII")
+    check_own(name)
     return name, value
 
 

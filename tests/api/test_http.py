@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import httpcore
 import httpx
 import pytest
 
@@ -157,7 +156,7 @@ def test_no_retries_are_made_when_none_are_wanted(server: Server) -> None:
 
 @pytest.mark.parametrize(
     "error",
-    [httpx.ReadTimeout("slow"), httpx.WriteTimeout("slow"), httpcore.ReadTimeout("slow")],
+    [httpx.ReadTimeout("slow"), httpx.WriteTimeout("slow")],
 )
 def test_a_silence_is_a_deadline(client: HttpClient, server: Server, error: Exception) -> None:
     server.replies = [error]

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from mcpy.api.throttle import Throttle
-from mcpy.api.throttled import ThrottledTransport
+from mcpy.api.call import Outgoing, origin_of
+from mcpy.api.failures import Late
+from mcpy.api.outgoing import pieces
+from mcpy.api.throttle import Throttle, Throttled
 from mcpy.cli.params import parse_rate
 from mcpy.errors import InputError
 from tests.stub import ETAG
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from tests.running import Mcpy
@@ -54,31 +57,54 @@ def test_who_was_idle_does_not_catch_up() -> None:
     assert clock.now_s == pytest.approx(162.0)
 
 
-class Wire(httpx.BaseTransport):
+class Wire:
     """Takes a body in pieces, as a network does."""
 
     sent = b""
     closed = False
+    status = 200
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        assert isinstance(request.stream, httpx.SyncByteStream)
-        self.sent = b"".join(request.stream)
-        return httpx.Response(200, stream=httpx.ByteStream(b"z" * 4000))
+    def __init__(self) -> None:
+        self.headers: Mapping[str, str] = {}
+
+    def send(self, request: Outgoing, moment: float | None) -> Wire:
+        del moment
+        self.sent = b"".join(pieces(request))
+        return self
+
+    def chunks(self) -> Iterator[bytes]:
+        yield b"z" * 4000
 
     def close(self) -> None:
         self.closed = True
 
 
+def outgoing(content: bytes) -> Outgoing:
+    headers = {"content-length": str(len(content))}
+    return Outgoing("PUT", origin_of("http://s3.test"), "/", headers, content)
+
+
 def test_both_directions_are_held_apart() -> None:
     clock, wire = Clock(), Wire()
-    transport = ThrottledTransport(
-        wire, upload=clock.throttle(1000), download=clock.throttle(2000)
-    )
-    with httpx.Client(transport=transport) as client:
-        answer = client.put("http://s3.test/", content=b"x" * 3000)
-    assert (wire.sent, answer.content) == (b"x" * 3000, b"z" * 4000)
+    sender = Throttled(wire, upload=clock.throttle(1000), download=clock.throttle(2000))
+    reply = sender.send(outgoing(b"x" * 3000), None)
+    assert (wire.sent, b"".join(reply.chunks())) == (b"x" * 3000, b"z" * 4000)
     assert clock.now_s == pytest.approx(105.0)
+    reply.close()
+    sender.close()
     assert wire.closed
+
+
+def test_a_limit_does_not_outlast_the_deadline() -> None:
+    clock = Clock()
+    sender = Throttled(Wire(), upload=clock.throttle(1000), download=clock.throttle(1000))
+    with pytest.raises(Late):
+        sender.send(outgoing(b"x" * 3000), clock.now_s + 2)
+    assert clock.now_s == pytest.approx(102.0)
+    reply = sender.send(outgoing(b""), clock.now_s + 2)
+    with pytest.raises(Late):
+        list(reply.chunks())
+    assert clock.now_s == pytest.approx(104.0)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import ssl
 import threading
 import time
 import zlib
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,102 +27,13 @@ from mcpy.errors import (
     UnreachableError,
 )
 from mcpy.sandbox.certs import Authority
+from tests.api.scripted import CLOSE, EMPTY, GET, OK, PUT, served
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.usefixtures("loopback")
-
-GET = Call("GET", "/b/o")
-PUT = Call("PUT", "/b/o", content=b"content")
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
-EMPTY = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
-CLOSE = b""  # in a script: the server closes the connection
-
-
-class Scripted:
-    """Answers each request by the next of ``script``, and remembers requests by connection."""
-
-    def __init__(self, script: list[bytes], context: ssl.SSLContext | None = None) -> None:
-        self.script = script
-        self.context = context
-        self.requests: list[list[bytes]] = []
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = int(self.listener.getsockname()[1])
-        self.threads = [threading.Thread(target=self._accept, daemon=True)]
-        self.threads[0].start()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                connection, _ = self.listener.accept()
-                connection.settimeout(5)
-                self.requests.append([])
-                thread = threading.Thread(
-                    target=self._serve, args=(connection, self.requests[-1]), daemon=True
-                )
-                self.threads.append(thread)
-                thread.start()
-
-    def _serve(self, connection: socket.socket, requests: list[bytes]) -> None:
-        with suppress(OSError, IndexError), connection:
-            if self.context:
-                connection = self.context.wrap_socket(connection, server_side=True)
-            with connection:
-                while request := read_request(connection):
-                    requests.append(request)
-                    answer = self.script.pop(0)
-                    if answer is CLOSE:
-                        return
-                    connection.sendall(answer)
-                    if answer.endswith(b"!"):
-                        return
-
-    def close(self) -> None:
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-        for thread in self.threads:
-            thread.join(5)
-
-
-def read_request(connection: socket.socket) -> bytes:
-    """Return one whole request, ``b""`` at the end of the connection."""
-    data = b""
-    while b"\r\n\r\n" not in data:
-        if not (more := connection.recv(65536)):
-            return b""
-        data += more
-    head, _, body = data.partition(b"\r\n\r\n")
-    if b"transfer-encoding: chunked" in head:
-        while not body.endswith(b"0\r\n\r\n"):
-            body += received(connection)
-    length = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0] or 0)
-    while len(body) < length:
-        body += received(connection)
-    return head + b"\r\n\r\n" + body
-
-
-def received(connection: socket.socket) -> bytes:
-    """Return some bytes of a body."""
-    if not (data := connection.recv(65536)):
-        raise ConnectionError
-    return data
-
-
-@contextmanager
-def served(
-    *script: bytes, context: ssl.SSLContext | None = None, **options: object
-) -> Iterator[tuple[HttpClient, Scripted]]:
-    server = Scripted(list(script), context)
-    given = HttpOptions(**{"sleep": lambda _: None, "retries": 1, **options})  # type: ignore[arg-type]
-    scheme = "https" if context else "http"
-    client = HttpClient(f"{scheme}://127.0.0.1:{server.port}", given, refusal=s3_refusal)
-    try:
-        yield client, server
-    finally:
-        client.close()
-        server.close()
 
 
 def test_a_request_goes_out_as_it_is_written() -> None:
@@ -267,7 +178,7 @@ def test_an_answer_to_head_has_no_body_whatever_it_says() -> None:
             ProtocolError,
             "not an HTTP server",
         ),
-        (b"HTTP/1.1 100 Continue\r\n\r\n!", UnreachableError, "closed the connection"),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1!", UnreachableError, "closed the connection"),
         (b"HTTP/1.1 20!", UnreachableError, "closed the connection before its answer"),
         (b"SSH-2.0-OpenSSH\r\n", ProtocolError, "not an HTTP server"),
     ],
@@ -535,21 +446,31 @@ def test_an_answer_that_ends_after_the_closing_leaves_no_connection() -> None:
         assert not sender._open  # type: ignore[union-attr]
 
 
+def echoed(request: bytes) -> bytes:
+    """Answer with the target that was asked for."""
+    target = request.split(b" ")[1]
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(target), target)
+
+
 def test_many_threads_have_a_connection_each_and_no_more() -> None:
-    with served(*[OK] * 200) as (client, server):
+    swapped: list[bytes] = []
+    with served(*[echoed] * 200) as (client, server):
         gate = threading.Barrier(8)
 
         def work() -> None:
             gate.wait()
-            for _ in range(25):
-                assert client.request(GET).body == b"hello"
+            for number in range(25):
+                target = f"/{threading.get_ident()}/{number}"
+                body = client.request(Call("GET", target)).body
+                if body != target.encode():
+                    swapped.append(body)
 
         threads = [threading.Thread(target=work) for _ in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert server.script == []
+        assert (server.script, swapped) == ([], [])
         assert 1 <= len(server.requests) <= 8
 
 
