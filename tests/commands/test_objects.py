@@ -192,9 +192,28 @@ def test_rm_with_force_passes_over_what_is_not_there(mcpy: Mcpy, server: Server)
 
 
 def test_rm_of_a_version_removes_that_version(mcpy: Mcpy, server: Server) -> None:
-    server.replies = [httpx.Response(204)]
+    server.replies = [ok(), httpx.Response(204)]
     assert mcpy("rm", "--version-id", "v1", "play/mix/o").stdout == "Removed `play/mix/o` (v1).\n"
-    assert server.calls == ["DELETE /mix/o?versionId=v1"]
+    assert server.calls == ["HEAD /mix/o?versionId=v1", "DELETE /mix/o?versionId=v1"]
+
+
+def test_rm_of_a_delete_marker_does_not_say_that_it_put_one(mcpy: Mcpy, server: Server) -> None:
+    marker = {"x-amz-delete-marker": "true", "x-amz-version-id": "m1"}
+    server.replies = [httpx.Response(405, headers=marker), httpx.Response(204, headers=marker)]
+    removed = mcpy("rm", "--version-id", "m1", "play/mix/o")
+    assert removed == (0, "Removed `play/mix/o` (m1).\n", "")
+
+
+@pytest.mark.parametrize("force", [(), ("--force",)])
+def test_rm_of_a_version_that_never_was_removes_nothing(
+    mcpy: Mcpy, server: Server, force: tuple[str, ...]
+) -> None:
+    server.replies = [minio("obj-head-missing")]
+    assert mcpy("rm", *force, "--version-id", "v1", "play/mix/o") == (
+        5,
+        "",
+        "mcpy: error: `play/mix/o` has no version v1\n",
+    )
 
 
 def test_rm_keeps_the_refusal_of_the_server(mcpy: Mcpy, server: Server) -> None:

@@ -241,7 +241,7 @@ def test_zip_archives_are_refused(mcpy: Mcpy, server: Server) -> None:
 
 
 def test_a_locked_object_that_stays_says_why(mcpy: Mcpy, server: Server) -> None:
-    server.replies = [s3_error(400, "ObjectLocked", "Object is WORM protected")]
+    server.replies = [ok(), s3_error(400, "ObjectLocked", "Object is WORM protected")]
     result = mcpy("rm", "--vid", "v1", "play/enc-1/x")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "ObjectLocked: Object is WORM protected" in result.stderr
@@ -270,3 +270,14 @@ def test_fake_is_mcs_older_word_for_dry_run(mcpy: Mcpy, server: Server) -> None:
     result = mcpy("rm", "-r", "--force", "--fake", "play/enc-1")
     assert result.exit_code == 0
     assert [call.split()[0] for call in server.calls] == ["GET"]
+
+
+def test_a_marker_alone_does_not_go_and_bring_its_object_back(mcpy: Mcpy, server: Server) -> None:
+    entry = "<Key>x</Key><VersionId>{}</VersionId><LastModified>{}</LastModified>"
+    marker = entry.format("m", "2099-01-01T00:00:00Z") + "<IsLatest>true</IsLatest>"
+    version = entry.format("v", "2020-01-01T00:00:00Z") + "<IsLatest>false</IsLatest>"
+    page = f"<DeleteMarker>{marker}</DeleteMarker><Version>{version}<Size>1</Size></Version>"
+    server.replies = [xml(200, f"<ListVersionsResult>{page}</ListVersionsResult>")]
+    line = ("rm", "--versions", "--non-current", "--force", "--newer-than", "1d", "play/enc-1/x")
+    assert mcpy(*line) == (0, "", "")
+    assert len(server.calls) == 1

@@ -122,6 +122,48 @@ def test_the_latest_version_is_not_missing_where_only_older_ones_go(run: Mcpy, s
     assert s3.head_object("data", "p/o").size == 6
 
 
+def test_an_object_of_its_owners_key_stays_when_it_is_too_young(
+    run: Mcpy, s3: S3, world: Server, tmp_path: Path
+) -> None:
+    (tmp_path / "key").write_bytes(b"k" * 32)
+    (tmp_path / "file").write_bytes(b"secret\n")
+    own = ("--enc-c", f"play/data/c=@{tmp_path / 'key'}")
+    assert run("cp", *own, str(tmp_path / "file"), "play/data/c").exit_code == 0
+    world.calls.clear()
+    assert run("rm", *OLD, "play/data/c") == (0, "", "")
+    assert writes(world) == []
+    assert run("rm", *YOUNG, "play/data/c").exit_code == 0
+    assert [one.key for one in s3.list_objects("data", "c")] == []
+
+
+def test_a_version_stays_when_it_is_too_young(run: Mcpy, s3: S3, world: Server) -> None:
+    s3.set_versioning("data", status="Enabled")
+    s3.put_object("data", "p/o", b"second\n")
+    s3.delete_object("data", "p/o")
+    ids = [one.version_id for one in s3.list_versions("data", "p/o")]
+    assert len(ids) == 3
+    for version in ids:  # a delete marker, an object, and the one from before there were versions
+        world.calls.clear()
+        assert run("rm", *OLD, "--vid", version, "play/data/p/o") == (0, "", "")
+        assert writes(world) == []
+    assert run("rm", *YOUNG, "--vid", ids[1], "play/data/p/o").exit_code == 0
+    assert len(list(s3.list_versions("data", "p/o"))) == 2
+
+
+def test_the_marker_an_object_was_deleted_by_stays_while_a_version_does(
+    run: Mcpy, s3: S3, world: Server
+) -> None:
+    s3.set_versioning("data", status="Enabled")
+    s3.put_object("data", "v", b"1\n")
+    s3.delete_object("data", "v")
+    line = ("rm", "--versions", "--non-current", "--force")
+    world.calls.clear()
+    assert run(*line, *OLD, "play/data/v") == (0, "", "")
+    assert writes(world) == []
+    assert run(*line, "play/data/v").exit_code == 0
+    assert list(s3.list_versions("data", "v")) == []
+
+
 @pytest.mark.parametrize("force", [(), ("--force",)], ids=["plain", "force"])
 def test_what_is_not_there_is_missing_whatever_its_age(run: Mcpy, force: tuple[str, ...]) -> None:
     result = run("rm", *force, *OLD, "play/data/p/none")

@@ -65,45 +65,70 @@ def plan(app: App, target: Target, which: Which) -> Iterator[Removal | McpyError
             yield e
             continue
         if empty and bucket.key:
-            missing = Removal(bucket, missing=True)
-            yield missing if which.force else NotFoundError(f"`{bucket}` is not there")
+            if which.force and not which.version_id:
+                yield Removal(bucket, missing=True)
+            else:
+                version = f" has no version {which.version_id}" if which.version_id else ""
+                yield NotFoundError(f"`{bucket}`{version or ' is not there'}")
 
 
 def _planned(client: S3, target: Target, which: Which) -> Iterator[Removal | None]:
     """Yield what is to go, and None for each that is there and stays."""
-    if which.version_id:
-        yield Removal(target, which.version_id)
-        return
     if not (which.recursive or which.versions or which.incomplete or which.rewind):
         yield from _single(client, target, which)
         return
-    for entry in _listed(client, target, which):
-        if not _is_meant(entry, target, which):
-            continue
-        place = Target(target.alias, target.bucket, entry.key)
-        if not _goes(entry, which):
-            yield None
-        elif which.incomplete:
-            yield Removal(place, upload_id=entry.version_id)
-        else:
-            named = which.versions or which.rewind
-            yield Removal(place, entry.version_id if named else "")
+    for _, entries in groupby(_listed(client, target, which), lambda entry: entry.key):
+        meant = [entry for entry in entries if _is_meant(entry, target, which)]
+        going = [_goes(entry, which) for entry in meant]
+        for entry, goes in zip(meant, _markers_kept(meant, going), strict=True):
+            yield _removal(entry, target, which) if goes else None
+
+
+def _removal(entry: Entry, target: Target, which: Which) -> Removal:
+    place = Target(target.alias, target.bucket, entry.key)
+    if which.incomplete:
+        return Removal(place, upload_id=entry.version_id)
+    named = which.versions or which.rewind
+    return Removal(place, entry.version_id if named else "")
+
+
+def _markers_kept(entries: list[Entry], going: list[bool]) -> list[bool]:
+    """Keep the marker an object was deleted by while a version stays: it would be back."""
+    latest = next((i for i, entry in enumerate(entries) if entry.is_latest), None)
+    if latest is None or not entries[latest].is_delete_marker or all(going):
+        return going
+    return [goes and i != latest for i, goes in enumerate(going)]
 
 
 def _single(client: S3, target: Target, which: Which) -> Iterator[Removal | None]:
     from mcpy.fleet.transfer.walk import seconds
 
+    removal = Removal(target, which.version_id)
     try:
-        info = client.head_object(target.bucket, target.key)
+        info = client.head_object(target.bucket, target.key, version_id=which.version_id)
     except S3Error as e:
-        # an object of its owner's key (SSE-C) may go without it: 400 says that it is there
         if e.status == 404:
             return
-        if e.status != 400:
+        # 400: there, and its owner's key opens it (SSE-C); 405: a delete marker, by its version
+        if e.status not in {400, 405}:
             raise
-        yield Removal(target)
+        if which.older_s is None and which.newer_s is None:
+            yield removal
+        else:
+            yield from (removal if goes else None for goes in _found(client, target, which))
         return
-    yield Removal(target) if _of_age(seconds(info.last_modified), which) else None
+    yield removal if _of_age(seconds(info.last_modified), which) else None
+
+
+def _found(client: S3, target: Target, which: Which) -> Iterator[bool]:
+    """Yield whether the one that is meant is of the age, by a listing: a HEAD does not tell."""
+    listed = client.list_versions if which.version_id else client.list_objects
+    for entry in listed(target.bucket, target.key):
+        if entry.key != target.key:
+            return
+        if entry.version_id == which.version_id or not which.version_id:
+            yield _goes(entry, which)
+            return
 
 
 def _listed(client: S3, target: Target, which: Which) -> Iterable[Entry]:
@@ -183,7 +208,7 @@ def _in_batches(
             yield outcome
             continue
         target = Target(alias, bucket, name.key)
-        yield Removal(target, name.version_id, marker_id=outcome.marker_id)
+        yield _gone(Removal(target, name.version_id), outcome.marker_id)
 
 
 def _deleted(client: S3, one: Removal, which: Which) -> Removal | McpyError:
@@ -194,7 +219,12 @@ def _deleted(client: S3, one: Removal, which: Which) -> Removal | McpyError:
         )
     except McpyError as e:
         return e
-    return replace(one, marker_id=done.marker_id)
+    return _gone(one, done.marker_id)
+
+
+def _gone(one: Removal, marker_id: str) -> Removal:
+    """Say what became of it; a marker that went by its own version id was not put there."""
+    return one if one.version_id else replace(one, marker_id=marker_id)
 
 
 def _one(app: App, planned: Removal | McpyError) -> Removal | McpyError:
