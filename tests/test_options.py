@@ -197,3 +197,15 @@ def test_an_access_key_no_header_can_hold_is_refused(mcpy: Mcpy, secret_key: str
         "",
         "mcpy: error: the access key holds characters that no header can hold\n",
     )
+
+
+@pytest.mark.parametrize("name", ["content-length", "Transfer-Encoding", "Host", "EXPECT"])
+def test_a_header_that_says_where_a_request_ends_is_refused(
+    mcpy: Mcpy, server: Server, name: str
+) -> None:
+    assert mcpy(*INFO, "-H", f"{name}:3") == (
+        2,
+        "",
+        f"mcpy: error: the header {name} cannot be set: requests depend on it\n",
+    )
+    assert server.calls == []

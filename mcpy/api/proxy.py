@@ -6,7 +6,6 @@ import base64
 import os
 import sys
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
@@ -16,6 +15,7 @@ from mcpy.models import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
+    from ipaddress import IPv4Address, IPv6Address
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,8 @@ def _is_excepted(host: str, port: int, exceptions: str) -> bool:
 
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:
+    from ipaddress import ip_address
+
     try:
         return ip_address(text)
     except ValueError:
@@ -98,6 +100,8 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
 
 
 def _network(text: str) -> Container[object]:
+    from ipaddress import ip_network
+
     try:
         return ip_network(text, strict=False)
     except ValueError:

@@ -12,6 +12,7 @@ from mcpy.api.refusals import s3_refusal
 from mcpy.errors import (
     ConfigError,
     DeadlineError,
+    InputError,
     ProtocolError,
     S3Error,
     UnreachableError,
@@ -350,6 +351,44 @@ def test_no_secret_stands_in_the_repr_of_the_options_or_a_call() -> None:
     options = HttpOptions(headers=(("Authorization", "Bearer hush-hush"),))
     assert "hush-hush" not in repr(options)
     assert "hush-hush" not in repr(Answer("GET", 200, httpx.Headers(), b"hush-hush"))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        Call("GET", "/b", {"x-secret": "hush "}),
+        Call("GET", "/b", {"x-secret": "hush\r\nx: y"}),
+        Call("GET", "/b", {"x-secret": "hush\udc80"}),
+        Call("GET", "/b", {"hush hush": "1"}),
+        Call("GET", "/hush\r"),
+        Call("GET", "/hush\u00fc"),
+        Call("PUT", "/b", {"content-length": "5"}, b"hush"),
+    ],
+)
+def test_what_cannot_be_sent_never_comes_to_a_given_transport(
+    client: HttpClient, server: Server, call: Call
+) -> None:
+    with pytest.raises(InputError) as caught:
+        client.request(call)
+    assert "hush" not in str(caught.value).replace("'hush hush' is not the name", "")
+    assert server.calls == []
+
+
+def test_headers_of_a_given_transport_are_read_as_those_of_our_own(
+    client: HttpClient, server: Server
+) -> None:
+    headers = [(b"ETag", b' "x" '), (b"a", b"\xfc"), (b"b", b"\xc3\xbc"), (b"A", b"2")]
+    server.replies = [lambda _: httpx.Response(200, headers=headers)]
+    found = client.request(GET).headers
+    assert (found["etag"], found["a"], found["b"]) == ('"x"', "\u00fc, 2", "\u00fc")
+
+
+@pytest.mark.parametrize("pieces", [[b"abc"], [b"abcde", b"f"]])
+def test_streamed_content_to_a_given_transport_is_as_long_as_was_told(
+    client: HttpClient, pieces: list[bytes]
+) -> None:
+    with pytest.raises(UnreachableError, match="not as long as was told"):
+        client.request(Call("PUT", "/b/o", {"content-length": "4"}, iter(pieces)))
 
 
 class Twice:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import socket
 import ssl
 import threading
@@ -30,7 +31,9 @@ BIG = Call("PUT", "/b/o", content=b"x" * 20_000_000, transfer=True)
 
 
 @contextmanager
-def one_server(serve: Callable[[socket.socket], None], **options: object) -> Iterator[HttpClient]:
+def one_server(
+    serve: Callable[[socket.socket], None], *, tls: bool = False, **options: object
+) -> Iterator[HttpClient]:
     """Serve every connection by ``serve``."""
     listener = socket.create_server(("127.0.0.1", 0))
 
@@ -45,7 +48,8 @@ def one_server(serve: Callable[[socket.socket], None], **options: object) -> Ite
     thread = threading.Thread(target=accept, daemon=True)
     thread.start()
     given = HttpOptions(**{"sleep": lambda _: None, "retries": 0, **options})  # type: ignore[arg-type]
-    client = HttpClient(f"http://127.0.0.1:{listener.getsockname()[1]}", given, refusal=s3_refusal)
+    url = f"{'https' if tls else 'http'}://127.0.0.1:{listener.getsockname()[1]}"
+    client = HttpClient(url, given, refusal=s3_refusal)
     try:
         yield client
     finally:
@@ -194,40 +198,73 @@ def test_an_answer_read_on_after_its_closing_is_no_whole_one() -> None:
             list(chunks)
 
 
-@pytest.mark.parametrize("announced", [True, False])
-def test_an_answer_up_to_the_end_has_to_end_as_tls_ends(tmp_path: Path, announced: bool) -> None:
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, Path]:
+    """A server's context, and the file of its authority."""
+    folder = tmp_path_factory.mktemp("tls")
     authority = Authority()
     pair = authority.server()
-    (tmp_path / "server.pem").write_bytes(pair.key_pem + pair.cert_pem)
-    (tmp_path / "ca.pem").write_bytes(authority.cert_pem)
+    (folder / "server.pem").write_bytes(pair.key_pem + pair.cert_pem)
+    (folder / "ca.pem").write_bytes(authority.cert_pem)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(tmp_path / "server.pem")
-    listener = socket.create_server(("127.0.0.1", 0))
+    context.load_cert_chain(folder / "server.pem")
+    return context, folder / "ca.pem"
 
-    def serve() -> None:
-        plain, _ = listener.accept()
-        secured = context.wrap_socket(plain, server_side=True)
-        read_request(secured)
-        secured.sendall(b"HTTP/1.1 200 OK\r\n\r\nhello")
-        with suppress(OSError):
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_an_answer_up_to_the_end_has_to_end_as_tls_ends(
+    tls: tuple[ssl.SSLContext, Path], announced: bool
+) -> None:
+    def serve(connection: socket.socket) -> None:
+        with tls[0].wrap_socket(connection, server_side=True) as secured:
+            read_request(secured)
+            secured.sendall(b"HTTP/1.1 200 OK\r\n\r\nhello")
             if announced:
                 secured.settimeout(0.05)
                 secured.unwrap()
-        secured.close()
 
-    thread = threading.Thread(target=serve)
-    thread.start()
-    options = HttpOptions(ca=tmp_path / "ca.pem", retries=0)
-    url = f"https://127.0.0.1:{listener.getsockname()[1]}"
-    client = HttpClient(url, options, refusal=s3_refusal)
-    if announced:
-        assert client.request(GET).body == b"hello"
-    else:
-        with pytest.raises(UnreachableError, match="before its answer was complete"):
-            client.request(GET)
-    client.close()
-    thread.join()
-    listener.close()
+    with one_server(serve, tls=True, ca=tls[1]) as client:
+        if announced:
+            assert client.request(GET).body == b"hello"
+        else:
+            with pytest.raises(UnreachableError, match="before its answer was complete"):
+                client.request(GET)
+
+
+def test_by_tls_a_refusal_is_read_while_the_server_reads_no_more(
+    tls: tuple[ssl.SSLContext, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "_LOOK_S", 0.02)
+    gone = threading.Event()
+
+    def serve(connection: socket.socket) -> None:
+        with tls[0].wrap_socket(connection, server_side=True) as secured:
+            secured.recv(1000)
+            secured.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+            gone.wait(5)
+
+    with one_server(serve, tls=True, ca=tls[1], idle_s=5.0) as client:
+        with pytest.raises(S3Error, match="403"):
+            client.request(BIG)
+        gone.set()
+
+
+def test_by_tls_a_server_that_is_slow_to_read_has_all_of_it_as_it_was(
+    tls: tuple[ssl.SSLContext, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "_LOOK_S", 0.02)
+    content = random.Random(7).randbytes(5_000_000)
+    taken: list[bytes] = []
+
+    def serve(connection: socket.socket) -> None:
+        with tls[0].wrap_socket(connection, server_side=True) as secured:
+            time.sleep(0.1)  # longer than until it is looked for an answer
+            taken.append(read_request(secured))
+            secured.sendall(EMPTY)
+
+    with one_server(serve, tls=True, ca=tls[1], idle_s=5.0) as client:
+        client.request(Call("PUT", "/b/o", content=content, transfer=True))
+    assert taken[0].partition(b"\r\n\r\n")[2] == content
 
 
 @pytest.mark.parametrize(

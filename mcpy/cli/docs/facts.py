@@ -51,6 +51,15 @@ def variables() -> list[tuple[str, str]]:
     return [
         ("NO_COLOR", "Any value but the empty one: no colour."),
         (
+            "HTTP_PROXY, HTTPS_PROXY",
+            "The proxy for URLs by `http` and `https`: `http://[USER:PASSWORD@]HOST:PORT`.",
+        ),
+        (
+            "NO_PROXY",
+            "Servers asked without one: names and what lies below them, addresses, "
+            "either with `:PORT`, networks, or `*`. This machine always is.",
+        ),
+        (
             "MCPY_HOST_ALIAS, MC_HOST_ALIAS",
             "An alias without a file: `https://ACCESSKEY:SECRETKEY@HOST[:PORT]`. Keys are "
             "percent-encoded in `MCPY_HOST_*` and are not in `MC_HOST_*`.",
