@@ -107,14 +107,29 @@ def require_impact(
     def line(names: Sequence[str]) -> str:
         return " ".join([again(names), *as_typed(options)])
 
-    for impact in _reports(app, keys, options, kes_server, line(keys)):
+    reports = _reports(app, keys, options, kes_server, line(keys))
+    _check_one_number(reports, options, line)
+    for impact in reports:
         if impact.verdict == "none":
             app.out.note(verdict_of(impact))
             for limit in sorted({one.never_listed for one in impact.servers} - {""}):
                 app.out.warn(f"not looked at: {limit}")
             continue
-        # one number is of one key: the others are asked for by themselves
         _accept(app, impact, options, line([impact.key]))
+
+
+def _check_one_number(
+    reports: Sequence[Impact], options: GateOptions, line: Callable[[Sequence[str]], str]
+) -> None:
+    """Refuse one number for several keys: it would accept the loss under all it happens to fit."""
+    needed = [impact for impact in reports if impact.verdict != "none"]
+    if options.impact_accepted is None or len(needed) < 2:
+        return
+    names = ", ".join(f"`{impact.key}` ({impact.answer})" for impact in needed)
+    raise InputError(
+        f"--impact-accepted is the number of one key, and these have one each: {names}",
+        hint=f"{line([needed[0].key])} --impact-accepted {needed[0].answer}",
+    )
 
 
 def as_typed(options: GateOptions) -> Iterator[str]:

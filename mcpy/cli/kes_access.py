@@ -137,6 +137,17 @@ def resolve(app: App, options: KesOptions) -> KesProfile:
     return profile if profile.server else replace(profile, server=DEFAULT_SERVER)
 
 
+def named_server(app: App, options: KesOptions, *, default: bool = False) -> str:
+    """Return the KES that options, environment or alias name; ``""`` where none of them does.
+
+    ``default`` takes the one that is asked without any name.
+    """
+    if options.alias and not options.server and not app.alias(options.alias).kes:
+        return ""
+    named = options.alias or options.server or kes_profile(app.environ).server
+    return resolve(app, options).server if named or default else ""
+
+
 def _of_alias(app: App, name: str) -> KesProfile:
     profile = app.alias(name).kes
     if profile is None:

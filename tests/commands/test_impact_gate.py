@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from mcpy.keystores.entry import KeyEntry
 from mcpy.models import Alias, KesProfile
 from tests.in_process import ACCESS, SECRET, Server
 from tests.running import KES_API_KEY, Mcpy
@@ -196,6 +197,37 @@ def test_of_several_keys_each_has_a_number_of_its_own(run: Mcpy, s3: S3, world: 
     assert line == f"mcpy {' '.join((*RM, *where))} --impact-accepted 1\n"
     assert run(*line.split()[1:]).exit_code == 0
     assert set(world.kms.known) == {"my-key", "tenant-b"}
+
+
+def test_one_number_is_not_taken_for_several_keys(run: Mcpy, s3: S3, world: Server) -> None:
+    for name, key in (("a", "tenant-a"), ("b", "tenant-b")):
+        s3.put_object("b-1", name, b"content", headers=kms_with(key))
+    where = ("--impact-on", "play", "--never-default")
+    assert run(*RM, "tenant-b", *where, "--impact-accepted", "1") == (
+        2,
+        "",
+        "mcpy: error: --impact-accepted is the number of one key, and these have one each: "
+        "`tenant-a` (1), `tenant-b` (1)\n"
+        f"mcpy: hint: mcpy {' '.join((*RM, *where))} --impact-accepted 1\n",
+    )
+    assert not world.deleted
+
+
+@pytest.mark.parametrize("server", [("--server", "kes.test:7373"), ()])
+def test_an_erasure_looks_on_every_alias_of_the_kes_that_loses_the_key(
+    run: Mcpy, s3: S3, tmp_path: Path, server: tuple[str, ...]
+) -> None:
+    s3.put_object("b-1", "a", b"content", headers=kms_with("tenant-a"))
+    with_kes(run, "prod", "kes.test:7373")
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "tenant-a").write_bytes(KeyEntry.of(bytes(32), now_ns=1).encode())
+    config = tmp_path / "kes.yml"
+    config.write_text(f"keystore: {{fs: {{path: {tmp_path / 'keys'}}}}}\n")
+    line = ("keystore", "erase", "tenant-a", "--config", str(config), "--yes")
+    refused = run(*line, "--confirm", "tenant-a", *server, "--impact-on", "play")
+    assert refused.exit_code == 3
+    assert "on prod (https://s3.test)" in refused.stderr
+    assert (tmp_path / "keys" / "tenant-a").exists()
 
 
 def test_a_key_that_was_lost_and_is_named_is_needed(run: Mcpy, s3: S3, world: Server) -> None:

@@ -10,7 +10,7 @@ import click
 
 from mcpy.cli.app import pass_app
 from mcpy.cli.impact_gate import GateOptions, as_typed, gate_options, require_impact
-from mcpy.cli.kes_access import KesCommand, KesOptions
+from mcpy.cli.kes_access import KesCommand, KesOptions, named_server
 from mcpy.cli.keystore_access import hints_name, open_keystore
 from mcpy.cli.keystore_acts import KeyActed, acting, report
 from mcpy.cli.keystore_proof import Proof
@@ -64,8 +64,7 @@ def erase(  # noqa: PLR0913 - options
         question = f"Erase {key} for ever?"
         check_askable(app, question, yes=yes, hint=whole_hint)
         _see_erasable(app, store, key, state, proof)
-        of_alias = app.alias(access.alias).kes if access.alias else None
-        server = of_alias.server if of_alias else ""
+        server = named_server(app, access, default=prove)
         require_impact(
             app, [key], _impact_options(access, given), kes_server=server, again=lambda _: hint
         )

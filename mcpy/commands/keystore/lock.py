@@ -10,7 +10,7 @@ import click
 
 from mcpy.cli.app import pass_app
 from mcpy.cli.impact_gate import IMPACT_ON, aliases_of
-from mcpy.cli.kes_access import KesCommand, KesOptions, resolve
+from mcpy.cli.kes_access import KesCommand, KesOptions, named_server
 from mcpy.cli.keystore_access import hints_name, open_keystore
 from mcpy.cli.keystore_acts import KeyActed, acting, report
 from mcpy.cli.keystore_proof import Proof
@@ -177,8 +177,8 @@ def _where_to_look(
 ) -> list[str]:
     """Return the aliases that were named, and those that use the KES that was named."""
     named = [*impact_on, *([access.alias] if access.alias else [])]
-    known = aliases_of(app, resolve(app, access).server) if prove or named else []
-    return list(dict.fromkeys([*named, *known]))
+    server = named_server(app, access, default=prove)
+    return list(dict.fromkeys([*named, *(aliases_of(app, server) if server else [])]))
 
 
 def _tell_impact(
