@@ -32,7 +32,7 @@ from mcpy.api.call import (
 )
 from mcpy.api.encodings import ACCEPTED
 from mcpy.api.failures import BROKEN, Late, LateConnect, is_final, translate
-from mcpy.api.outgoing import check, check_own
+from mcpy.api.outgoing import check, check_own, tell_length
 from mcpy.api.senders import sender_for
 from mcpy.api.stream import MAX_BODY_BYTES, Stream
 from mcpy.errors import DeadlineError, McpyError, ProtocolError, UnreachableError
@@ -58,7 +58,6 @@ __all__ = [
 ]
 
 MAX_ERROR_BYTES = 64 * 1024
-_HAVE_BODIES = {"POST", "PUT"}
 
 
 class _Span(NamedTuple):
@@ -187,7 +186,7 @@ class HttpClient:
         for name, value in call.headers.items():
             headers[name.lower()] = value
         request = Outgoing(call.method, origin, target, headers, call.content, call.target)
-        _tell_length(request)
+        tell_length(request)
         if self._auth:
             self._auth.sign(request)
         check(request)
@@ -270,17 +269,6 @@ def _always(options: HttpOptions) -> dict[str, str]:
         check_own(name)
         given[name] = f"{given[name]}, {value}" if name in given else value
     return found | given
-
-
-def _tell_length(request: Outgoing) -> None:
-    """Say how long the content is; where nobody knows, it goes out in chunks."""
-    headers, content = request.headers, request.content
-    if "content-length" in headers:
-        return
-    if not isinstance(content, bytes):
-        headers["transfer-encoding"] = "chunked"
-    elif content or request.method in _HAVE_BODIES:
-        headers["content-length"] = str(len(content))
 
 
 def _server_named(location: str) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"(?:[^\x00-\x20\x7f](?:[^\x00-\x08\x0a-\x1f\x7f]*[^\x00-\x20\x7f])?)?")
 _TARGET = re.compile(r"[\x21-\x7e]+")
+_HAVE_BODIES = {"POST", "PUT"}
 # what says where a request ends and to whom it goes is nobody's to choose but the client's
 _OURS = {
     "connection",
@@ -29,6 +30,17 @@ _OURS = {
     "transfer-encoding",
     "upgrade",
 }
+
+
+def tell_length(request: Outgoing) -> None:
+    """Say how long the content is; where nobody knows, it goes out in chunks."""
+    headers, content = request.headers, request.content
+    if "content-length" in headers:
+        return
+    if not isinstance(content, bytes):
+        headers["transfer-encoding"] = "chunked"
+    elif content or request.method in _HAVE_BODIES:
+        headers["content-length"] = str(len(content))
 
 
 def check_own(name: str) -> None:

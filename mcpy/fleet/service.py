@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # a frozen server is silent: what answers within this was not frozen
 FROZEN_AFTER_S = 1.5
+_LOOKS, _LOOK_AGAIN_S = 4, 0.1
 
 
 def stop(
@@ -45,16 +46,18 @@ def stop(
     raise DeadlineError(f"{admin.http.where} was asked to stop, and still answers")
 
 
-def freeze(admin: MinioAdmin, s3: S3) -> bool:
+def freeze(admin: MinioAdmin, s3: S3, *, sleep: Callable[[float], None] = time.sleep) -> bool:
     """Freeze every node; return whether S3 takes a call and is silent afterwards."""
     admin.service("freeze")
-    try:
-        with s3.http.patience(FROZEN_AFTER_S):
-            s3.list_buckets()
-    except DeadlineError:
-        return True
-    except ApiError:
-        return False
+    for _ in range(_LOOKS):
+        try:
+            with s3.http.patience(FROZEN_AFTER_S):
+                s3.list_buckets()
+        except DeadlineError:
+            return True
+        except ApiError:
+            pass
+        sleep(_LOOK_AGAIN_S)  # a node answers before it acts
     return False
 
 

@@ -6,6 +6,7 @@ import base64
 import socket
 import ssl
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +16,7 @@ from mcpy.api.dialing import address_of
 from mcpy.api.http import HttpClient
 from mcpy.api.proxy import proxy_for
 from mcpy.api.refusals import s3_refusal
-from mcpy.errors import ConfigError, ProtocolError, UnreachableError
+from mcpy.errors import ConfigError, DeadlineError, ProtocolError, UnreachableError
 from mcpy.sandbox.certs import Authority
 from tests.api.scripted import OK, read_request
 
@@ -148,6 +149,53 @@ def test_a_proxy_that_makes_no_tunnel_is_said_at_once(
     error, asked = through_a_proxy(tmp_path, monkeypatch, answer)
     assert str(error) == words
     assert len(asked) == 1
+
+
+@pytest.mark.usefixtures("loopback")
+def test_a_proxy_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        monkeypatch.setenv("https_proxy", f"127.0.0.1:{listener.getsockname()[1]}")
+        options = HttpOptions(connect_s=0.1)
+        client = HttpClient("https://minio.test", options, refusal=s3_refusal)
+        with pytest.raises(
+            DeadlineError, match=r"cannot connect to minio\.test: no answer in time"
+        ):
+            client.request(Call("GET", "/"))
+        client.close()
+
+
+@pytest.mark.usefixtures("loopback")
+def test_a_proxy_by_tls_is_asked_for_the_whole_url_and_its_certificate_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = Authority()
+    pair = authority.server()
+    (tmp_path / "server.pem").write_bytes(pair.key_pem + pair.cert_pem)
+    (tmp_path / "ca.pem").write_bytes(authority.cert_pem)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "server.pem")
+    asked: list[bytes] = []
+
+    def serve() -> None:
+        for _ in range(2):
+            plain, _ = listener.accept()
+            with suppress(OSError), context.wrap_socket(plain, server_side=True) as secured:
+                asked.append(read_request(secured))
+                secured.sendall(OK)
+            plain.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        monkeypatch.setenv("http_proxy", f"https://127.0.0.1:{listener.getsockname()[1]}")
+        thread = threading.Thread(target=serve)
+        thread.start()
+        client = HttpClient("http://minio.test", HttpOptions(), refusal=s3_refusal)
+        with pytest.raises(UnreachableError, match="is not trusted"):
+            client.request(Call("GET", "/b"))
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+        assert client.request(Call("GET", "/b")).body == b"hello"
+        client.close()
+        thread.join()
+    assert asked[0].startswith(b"GET http://minio.test/b HTTP/1.1\r\nhost: minio.test\r\n")
 
 
 @pytest.mark.usefixtures("loopback")

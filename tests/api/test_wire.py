@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import socket
-import ssl
 import threading
 import time
 import zlib
@@ -26,10 +25,10 @@ from mcpy.errors import (
     S3Error,
     UnreachableError,
 )
-from mcpy.sandbox.certs import Authority
 from tests.api.scripted import CLOSE, EMPTY, GET, OK, PUT, served
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
@@ -495,19 +494,6 @@ def test_another_scheme_is_said() -> None:
     client = HttpClient("ftp://127.0.0.1", HttpOptions(), refusal=s3_refusal)
     with pytest.raises(ConfigError, match="is not an http or https URL"):
         client.request(GET)
-
-
-@pytest.fixture(scope="module")
-def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, Path]:
-    """A server's context, and the file of its authority."""
-    folder = tmp_path_factory.mktemp("tls")
-    authority = Authority()
-    pair = authority.server()
-    (folder / "server.pem").write_bytes(pair.key_pem + pair.cert_pem)
-    (folder / "ca.pem").write_bytes(authority.cert_pem)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "server.pem")
-    return context, folder / "ca.pem"
 
 
 def test_tls_is_spoken_and_its_connection_kept(tls: tuple[ssl.SSLContext, Path]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import socket
-import ssl
 import threading
 import time
 from contextlib import contextmanager, suppress
@@ -17,10 +16,10 @@ from mcpy.api.call import Call, Deadline, HttpOptions
 from mcpy.api.http import HttpClient
 from mcpy.api.refusals import s3_refusal
 from mcpy.errors import DeadlineError, InputError, ProtocolError, S3Error, UnreachableError
-from mcpy.sandbox.certs import Authority
 from tests.api.scripted import EMPTY, GET, OK, PUT, read_request, served
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
@@ -196,19 +195,6 @@ def test_an_answer_read_on_after_its_closing_is_no_whole_one() -> None:
             next(chunks)
         with pytest.raises(UnreachableError, match="it was closed before its end"):
             list(chunks)
-
-
-@pytest.fixture(scope="module")
-def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, Path]:
-    """A server's context, and the file of its authority."""
-    folder = tmp_path_factory.mktemp("tls")
-    authority = Authority()
-    pair = authority.server()
-    (folder / "server.pem").write_bytes(pair.key_pem + pair.cert_pem)
-    (folder / "ca.pem").write_bytes(authority.cert_pem)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "server.pem")
-    return context, folder / "ca.pem"
 
 
 @pytest.mark.parametrize("announced", [True, False])

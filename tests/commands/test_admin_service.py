@@ -152,8 +152,17 @@ def test_freeze_is_done_when_s3_is_silent(mcpy: Mcpy, server: Server) -> None:
     ]
 
 
+def test_a_server_that_answers_before_it_freezes_is_asked_again(
+    mcpy: Mcpy, server: Server
+) -> None:
+    silent = httpx.ReadTimeout("silent")
+    server.replies = [minio("service-v2-freeze"), minio("after-unfreeze-list"), silent]
+    assert mcpy("admin", "service", "freeze", "play").exit_code == 0
+
+
 def test_a_freeze_that_freezes_nothing_is_an_error(mcpy: Mcpy, server: Server) -> None:
-    server.replies = [minio("service-v2-freeze"), minio("after-unfreeze-list")]
+    server.replies = [minio("service-v2-freeze")]
+    server.afterwards = minio("after-unfreeze-list")
     result = mcpy("admin", "service", "freeze", "play")
     assert (result.exit_code, result.stdout) == (6, "")
     assert "took the freeze, but S3 still answers" in result.stderr
