@@ -280,6 +280,8 @@ def test_one_bucket_that_is_not_there_is_exit_5(run: Mcpy) -> None:
     result = run("encrypt", "audit", "play/no-such")
     assert result.exit_code == 5
     assert "NoSuchBucket" in result.stderr
+    # no line of zeros: nothing was counted
+    assert result.stdout.startswith("incomplete\tplay/no-such\tNoSuchBucket")
 
 
 def test_a_prefix_below_which_nothing_is_passes_no_requirement(run: Mcpy, s3: S3) -> None:

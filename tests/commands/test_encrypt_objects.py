@@ -343,7 +343,7 @@ def test_credentials_that_may_make_no_bucket_are_told_what_to_do(
 ) -> None:
     server.replies = [*looked_at(), s3_error(403, "AccessDenied", "Access Denied.")]
     result = mcpy("encrypt", "objects", "play/box", "--to", "sse-s3")
-    assert (result.exit_code, result.stdout) == (2, "")
+    assert (result.exit_code, result.stdout) == (4, "")
     assert "no bucket can be made to try out what the server does" in result.stderr
     assert "--canary-inside, to use play/box/.mcpy-canary/ for it" in result.stderr
     assert server.calls[-1].startswith("PUT /mcpy-canary-")

@@ -16,6 +16,8 @@ from tests.running import ACCESS_KEY, KES_API_KEY, SECRET_KEY, URL, Mcpy, Result
 from tests.stub import ETAG, Answering, kes_error, s3_error, xml
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.stub import Reply, Server
 
 NO_DEFAULT = s3_error(404, "ServerSideEncryptionConfigurationNotFoundError")
@@ -27,6 +29,9 @@ DATA_KEY = {
 }
 KEYS = '[keys."play/k"]\ncreate = true\n'
 BUCKET = '[buckets."play/bbb"]\nencryption = "sse-kms"\nkey = "k"\n'
+
+
+SILENT = 'kes: connection error: Post "https://kes": dial tcp: connection refused'
 
 
 def default(algorithm: str, key: str = "") -> httpx.Response:
@@ -443,3 +448,17 @@ def test_objects_that_nobody_may_look_at_are_not_as_required(
     assert item(run(mcpy, "plan", text), "objects")["note"].endswith("--to sse-kms:KEY")
     minio["GET /bbb?encoding-type=url&list-type=2"] = s3_error(403, "AccessDenied")
     assert run(mcpy, "plan", text).exit_code == 4
+
+
+def test_a_kms_that_is_away_is_an_outage_and_no_drift(
+    mcpy: Mcpy, minio: dict[str, Reply], tmp_path: Path
+) -> None:
+    minio["GET /minio/kms/v1/key/status"] = key_status(SILENT)
+    minio["GET /bbb?encryption"] = default("aws:kms", "k")
+    file = tmp_path / "e.toml"
+    file.write_text(KEYS + BUCKET)
+    result = mcpy("encrypt", "plan", str(file))
+    assert result.exit_code == 6
+    assert "error: play/k: the KMS of `play` does not answer it\n" in result.stderr
+    assert "differ" not in result.stderr
+    assert "broken" not in result.stdout

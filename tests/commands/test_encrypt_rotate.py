@@ -345,3 +345,16 @@ def test_a_default_that_may_not_be_seen_leaves_the_proof_open(
     assert result.exit_code == 8
     assert f"Looked at again: 0 versions are under `{OLD}`.\n" in result.stdout
     assert "go on under the old key: a default cannot be seen\n" in result.stderr
+
+
+def test_what_nobody_can_read_is_not_called_encrypted_anew(
+    run: Mcpy, sandbox: Sandbox, s3: S3
+) -> None:
+    bucket = f"gone-{random.getrandbits(48):x}"
+    assert run("admin", "kms", "key", "create", "play", bucket).exit_code == 0
+    s3.make_bucket(bucket)
+    s3.put_object(bucket, "o", b"content", headers=kms(bucket))
+    (sandbox.home.keys / bucket).unlink()
+    result = run("encrypt", "rotate", f"play/{bucket}", "--to", NEW, "--from", bucket)
+    assert result.exit_code == 8
+    assert "anew" not in result.stdout

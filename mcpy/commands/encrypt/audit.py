@@ -95,7 +95,8 @@ def audit(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  # 
     unreadable: neither passes --require.
 
     In a pipe each line has columns with tabs between them. First a word: `bucket` (a target),
-    `sum` (all of them), `version` (one that is named) or `more` (how many are not). With bucket:
+    `sum` (all of them), `version` (one that is named), `more` (how many are not) or `incomplete`
+    (a target that was not all seen, and why). With bucket:
     target, default and its key, then scheme, key, objects, their bytes, older versions, their
     bytes, versions that were opened, versions that could not be. With version: scheme, key, bytes,
     version id, name, reason.

@@ -124,6 +124,8 @@ class TargetReport:
         head = ("bucket", str(self.audited.target), self.scheme, self.key)
         groups = self.audited.tally.sorted()
         rows = [(*head, *cells(group)) for group in groups]
+        if self.problem:  # zeros would say that nothing is there
+            rows.append(("incomplete", str(self.audited.target), " ".join(self.problem.split())))
         rows = rows or [(*head, "", "", "0", "0", "0", "0", "0", "0")]
         lines = ["\t".join(printable(cell) for cell in row) for row in rows]
         tally = self.audited.tally
@@ -212,7 +214,9 @@ class AuditSummary:
         """Return a table for a person, or rows."""
         if not self.aligned:
             head = ("sum", str(len(self.targets)), "", "")
-            return "\n".join("\t".join((*head, *cells(group))) for group in self.tally.sorted())
+            rows = [(*head, *cells(group)) for group in self.tally.sorted()]
+            rows += [("incomplete", alias, why) for alias, why in self.unlisted.items()]
+            return "\n".join("\t".join(printable(cell) for cell in row) for row in rows)
         lines = [f"All {plural(len(self.targets), 'target')}"]
         lines += [f"  {'Not all':<10}{printable(problem)}" for problem in self.problems]
         lines += [f"  {line}" for line in _aligned(self.tally).splitlines()]

@@ -95,7 +95,8 @@ class KeyRotated:
             found += lines(self.target, done.tally, self.goal, dry_run=False)
         if done.why_not:
             found.append(f"Not by a job of the server: {'; '.join(done.why_not)}.")
-        return found if self.dry_run else [*found, WHAT_CHANGES[done.engine]]
+        changed = done.sealed or done.tally.count["rewritten"]
+        return [*found, WHAT_CHANGES[done.engine]] if changed and not self.dry_run else found
 
     def _would(self) -> list[str]:
         done = self.done

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Literal
 
 from mcpy.api.kes import KEY_EXISTS, KEY_MISSING
 from mcpy.api.madmin import KEY_EXISTS_WORDS
-from mcpy.errors import KesError, McpyError, NotFoundError, ProtocolError, S3Error
+from mcpy.errors import (
+    KesError,
+    McpyError,
+    NotFoundError,
+    ProtocolError,
+    S3Error,
+    UnreachableError,
+)
 from mcpy.fleet.default_encryption import KeyBrokenError
 from mcpy.fleet.kms_keys import default_key_of
 from mcpy.models import bare_key_id
@@ -70,6 +77,7 @@ class Site:
         """Try a key, or the server's default one for ``""``; each is tried once.
 
         Raises:
+            UnreachableError: the server's KMS does not answer it.
             UnsupportedError: it is a MinIO without a KMS.
         """
         if again or key not in self._states:
@@ -127,6 +135,11 @@ class Site:
         name = bare_key_id(status.key_id)
         if status.works:
             return KeyState(name, "works")
+        if status.kms_silent:  # an outage is no difference from what a file wants
+            raise UnreachableError(
+                f"the KMS of `{self.name}` does not answer it",
+                hint=f"mcpy admin kms status {self.name}",
+            )
         return KeyState(name, "missing" if status.missing else "broken", status.problem)
 
     def _of_kes(self, key: str) -> KeyState:

@@ -75,11 +75,17 @@ class Ground:
     gone: Callable[[str], None] = field(default=lambda _: None)
 
 
+class NoScratchError(McpyError):
+    """These credentials may make no bucket in which to try out what the server does."""
+
+    code = ExitCode.DENIED
+
+
 def try_out(goal: Goal, ground: Ground) -> Verdict:
     """Let a canary go and return its verdict.
 
     Raises:
-        InputError: no bucket can be made for it, and it may not use the target's.
+        NoScratchError: no bucket can be made for it, and it may not use the target's.
         McpyError: the server failed in a way that says nothing of what it can do.
     """
     scratch = _inside(ground) if ground.inside else own_bucket(ground)
@@ -176,7 +182,7 @@ def own_bucket(ground: Ground) -> Scratch:
     """Make a bucket like the target's.
 
     Raises:
-        InputError: these credentials may make none.
+        NoScratchError: these credentials may make none.
     """
     name = SCRATCH_BUCKET + secrets.token_hex(8)
     s3 = ground.bucket.s3
@@ -190,7 +196,7 @@ def own_bucket(ground: Ground) -> Scratch:
         ground.gone(name)
         message = f"no bucket can be made to try out what the server does: {e.message}"
         hint = f"--canary-inside, to use {ground.bucket.target}/{SCRATCH_PREFIX} for it"
-        raise InputError(message, hint=hint) from e
+        raise NoScratchError(message, hint=hint) from e
     bucket = Bucket(s3, target, ground.bucket.versioning)
     try:
         if bucket.versioning and not (ground.lock.enabled and bucket.versioning == "Enabled"):
