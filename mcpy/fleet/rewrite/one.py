@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mcpy.errors import (
     DeadlineError,
+    ExitCode,
     IntegrityError,
     McpyError,
     NotReachedError,
@@ -229,11 +230,15 @@ def _is_another(error: S3Error) -> bool:
 def _unread(job: Job, error: S3Error) -> McpyError:
     """Return the error for an object that was rewritten and cannot be read: is it the server's?"""
     kms = error.api_code.startswith("kms:")
-    if (kms and not job.place.s3.kms_ready()) or (error.status >= 500 and not kms):
-        return StoppedError(
-            f"`{job.place.target}` was rewritten and is still to be read: {error}",
+    silent = kms and not job.place.s3.kms_ready()
+    if silent or (error.status >= 500 and not kms):
+        where = f"the KMS of `{job.place.target.alias}` does not answer it; " if silent else ""
+        stopped = StoppedError(
+            f"{where}`{job.place.target}` was rewritten and is still to be read: {error}",
             hint="run it again when the server works: it goes on with that",
         )
+        stopped.code = ExitCode.UNREACHABLE if silent else stopped.code
+        return stopped
     return DamagedError(f"`{job.place.target}` was rewritten and cannot be read: {error}")
 
 
