@@ -31,7 +31,8 @@ class CopyReport:
     def data(self) -> dict[str, Any]:
         """Return the counts."""
         found = asdict(self)
-        return {"status": "success", **found, "dryRun": found.pop("dry_run")}
+        found["dryRun"] = found.pop("dry_run")
+        return {"status": "success", **found}
 
     def text(self) -> str:
         """Return one line."""

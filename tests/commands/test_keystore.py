@@ -431,6 +431,25 @@ def test_a_kes_that_does_not_open_what_is_there_does_not_make_it_a_failure(
 
 
 @pytest.mark.usefixtures("kes_env")
+def test_what_an_earlier_copy_wrote_without_proof_is_proven_now(
+    mcpy: Mcpy, config: str, server: Server, tmp_path: Path
+) -> None:
+    (tmp_path / "keys" / "foreign").write_text("secret of somebody")
+    line = ("keystore", "copy", "--from", config, "--to", configured(tmp_path, "target"))
+    assert mcpy(*line).exit_code == 8  # so that its journal stays
+    version = httpx.Response(200, json={"version": "v0"})
+    server.replies = [version, kes_error(404, "key does not exist")]
+    result = mcpy(*line, "--only", "k", "--prove", "--json")
+    assert result.exit_code == 8
+    assert result.objects[0]["proven"] is False
+    counts = {
+        "copied": 0, "present": 1, "failed": 0, "unproven": 1, "untried": 0, "total": 1,
+    }  # fmt: skip
+    where = {"source": str(tmp_path / "keys"), "target": str(tmp_path / "target")}
+    assert result.objects[1] == {"status": "success", **where, **counts, "dryRun": False}
+
+
+@pytest.mark.usefixtures("kes_env")
 def test_a_kes_that_is_away_is_so_before_anything_is_copied(
     mcpy: Mcpy, config: str, server: Server, tmp_path: Path
 ) -> None:

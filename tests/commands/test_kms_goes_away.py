@@ -21,7 +21,7 @@ def test_an_object_that_does_not_open_while_the_kms_is_away_is_not_called_lost(
 ) -> None:
     s3.make_bucket("b-1")
     s3.put_object("b-1", "o", b"content", headers=kms_with("tenant-a"))
-    written = []
+    written: list[httpx.Request] = []
 
     def hook(request: httpx.Request) -> None:
         ours = request.url.path == "/b-1/o"

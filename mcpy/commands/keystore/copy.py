@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mcpy.cli.app import pass_app
-from mcpy.cli.kes_access import KesCommand, KesOptions, connect
+from mcpy.cli.kes_access import KesCommand, KesOptions, connect, named_server
 from mcpy.cli.keystore_access import open_keystore
 from mcpy.cli.keystore_copies import KeyCopied, counted, failure
 from mcpy.commands.keystore.check import see_sound
@@ -61,8 +61,12 @@ def copy_(app: App, /, access: KesOptions, **options: Any) -> None:  # noqa: ANN
     if options["dry_run"]:
         _foresee(app, source, target, names, files)
         return
-    prove = _prover(app, access) if options["prove"] else None
-    _copy(app, source, target, names, files, prove)
+    title, prove = f"{source.where} -> {target.where}", None
+    if options["prove"]:
+        prove = _prover(app, access)
+        # a key that was copied without this proof is not done
+        title += f", proven by {named_server(app, access, default=True)}"
+    _copy(app, (source, target), names, files, prove, _journal(app, title))
 
 
 def _opened(app: App, options: dict[str, Any]) -> tuple[Side, KeyStore]:
@@ -126,16 +130,15 @@ def _foresee(app: App, source: Side, target: KeyStore, names: Sequence[str], fil
 
 def _copy(
     app: App,
-    source: Side,
-    target: KeyStore,
+    sides: tuple[Side, KeyStore],
     names: Sequence[str],
     files: Files,
     prove: Prove | None,
+    journal: Journal,
 ) -> None:
     from mcpy.keystores.copy import GaveUpError, copy
 
-    title = f"{source.where} -> {target.where}"
-    journal = _journal(app, title)
+    source, target = sides
     again = f"repeat the command: it goes on from {journal.path}"
     results: list[Copied] = []
     try:
