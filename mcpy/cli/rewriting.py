@@ -45,7 +45,6 @@ class Rewriting:
         self._unsettled = self._scanned = 0
         self._failures = Failures()
         self._refused: list[Target] = []
-        self._empty: list[Target] = []
         self._foreseen: McpyError | None = None
         self._targets: list[Target] = []
 
@@ -83,9 +82,13 @@ class Rewriting:
         return tally, "" if dry_run else str(session.journal_path)
 
     def looked_at(self, target: Target, count: int) -> None:
-        """Remember a prefix below which there was nothing."""
+        """See that there was something.
+
+        Raises:
+            NotFoundError: it is a prefix, and there is nothing below it.
+        """
         if target.key and not count:
-            self._empty.append(target)
+            raise NotFoundError(f"there is nothing below `{target}`")
 
     @contextmanager
     def going_on(self, target: Target) -> Iterator[None]:
@@ -148,11 +151,7 @@ class Rewriting:
         return Session(app.s3(target.alias), patient, target, goal, wish, cut=app.cut)
 
     def finish(self) -> None:
-        """Raise PartialError when something is not as wanted, or a target was not done.
-
-        Raises:
-            NotFoundError: there is nothing at all below a prefix.
-        """
+        """Raise PartialError when something is not as wanted, or a target was not done."""
         if self._refused:
             error = self._failures.sum_of(len(self._targets))
             error.message = f"not done: {', '.join(f'`{target}`' for target in self._refused)}"
@@ -160,8 +159,6 @@ class Rewriting:
         if self._unsettled:
             are = "would not be" if self.options["dry_run"] else "are not"
             raise PartialError(f"{self._unsettled} of {self._scanned} {are} as wanted")
-        if self._empty:
-            raise NotFoundError(f"there is nothing below `{self._empty[0]}`")
 
 
 def _journals(app: App) -> Path:

@@ -232,10 +232,22 @@ def test_a_file_that_is_not_there_is_named(mcpy: Mcpy, tmp_path: Path) -> None:
     assert result == (1, "", message)
 
 
-def test_a_job_of_another_type_is_sent_as_it_is(mcpy: Mcpy, server: Server) -> None:
+def test_a_job_that_deletes_objects_is_started_by_force_only(mcpy: Mcpy, server: Server) -> None:
+    line, job = ("batch", "start", "play", "-"), "expire: {apiVersion: v1}\n"
+    assert mcpy(*line, stdin=job) == (
+        2,
+        "",
+        "mcpy: error: the job in stdin deletes objects\nmcpy: hint: --force, to mean it\n",
+    )
+    assert server.calls == []
     server.replies = [httpx.Response(200, json=STARTED | {"type": "expire"})]
-    result = mcpy("batch", "start", "play", "-", stdin="expire: {apiVersion: v1}\n")
-    assert (result.exit_code, result.stdout) == (0, f"Started expire job `{ID}`.\n")
+    assert mcpy(*line, "--force", stdin=job).exit_code == 0
+
+
+def test_a_job_of_another_type_is_sent_as_it_is(mcpy: Mcpy, server: Server) -> None:
+    server.replies = [httpx.Response(200, json=STARTED | {"type": "replicate"})]
+    result = mcpy("batch", "start", "play", "-", stdin="replicate: {apiVersion: v1}\n")
+    assert (result.exit_code, result.stdout) == (0, f"Started replicate job `{ID}`.\n")
     assert result.stderr == (
         "mcpy: warning: stdin is no keyrotate job: it is sent without being looked through\n"
     )

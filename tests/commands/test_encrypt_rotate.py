@@ -281,6 +281,19 @@ def test_a_prefix_with_nothing_below_is_not_found(
     assert "there is nothing below" in done.stderr
 
 
+def test_a_prefix_with_nothing_below_does_not_end_a_run_of_several(run: Mcpy, s3: S3) -> None:
+    bucket = f"plain-{random.getrandbits(48):x}"
+    s3.make_bucket(bucket)
+    s3.put_object(bucket, "o", b"content")
+    line = ("encrypt", "objects", f"play/{bucket}/none/", f"play/{bucket}", "--to", "sse-s3")
+    done = run("--json", *line)
+    assert done.exit_code == 8
+    named = [one["error"]["message"] for one in done.objects if one["status"] == "error"]
+    assert named[0].endswith(f"there is nothing below `play/{bucket}/none/`")
+    assert named[-1] == f"not done: `play/{bucket}/none/`"
+    assert s3.head_object(bucket, "o").encryption.scheme == "SSE-S3"
+
+
 @pytest.mark.parametrize("more", [(), ("--dry-run",)])
 def test_an_old_key_that_no_kms_has_and_nothing_names_is_not_found(
     run: Mcpy, simple: str, more: tuple[str, ...]

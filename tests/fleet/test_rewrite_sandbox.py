@@ -583,7 +583,7 @@ def test_what_another_run_left_is_named_when_it_is_old_and_never_removed(s3: S3)
         assert said == []
         leftovers.clean(finally_=True)
         assert said == [
-            f"a run that was killed left `play/{one}`: mcpy rb --force play/{one}"
+            f"`play/{one}` is perhaps left by a run that was killed: mcpy rb --force play/{one}"
             for one in expected
         ]
     assert s3.bucket_exists(name)

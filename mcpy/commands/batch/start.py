@@ -107,7 +107,10 @@ def _look_through(app: App, alias: str, text: str, where: str, *, force: bool) -
     from mcpy.fleet import keyrotate
 
     try:
-        job = keyrotate.parse(documents.parse(text, where))
+        document = documents.parse(text, where)
+        job = keyrotate.parse(document)
+        if job is None and isinstance(document, dict) and "expire" in document:
+            raise InputError(f"the job in {where} deletes objects", hint="--force, to mean it")
         if job is None:
             app.out.warn(f"{where} is no keyrotate job: it is sent without being looked through")
             return

@@ -53,7 +53,7 @@ class KeyRotated:
 
         done = self.done
         shown = proof(done, self.new, self.old)
-        settled = not shown["left"] and shown["complete"]
+        settled = not shown["left"] and shown["complete"] and not done.default_unseen
         found: dict[str, Any] = {
             "op": "rotate",
             "status": "success" if settled or self.dry_run else "partial",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from mcpy.errors import McpyError, UnreachableError
+from mcpy.errors import McpyError, S3Error, UnreachableError
 from mcpy.fleet.rewrite import canary
 from mcpy.fleet.rewrite.plan import Bucket
 from mcpy.models import Target
@@ -57,10 +57,15 @@ class Leftovers:
             self._name_others()
 
     def _clean(self, name: str) -> tuple[str, ...]:
-        bucket = Bucket(self.s3, Target(self.alias, name))
-        if not name.startswith(canary.SCRATCH_BUCKET) or not self.s3.bucket_exists(name):
+        if not name.startswith(canary.SCRATCH_BUCKET):
             return ()
-        return canary.clean_bucket(bucket, "", set())
+        target = Target(self.alias, name)
+        try:
+            if not self.s3.bucket_exists(name):
+                return ()
+        except S3Error as e:  # what was to be done is done: this is no reason to fail
+            return (f"{target} ({e.message})",)
+        return canary.clean_bucket(Bucket(self.s3, target), "", set())
 
     def _name_others(self) -> None:
         try:
@@ -73,7 +78,8 @@ class Leftovers:
             strange = one.name.startswith(canary.SCRATCH_BUCKET) and one.name not in self.own
             if strange and self._is_old(one.created):
                 target = f"{self.alias}/{one.name}"
-                self.warn(f"a run that was killed left `{target}`: mcpy rb --force {target}")
+                left = f"`{target}` is perhaps left by a run that was killed"
+                self.warn(f"{left}: mcpy rb --force {target}")
 
     def _is_old(self, created: str) -> bool:
         try:
