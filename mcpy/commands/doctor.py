@@ -82,8 +82,9 @@ class Verdict:
         plural = "" if self.warnings == 1 else "s"
         but = f", with {self.warnings} warning{plural}" if self.warnings else ""
         were = "link was" if self.unchecked == 1 else "links were"
-        rest = f"; {self.unchecked} {were} not checked" if self.unchecked else ""
-        return f"`{self.target}` works{but}{rest}."
+        rest = f"{self.unchecked} {were} not checked"
+        far = f", as far as it was looked at ({rest})" if self.unchecked else ""
+        return f"`{self.target}` works{far}{but}."
 
 
 @click.command("doctor", cls=Command)

@@ -607,6 +607,22 @@ def test_a_key_with_very_many_versions_is_counted_without_holding_them() -> None
     assert (shard.rest(), shard.done) == ([Item("m")], True)
 
 
+def test_what_nobody_may_look_at_is_not_called_plain_and_the_right_is_named(
+    run: Mcpy, s3: S3, world: Server
+) -> None:
+    s3.make_bucket("b-1")
+    s3.put_object("b-1", "a", b"content", headers=kms_with("tenant-a"))
+    world.metadata = False
+    world.hook = lambda request: httpx.Response(403) if request.method == "HEAD" else None
+    result = run("encrypt", "audit", "--require", "any", "play/b-1")
+    assert (result.exit_code, result.stderr) == (
+        3,
+        "mcpy: error: 1 of 1 version is not shown to be encrypted "
+        "(1 of them unknown or unreadable)\n"
+        "mcpy: hint: s3:GetObject, and s3:GetObjectVersion for older versions, let them be seen\n",
+    )
+
+
 def test_without_the_right_to_list_versions_the_way_out_is_named(
     run: Mcpy, s3: S3, world: Server
 ) -> None:

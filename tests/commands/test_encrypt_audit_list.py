@@ -78,6 +78,7 @@ def test_by_itself_it_names_what_violates_or_may_not_be_seen(
     refused = run("encrypt", "audit", "--list", "play/b-1")
     assert (refused.exit_code, refused.stdout) == (2, "")
     assert "'all', 'violations', 'plain'" in refused.stderr
+    assert "--list violations` is what --list alone means, or put --list last\n" in refused.stderr
 
 
 def test_a_list_says_what_was_not_looked_at(

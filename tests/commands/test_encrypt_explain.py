@@ -238,6 +238,14 @@ def test_what_is_not_there_is_exit_5(run: Mcpy) -> None:
         assert (result.exit_code, result.stdout) == (5, "")
 
 
+def test_of_several_targets_an_error_names_its_own(run: Mcpy, s3: S3) -> None:
+    s3.put_object("b-1", "k", b"x")
+    result = run("encrypt", "explain", "play/b-1/k", "play/b-1/none")
+    assert result.exit_code == 8
+    assert "error: play/b-1/none: NoSuchKey" in result.stderr
+    assert result.stdout.startswith("play/b-1/k: ")
+
+
 def test_without_an_administrators_keys_the_chain_is_told_and_the_key_not_tried(
     run: Mcpy, s3: S3, world: Server
 ) -> None:

@@ -248,11 +248,11 @@ def test_the_aliases_that_use_a_kes_are_looked_at_by_themselves(
 ) -> None:
     put(s3, "a", kms_with("tenant-a"))
     profile = KesProfile("kes.test:7373", api_key=KES_API_KEY)
-    run.store.put(Alias("prod", "https://s3.test", ACCESS, SECRET, kes=profile))
+    run.store.put(Alias("prod", "https://prod.test", ACCESS, SECRET, kes=profile))
     for line in (RM, (*RM, "--alias", "prod")):
         result = run(*line)
         assert result.exit_code == 3
-        assert "on prod (https://s3.test)" in result.stderr
+        assert "on prod (https://prod.test)" in result.stderr
     assert not world.deleted
 
 

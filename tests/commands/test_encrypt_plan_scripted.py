@@ -462,3 +462,16 @@ def test_a_kms_that_is_away_is_an_outage_and_no_drift(
     assert "error: play/k: the KMS of `play` does not answer it\n" in result.stderr
     assert "differ" not in result.stderr
     assert "broken" not in result.stdout
+
+
+def test_a_default_that_is_as_wanted_and_whose_key_fails_is_no_difference_from_itself(
+    mcpy: Mcpy, minio: dict[str, Reply], tmp_path: Path
+) -> None:
+    minio["GET /minio/kms/v1/key/status"] = key_status("key is not what it was")
+    minio["GET /bbb?encryption"] = default("aws:kms", "k")
+    file = tmp_path / "e.toml"
+    file.write_text(BUCKET)
+    result = mcpy("encrypt", "plan", str(file))
+    assert result.exit_code == 3
+    (line,) = result.stdout.splitlines()
+    assert line.startswith("!\tdefault\tplay/bbb\tsse-kms:k\t")

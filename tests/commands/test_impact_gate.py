@@ -29,7 +29,7 @@ def _bucket(s3: S3) -> None:
     s3.make_bucket("b-1")
 
 
-def with_kes(run: Mcpy, name: str, server: str, url: str = "https://s3.test") -> None:
+def with_kes(run: Mcpy, name: str, server: str, url: str = "https://prod.test") -> None:
     profile = KesProfile(server, api_key=KES_API_KEY)
     run.store.put(Alias(name, url, ACCESS, SECRET, kes=profile))
 
@@ -71,8 +71,33 @@ def test_naming_an_alias_does_not_leave_out_those_that_use_the_kes(
         refused = run(*RM, *more)
         assert refused.exit_code == 3
         assert "on play (https://s3.test)" in refused.stderr
-        assert "on prod (https://s3.test)" in refused.stderr
+        assert "on prod (https://prod.test)" in refused.stderr
         assert "on other" not in refused.stderr
+    assert not world.deleted
+
+
+@pytest.mark.parametrize("user", [ACCESS, "another"])
+def test_two_aliases_of_one_server_are_looked_at_once(
+    run: Mcpy, s3: S3, world: Server, user: str
+) -> None:
+    s3.put_object("b-1", "a", b"content", headers=kms_with("tenant-a"))
+    run.store.put(Alias("too", "https://s3.test/", user, SECRET))
+    refused = run(*RM, "--impact-on", "play", "--impact-on", "too", "--never-default")
+    assert refused.exit_code == 3
+    assert "without `tenant-a`, 1 version is unreadable" in refused.stderr
+    assert "`tenant-a` on too" not in refused.stderr
+    assert not world.deleted
+
+
+def test_another_user_of_a_server_is_asked_where_the_first_may_not_see_all(
+    run: Mcpy, s3: S3, world: Server
+) -> None:
+    s3.put_object("b-1", "a", b"content", headers=kms_with("tenant-a"))
+    run.store.put(Alias("too", "https://s3.test", "another", SECRET))
+    world.admin = False
+    refused = run(*RM, "--impact-on", "play", "--impact-on", "too", "--never-default")
+    assert refused.exit_code == 4
+    assert "InvalidAccessKeyId" in refused.stderr
     assert not world.deleted
 
 
@@ -127,7 +152,7 @@ def test_several_kes_and_odd_ones_are_compared_without_a_traceback(
     run.env["KES_SERVER"] = "https://a.test:7373,https://b.test:7373"
     refused = run(*RM)
     assert refused.exit_code == 3
-    assert "on prod (https://s3.test)" in refused.stderr
+    assert "on prod (https://prod.test)" in refused.stderr
     assert not world.deleted
 
 
@@ -226,7 +251,7 @@ def test_an_erasure_looks_on_every_alias_of_the_kes_that_loses_the_key(
     line = ("keystore", "erase", "tenant-a", "--config", str(config), "--yes")
     refused = run(*line, "--confirm", "tenant-a", *server, "--impact-on", "play")
     assert refused.exit_code == 3
-    assert "on prod (https://s3.test)" in refused.stderr
+    assert "on prod (https://prod.test)" in refused.stderr
     assert (tmp_path / "keys" / "tenant-a").exists()
 
 

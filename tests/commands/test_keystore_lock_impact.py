@@ -52,7 +52,7 @@ def test_a_script_reads_it_with_what_was_done(run: Mcpy, key: Path) -> None:
 
 def test_the_alias_of_the_kes_is_looked_at_unasked(run: Mcpy, key: Path) -> None:
     profile = KesProfile("kes.test:7373", api_key=KES_API_KEY)
-    run.store.put(Alias("prod", "https://s3.test", ACCESS, SECRET, kes=profile))
+    run.store.put(Alias("prod", "https://prod.test", ACCESS, SECRET, kes=profile))
     assert SAID in lock(run, key, "--yes", "--alias", "prod").stderr
 
 
@@ -79,7 +79,7 @@ def test_an_alias_that_was_named_and_cannot_be_looked_at_stops_it(run: Mcpy, key
 
 def test_an_alias_that_was_found_and_cannot_be_looked_at_does_not(run: Mcpy, key: Path) -> None:
     profile = KesProfile("kes.test:7373", api_key=KES_API_KEY)
-    run.store.put(Alias("prod", "https://s3.test", ACCESS, "wrong-throw-away", kes=profile))
+    run.store.put(Alias("prod", "https://prod.test", ACCESS, "wrong-throw-away", kes=profile))
     code, _, err = lock(run, key, "--yes", "--alias", "prod")
     assert (code, key.read_bytes()) == (0, b"locked-by-mcpy:" + VALUE)
     assert "warning: what it encrypted could not be looked for: " in err

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -42,6 +42,15 @@ def _open(text: str) -> int:
 MOST_OPENED = 10_000
 
 
+class _Kind(click.Choice[str]):
+    """A kind of versions; click takes what follows ``--list`` for one."""
+
+    def fail(self, message: str, param: Any = None, ctx: Any = None) -> NoReturn:  # noqa: ANN401 - click's
+        """Say what to type where a target came to stand there."""
+        wanted = "`--list violations` is what --list alone means, or put --list last"
+        super().fail(f"{message.rstrip('.')}; {wanted}", param, ctx)
+
+
 @click.command("audit", cls=Command)
 @click.argument("targets", nargs=-1, required=True, type=TARGETS, metavar="TARGET...")
 @click.option("--latest", is_flag=True, help="The latest versions only.")
@@ -64,7 +73,7 @@ MOST_OPENED = 10_000
     multiple=True,
     is_flag=False,
     flag_value="violations",
-    type=click.Choice(LISTED),
+    type=_Kind(LISTED),
     help="Name each version of this kind too, in the files as well; by itself violations, which "
     "are all unknown and unreadable ones where nothing is required.",
 )

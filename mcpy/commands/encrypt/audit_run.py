@@ -187,7 +187,8 @@ def _finding(summary: AuditSummary, wish: Wish, failed: int) -> McpyError | None
     total = tally.total().number
     if tally.violations and wish.requirement:
         message, kind = are(tally.violations, "version", of=total), "violations"
-        message += f" not {wish.requirement.words}"
+        shown = "shown to be " if tally.hidden == tally.violations else ""
+        message += f" not {shown}{wish.requirement.words}"
         if tally.hidden:
             message += f" ({tally.hidden:,} of them unknown or unreadable)"
     elif tally.unreadable and wish.open:
@@ -197,4 +198,14 @@ def _finding(summary: AuditSummary, wish: Wish, failed: int) -> McpyError | None
         return None
     if failed:
         message += f", and {failed} of {len(summary.targets)} targets could not be audited"
-    return FindingError(message, hint=f"--list {kind} names them all")
+    return FindingError(message, hint=_hint(summary, kind))
+
+
+def _hint(summary: AuditSummary, kind: str) -> str:
+    """Return what names the versions; where they may merely not be seen, the right that is due."""
+    tally = summary.tally
+    named = [item for one in summary.targets for item in one.tally.named]
+    denied = all(item.state == "unknown" and "s3:GetObject" in item.why for item in named)
+    if named and denied and tally.number_of("unknown") == tally.violations:
+        return "s3:GetObject, and s3:GetObjectVersion for older versions, let them be seen"
+    return f"--list {kind} names them all"

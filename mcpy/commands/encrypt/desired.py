@@ -75,7 +75,8 @@ class ItemShown:
     def text(self) -> str:
         """Return a sign, what, where, found and wanted, and what to know of it."""
         item = self.item
-        sides = item.have if item.state == "same" else f"{item.have or '?'} -> {item.want}"
+        same = item.state == "same" or item.have == item.want  # its key may be what is wrong
+        sides = item.have if same else f"{item.have or '?'} -> {item.want}"
         change = sides if item.want else item.have
         note = "" if item.error else item.note  # an error is told in full, with its hint
         cells = [_SIGNS[item.state], item.what, item.target, change, note]

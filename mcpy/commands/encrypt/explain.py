@@ -13,7 +13,7 @@ from mcpy.cli.many import buckets_of, for_each, jobs_option
 from mcpy.cli.output import printable
 from mcpy.cli.params import BUCKETS
 from mcpy.cli.sizes import human_size
-from mcpy.errors import FindingError, InputError
+from mcpy.errors import FindingError, InputError, McpyError
 
 if TYPE_CHECKING:
     from mcpy.cli.app import App
@@ -137,7 +137,12 @@ def explain(app: App, targets: tuple[Target, ...], *, version_id: str, jobs: int
     shut: list[Target] = []
 
     def explained(target: Target) -> Explained:
-        found = _explain(app, target, version_id)
+        try:
+            found = _explain(app, target, version_id)
+        except McpyError as e:
+            if len(named) > 1 and str(target) not in e.message:
+                e.message = f"{target}: {e.message}"
+            raise
         shut.extend([target] if found.it.opens is False else [])
         return found
 

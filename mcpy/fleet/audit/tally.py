@@ -147,14 +147,15 @@ class Tally:
     @property
     def unreadable(self) -> int:
         """How many versions the KMS could not open, in listing them or when they were opened."""
-        return self._number("unreadable")
+        return self.number_of("unreadable")
 
     @property
     def hidden(self) -> int:
         """How many versions do not show how they are encrypted, or cannot be read."""
-        return self._number("unreadable", "unknown")
+        return self.number_of("unreadable", "unknown")
 
-    def _number(self, *states: str) -> int:
+    def number_of(self, *states: str) -> int:
+        """Return how many versions are in one of these states."""
         return sum(g.total.number for g in self.groups.values() if g.state in states)
 
     def total(self) -> Count:
