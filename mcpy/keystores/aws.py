@@ -14,7 +14,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from mcpy.errors import ConfigError, UnreachableError
+from mcpy.errors import ConfigError, McpyError, UnreachableError
 from mcpy.keystores.aws_patience import Patience
 from mcpy.keystores.base import (
     LOCK_MARK,
@@ -125,7 +125,13 @@ class SecretsManager:
         key = self._staged(name, self._stages(name), _CURRENT)
         with self._failures(name):
             self._opened().put_secret_value(SecretId=name, SecretString=_MARKER)
-        self._move(name, LOCKED_STAGE, to=key, off=self._stages(name).get(LOCKED_STAGE))
+        try:
+            self._move(name, LOCKED_STAGE, to=key, off=self._stages(name).get(LOCKED_STAGE))
+        except McpyError as e:
+            e.message = f"`{name}` is locked, and kept only until a version is added: {e.message}"
+            e.args = (e.message,)
+            e.hint = e.hint or "add no version; lock it again once that is allowed"
+            raise
 
     def unlock(self, name: str) -> None:
         """Make the key's version the current one again, and drop the stage that kept it."""

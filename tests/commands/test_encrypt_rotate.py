@@ -358,6 +358,8 @@ def test_a_default_that_may_not_be_seen_leaves_the_proof_open(
     assert result.exit_code == 8
     assert f"Looked at again: 0 versions are under `{OLD}`.\n" in result.stdout
     assert "go on under the old key: a default cannot be seen\n" in result.stderr
+    again = run("--json", *args, "--engine", "copy").objects[0]
+    assert (again["status"], again["defaultUnseen"]) == ("partial", True)
 
 
 def test_what_nobody_can_read_is_not_called_encrypted_anew(

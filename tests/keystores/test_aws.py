@@ -23,6 +23,7 @@ from tests.keystores.entries import VALUE
 from tests.keystores.http_server import Answer, Call
 from tests.keystores.http_server import serving as serving_http
 from tests.keystores.secrets_manager_server import SecretsManagerServer, serving
+from tests.running import Mcpy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,8 +111,10 @@ def test_a_lock_that_was_cut_off_is_unlocked_by_the_former_version(
     store: SecretsManager, server: SecretsManagerServer
 ) -> None:
     server.denied.add("UpdateSecretVersionStage")
-    with pytest.raises(KeystoreDeniedError):
+    told = "`k` is locked, and kept only until a version is added: "
+    with pytest.raises(KeystoreDeniedError, match=told) as caught:
         store.lock("k")
+    assert caught.value.hint == "add no version; lock it again once that is allowed"
     assert store.state("k") == "locked"
     server.denied.clear()
     store.unlock("k")
@@ -305,3 +308,32 @@ def test_nobody_there_is_unreachable() -> None:
     with pytest.raises(UnreachableError, match="Could not connect"):
         store.read("k")
     store.close()
+
+
+class _ClosedAfterwards(SecretsManagerServer):
+    """Denies everything once it was told to delete."""
+
+    def answer(self, action: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        found = super().answer(action, body)
+        if action == "DeleteSecret":
+            self.denied |= {"GetSecretValue", "DescribeSecret", "ListSecretVersionIds"}
+        return found
+
+
+def test_an_erasure_that_nobody_may_look_at_is_not_called_done(
+    loopback: None,  # noqa: ARG001 - allows sockets
+    tmp_path: Path,
+) -> None:
+    server = _ClosedAfterwards()
+    server.answer("CreateSecret", {"Name": "k", "SecretString": VALUE.decode()})
+    mcpy = Mcpy(tmp_path / "config", None, env={"HOME": str(tmp_path)})
+    config = tmp_path / "kes.yml"
+    with serving(server) as url:
+        section = (
+            f"endpoint: '{url}', region: eu-west-1, credentials: {{accesskey: a, secretkey: b}}"
+        )
+        config.write_text(f"keystore: {{aws: {{secretsmanager: {{{section}}}}}}}\n")
+        line = ("keystore", "erase", "k", "--config", str(config), "--yes", "--confirm", "k")
+        result = mcpy(*line, "--without-impact")
+    assert result.stdout.startswith("`k` being erased at aws")
+    assert "whether `k` is gone cannot be seen yet" in result.stderr

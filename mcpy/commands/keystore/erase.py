@@ -74,9 +74,9 @@ def erase(  # noqa: PLR0913 - options
         _ask_twice(app, key, question, yes=yes, repeated=repeated)
         with acting(key):
             store.delete(key)
-        _see_gone(app, store, key, config)
+        change = "erased" if _see_gone(app, store, key, config) else "being erased"
         warn_after(app, key, file.cache)
-        acted = KeyActed(key, "erased", store.provider, file.cache.any_s)
+        acted = KeyActed(key, change, store.provider, file.cache.any_s)
         wait = proof.gone if proof else None
         report(app, acted, wait, f"KES must not find it: mcpy kes key info {key}")
 
@@ -129,16 +129,21 @@ def _ask_twice(app: App, key: str, question: str, *, yes: bool, repeated: str | 
             raise DeclinedError
 
 
-def _see_gone(app: App, store: KeyStore, key: str, config: Path) -> None:
+def _see_gone(app: App, store: KeyStore, key: str, config: Path) -> bool:
+    """Return whether the key is seen to be gone; False where nobody can tell yet.
+
+    Raises:
+        McpyError: it is there still.
+    """
     from mcpy.keystores.base import KeyMissingError, KeystoreError
 
     try:
         store.state(key)
     except KeyMissingError:
-        return
+        return True
     except KeystoreError as e:  # such as a deletion that is still going on
         app.out.warn(f"whether `{key}` is gone cannot be seen yet: {e}")
-        return
+        return False
     raise McpyError(
         f"{store.where} says it erased `{key}`, and has it still",
         hint=shlex.join(["mcpy", "keystore", "check", "--config", str(config)]),
