@@ -157,7 +157,8 @@ class Rewriting:
             error.message = f"not done: {', '.join(f'`{target}`' for target in self._refused)}"
             raise error
         if self._unsettled:
-            are = "would not be" if self.options["dry_run"] else "are not"
+            are = "is not" if self._unsettled == 1 else "are not"
+            are = "would not be" if self.options["dry_run"] else are
             raise PartialError(f"{self._unsettled} of {self._scanned} {are} as wanted")
 
 

@@ -45,6 +45,8 @@ class Line:
         version = f" ({one.version_id})" if one.version_id not in {"", "null"} else ""
         word = "would be rewritten" if self.dry_run and one.kind is Class.REWRITTEN else one.kind
         reason = f": {one.reason}" if one.reason else ""
+        if one.kind is Class.CUSTOMER:
+            word, reason = "is SSE-C", ": only who has its owner's key can change it"
         name = f"`{self.target.alias}/{self.target.bucket}/{one.key}`{version}"
         return printable(f"{name} {word}{reason}")
 
@@ -53,7 +55,7 @@ def _class_line(kind: Class, tally: Tally, goal: Goal, *, dry_run: bool) -> str:
     from mcpy.fleet.rewrite.goal import Class, meaning
 
     would = dry_run and kind is Class.REWRITTEN
-    words = "would be rewritten" if would else meaning(kind, goal)
+    words = "would be rewritten" if would else meaning(kind, goal, tally.count[kind])
     size = f", {human_size(tally.size[kind])}" if tally.size[kind] else ""
     return f"  {tally.count[kind]:>8} {words}{size}"
 

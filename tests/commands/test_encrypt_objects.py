@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from mcpy.cli.rewritten import Line
 from mcpy.errors import Terminated
-from mcpy.models import Alias
+from mcpy.fleet.rewrite.goal import Class, Goal, Outcome, meaning
+from mcpy.models import Alias, ObjectEncryption, Target
 from mcpy.sandbox.play import Sandbox
 from tests.mixture import census, client, locked
 from tests.running import Mcpy, Terminal
@@ -95,6 +97,27 @@ def test_json_has_every_class_and_the_journal(run: Mcpy, bucket: str, tmp_path: 
 
 
 @ON_SANDBOX
+def test_a_dry_run_tells_of_the_etag_that_an_empty_folder_gets(
+    run: Mcpy, s3: S3, bucket: str
+) -> None:
+    s3.put_object(bucket, "dir/", b"")
+    args = ("encrypt", "objects", f"play/{bucket}/dir/", "--to", "sse-s3", "--json")
+    (planned,) = run(*args, "--dry-run").objects[-1:]
+    (done,) = run(*args).objects[-1:]
+    assert (planned["etagsChanged"], done["etagsChanged"]) == (1, 1)
+
+
+def test_one_delete_marker_and_an_owners_key_are_told_in_words() -> None:
+    goal = Goal(ObjectEncryption("AES256"))
+    assert meaning(Class.MARKER, goal, 1) == "delete marker: nothing to encrypt"
+    assert meaning(Class.MARKER, goal, 2) == "delete markers: nothing to encrypt"
+    outcome = Outcome("k", "", Class.CUSTOMER)
+    assert Line(Target("play", "box"), outcome, dry_run=False).text() == (
+        "`play/box/k` is SSE-C: only who has its owner's key can change it"
+    )
+
+
+@ON_SANDBOX
 def test_a_prefix_is_a_folder_and_not_its_namesakes(run: Mcpy, bucket: str) -> None:
     result = run("encrypt", "objects", f"play/{bucket}/logs", "--to", "sse-s3", "--list", "--json")
     line, found = result.objects
@@ -135,6 +158,8 @@ def test_what_cannot_be_is_named_and_the_exit_code_says_partly(run: Mcpy, s3: S3
     assert census(s3, bucket) == before
     again = run("encrypt", "objects", f"play/{bucket}", "--to", "sse-s3", "--json")
     assert [one.get("class") for one in again.objects] == ["locked"] * 3 + [None, None]
+    alone = run("encrypt", "objects", f"play/{bucket}/held", "--to", "sse-s3")
+    assert alone.stderr.endswith("mcpy: error: 1 of 1 is not as wanted\n")
     assert again.objects[-2]["status"] == "partial"
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from mcpy.cli.sizes import plural
 from mcpy.models import Alias
 from mcpy.sandbox.play import Sandbox
 from tests.fleet.obeying import Obeying
@@ -105,6 +106,21 @@ def states(result: Result) -> dict[tuple[str, str], str]:
 
 def fingerprint(result: Result) -> str:
     return next(str(line["fingerprint"]) for line in result.objects if "fingerprint" in line)
+
+
+def test_buckets_the_file_says_nothing_about_are_counted(
+    mcpy: Mcpy, name: str, file: Path
+) -> None:
+    file.write_text(f'[buckets."play/{name}"]\nencryption = "none"\n')
+    others = len(mcpy("--json", "ls", "play").objects) - 1
+    silent = f"; the file says nothing of {plural(others, 'bucket')}" if others else ""
+    planned = mcpy("encrypt", "plan", str(file))
+    assert (planned.exit_code, planned.stdout) == (0, "")
+    assert planned.stderr.startswith(f"mcpy: 1 as wanted{silent}; fingerprint ")
+    assert mcpy("mb", f"play/{name}-more").exit_code == 0
+    summary = mcpy("--json", "encrypt", "plan", str(file)).objects[-1]
+    assert summary["unnamedBuckets"] == others + 1
+    assert mcpy("rb", f"play/{name}-more").exit_code == 0
 
 
 def test_keys_are_made_first_then_defaults_and_a_second_run_changes_nothing(

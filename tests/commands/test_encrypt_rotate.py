@@ -210,7 +210,7 @@ def test_what_stays_under_the_old_key_is_counted_and_the_exit_code_says_so(
     result = run(*args)
     assert result.exit_code == 8
     assert "Looked at again: 1 version is under other keys than `new-key`." in result.stdout
-    assert "1 are, or may be, under the old key" in result.stderr
+    assert "1 is, or may be, under the old key" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import click
 from mcpy.cli import documents
 from mcpy.cli.documents import name_of
 from mcpy.cli.many import Failures
+from mcpy.cli.sizes import plural
 from mcpy.errors import FindingError, Interrupted, McpyError
 
 if TYPE_CHECKING:
@@ -88,11 +90,12 @@ class ItemShown:
 
 @dataclass(frozen=True)
 class Summary:
-    """How many items are in which state."""
+    """How many items are in which state; ``unnamed`` buckets the file says nothing about."""
 
     op: str
     items: Sequence[Item]
     fingerprint: str = ""
+    unnamed: int = 0
 
     @property
     def counts(self) -> dict[State, int]:
@@ -102,12 +105,14 @@ class Summary:
 
     def data(self) -> dict[str, Any]:
         """Return the counts and the fingerprint."""
-        found = {"op": self.op, "status": "success", "summary": self.counts}
+        found: dict[str, Any] = {"op": self.op, "status": "success", "summary": self.counts}
+        found |= {"unnamedBuckets": self.unnamed} if self.unnamed else {}
         return found | ({"fingerprint": self.fingerprint} if self.fingerprint else {})
 
     def text(self) -> str:
         """Return one line."""
         line = ", ".join(f"{count} {_COUNTED[state]}" for state, count in self.counts.items())
+        line += f"; the file says nothing of {plural(self.unnamed, 'bucket')}" * bool(self.unnamed)
         return line + (f"; fingerprint {self.fingerprint}" if self.fingerprint else "")
 
 
@@ -122,6 +127,20 @@ def compared(app: App, file: str, *, jobs: int) -> tuple[list[Item], Callable[[s
     with app.out.spinner("read keys and buckets") as say:
         items = Comparison(desired, opened.__getitem__, jobs=jobs, say=say).items()
     return items, opened.__getitem__
+
+
+def unnamed(items: Iterable[Item], sites: Callable[[str], Site]) -> int:
+    """Return how many buckets no item is about: what changes there is no drift of the file.
+
+    Those of servers that do not let their buckets be listed are not counted.
+    """
+    targets = {item.target for item in items}
+    count = 0
+    for alias in {target.partition("/")[0] for target in targets}:
+        with suppress(McpyError):
+            names = [bucket.name for bucket in sites(alias).s3.list_buckets()]
+            count += sum(f"{alias}/{name}" not in targets for name in names)
+    return count
 
 
 def looked(

@@ -23,6 +23,7 @@ from mcpy.commands.encrypt.desired import (
     site,
     tell_failure,
     tell_summary,
+    unnamed,
     width_of,
 )
 from mcpy.errors import InputError
@@ -71,7 +72,7 @@ def _plan(app: App, file: str, *, everything: bool, objects: bool, jobs: int) ->
         app.out.emit(ItemShown("plan", item, width))
         if len(items) > 1:  # a failure alone is the error the command ends with
             tell_failure(app, item)
-    tell_summary(app, Summary("plan", items, fingerprint(items)))
+    tell_summary(app, Summary("plan", items, fingerprint(items), unnamed(items, sites)))
     raise_outcome(items, file, tried=len(items), hint=hint_for("apply", file))
 
 

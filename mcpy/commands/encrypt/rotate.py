@@ -188,7 +188,7 @@ def rotate(app: App, /, targets: tuple[Target, ...], **options: Any) -> None:  #
     if unseen and not left:
         raise PartialError("new objects may go on under the old key: a default cannot be seen")
     if left:
-        are = "would stay" if dry_run else "are"
+        are = "would stay" if dry_run else "is" if left == 1 else "are"
         raise PartialError(f"{left} {are}, or may be, under the old key")
     if old and not under_old:
         _check_old_key(app, targets, old)

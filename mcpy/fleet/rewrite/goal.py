@@ -46,6 +46,11 @@ MEANINGS: dict[Class, str] = {
     Class.CHANGED: "changed by others again and again: not touched",
     Class.FAILED: "failed: the object is as it was",
 }
+_OF_ONE = {
+    Class.MARKER: "delete marker: nothing to encrypt",
+    Class.OLDER: "older version, not asked for (--versions)",
+    Class.CUSTOMER: "encrypted with its owner's key (SSE-C): cannot be changed",
+}
 _OTHER = {
     True: "not asked for (not SSE-KMS, or under another key): left as they are",
     False: "SSE-KMS, not asked for (--include-kms): left as they are",
@@ -106,8 +111,10 @@ class Goal:
         }
 
 
-def meaning(kind: Class, goal: Goal) -> str:
-    """Return what a class means for people, where somebody wanted ``goal``."""
+def meaning(kind: Class, goal: Goal, number: int) -> str:
+    """Return what a class of ``number`` versions means for people who wanted ``goal``."""
+    if number == 1 and kind in _OF_ONE:
+        return _OF_ONE[kind]
     return _OTHER[goal.only_kms] if kind is Class.OTHER else MEANINGS[kind]
 
 
