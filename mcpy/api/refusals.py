@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,7 @@ def s3_refusal_of(alias: Alias) -> Callable[[Answer], ApiError]:
     def refusal(answer: Answer) -> ApiError:
         error = s3_refusal(answer)
         if error.kms_silent:
-            error.hint = f"mcpy admin kms status {alias.name}"
+            error.hint = _doctor_of(alias, error)
         if error.api_code == "InvalidAccessKeyId":
             error.hint = _set_again(alias, "ACCESSKEY SECRETKEY")
         wrong = error.api_code == "SignatureDoesNotMatch"
@@ -86,6 +87,12 @@ class WrongSecretError(S3Error):
 
     def _line(self) -> str:
         return f"{self.api_code}: the secret key of {self._whose} is wrong"
+
+
+def _doctor_of(alias: Alias, error: ApiError) -> str:
+    """Return what finds out why the KMS did not serve what was asked for."""
+    places = (alias.name, error.fields.get("BucketName"), error.fields.get("Key"))
+    return f"mcpy doctor {shlex.quote('/'.join(filter(None, places)))}"
 
 
 def _set_again(alias: Alias, keys: str) -> str:

@@ -6,8 +6,9 @@ import httpx
 import pytest
 
 from mcpy.api.http import Answer
-from mcpy.api.refusals import kes_refusal, s3_refusal
+from mcpy.api.refusals import kes_refusal, s3_refusal, s3_refusal_of
 from mcpy.errors import exit_code
+from mcpy.models import Alias
 
 PAGE = b"<html><body><h1>Forbidden</h1></body></html>"
 
@@ -27,6 +28,13 @@ def test_an_xml_error_has_code_message_and_fields() -> None:
     assert (error.api_code, error.server_message) == ("NoSuchBucket", "gone.")
     assert error.cause()["error"]["BucketName"] == "b"
     assert error.cause()["error"]["RequestID"] == "r"
+
+
+def test_a_kms_that_does_not_serve_is_what_the_doctor_is_for() -> None:
+    fields = "<BucketName>b</BucketName><Key>a b</Key>"
+    body = f"<Error><Code>kms:DecryptionFailed</Code><Message>no</Message>{fields}</Error>"
+    error = s3_refusal_of(Alias("play", "http://s3.test"))(answer(500, body.encode()))
+    assert (exit_code(error), error.hint) == (6, "mcpy doctor 'play/b/a b'")
 
 
 def test_a_namespace_does_not_hide_an_error() -> None:

@@ -426,6 +426,7 @@ def test_why_no_endpoint_is_reached_the_trial_of_the_key_tells(
     [
         (key_status(encryption_error=DENIED_BY_KES), 4, "failed", "/v1/key/generate/*"),
         (key_status(decryption_error=DENIED_BY_KES), 4, "failed", "/v1/key/decrypt/*"),
+        (key_status(encryption_error="failed to read key"), 6, "failed", "it is locked there"),
         (key_status(encryption_error="x509: unknown authority"), 6, "failed", "do not trust"),
         (key_status(encryption_error="dial: connection refused"), 6, "failed", "does not reach"),
         (key_status(decryption_error="ciphertext is odd."), 1, "failed", "is odd"),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _REACH = "see that KES runs and the server's host reaches it; from here: mcpy kes status"
 DENIED_BY_KES = "insufficient permissions"
+_UNREAD = "failed to read key"  # KES's words for whatever its keystore does not give
 _DOWN = re.compile(
     r"connection refused|connection error|no such host|i/o timeout|deadline exceeded|unreachable",
     re.IGNORECASE,
@@ -114,6 +115,10 @@ def _broken(name: str, status: KeyStatus, patient: Patient) -> tuple[str, str, E
         return text, hint, ExitCode.UNREACHABLE
     if _DOWN.search(problem):
         return f"the server does not reach its KMS: {problem}", _REACH, ExitCode.UNREACHABLE
+    if _UNREAD in problem:
+        text = f"KES cannot read the key `{name}` at its keystore: it is locked there, or damaged"
+        hint = f"where KES runs: mcpy keystore ls {name} --state --config KES-CONFIG"
+        return text, hint, ExitCode.UNREACHABLE
     hint = f"mcpy admin kms key status {patient.name} {name}"
     return f"the key `{name}` does not work: {problem}", hint, ExitCode.FAILED
 
