@@ -35,12 +35,14 @@ class Subject:
         env: what ``${NAME}`` is looked up in.
         elsewhere: the file is for another machine, whose files and variables are not here.
         folder: what relative paths start at, the working directory of KES.
+        config: the file itself, where it is here.
     """
 
     root: Node
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     elsewhere: bool = False
     folder: Path = Path()
+    config: Path | None = None
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def text(self, path: str) -> str | None:

@@ -60,6 +60,10 @@ def _plain_secrets(subject: Subject) -> Iterator[Finding]:
         if node.kind == "scalar" and node.text and "${" not in node.text:
             variable = path.rpartition(".")[2].upper()
             yield warning(node, "a secret in the file itself", f"${{{variable}}}")
+            config = None if subject.elsewhere else subject.config
+            if config and config.stat().st_mode & 0o077:
+                fix = f"chmod 600 {config}"
+                yield warning(node, "others than its owner may read the secret in it", fix)
 
 
 def _fs(subject: Subject) -> Iterator[Finding]:

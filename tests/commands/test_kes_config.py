@@ -53,6 +53,20 @@ def test_warnings_alone_are_no_finding_unless_strict(mcpy: Mcpy, file: Path) -> 
     assert mcpy("kes", "config", "lint", "--elsewhere", "--strict", str(file)).exit_code == 3
 
 
+def test_a_secret_in_a_file_that_others_read_is_a_warning_of_its_own(
+    mcpy: Mcpy, tmp_path: Path
+) -> None:
+    path = tmp_path / "kes.yml"
+    path.write_text(VAULT.replace("${S}", "hush-hush"))
+    mcpy.secrets.add("hush-hush")
+    told = f"others than its owner may read the secret in it (chmod 600 {path})\n"
+    path.chmod(0o644)
+    assert told in mcpy("kes", "config", "lint", str(path)).stdout
+    assert told not in mcpy("kes", "config", "lint", "--elsewhere", str(path)).stdout
+    path.chmod(0o600)
+    assert told not in mcpy("kes", "config", "lint", str(path)).stdout
+
+
 VAULT = (
     "admin: {identity: disabled}\ntls: {key: k, cert: c}\nkeystore:\n  vault: {endpoint: 'URL', "
     "engine: kv, version: v2, prefix: kes, approle: {id: r, secret: '${S}'}}\n"

@@ -118,7 +118,7 @@ def lint_(app: App, file: Path, *, strict: bool, elsewhere: bool, ask: bool) -> 
         root = load(file)
     except NoConfigError as e:
         raise FindingError(f"{e}: KES does not start") from e
-    findings = lint(Subject(root, app.environ, elsewhere=elsewhere))
+    findings = lint(Subject(root, app.environ, elsewhere=elsewhere, config=file))
     if ask:
         findings += _asked(app, file, root.at("keystore"))
     for finding in findings:
