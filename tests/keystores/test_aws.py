@@ -335,5 +335,6 @@ def test_an_erasure_that_nobody_may_look_at_is_not_called_done(
         config.write_text(f"keystore: {{aws: {{secretsmanager: {{{section}}}}}}}\n")
         line = ("keystore", "erase", "k", "--config", str(config), "--yes", "--confirm", "k")
         result = mcpy(*line, "--without-impact")
+    assert result.exit_code == 8
     assert result.stdout.startswith("`k` being erased at aws")
     assert "whether `k` is gone cannot be seen yet" in result.stderr

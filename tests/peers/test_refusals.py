@@ -35,7 +35,7 @@ DENIED = (
     ("s3:ListBucketVersions", 4),
     ("s3:GetBucketVersioning", 4),
     ("s3:GetBucketObjectLockConfiguration", 4),
-    ("s3:CreateBucket", 2),
+    ("s3:CreateBucket", 4),
     ("s3:GetObject", 8),
     ("s3:PutObject", 8),
     ("s3:GetEncryptionConfiguration", 0),

@@ -120,10 +120,12 @@ def _foresee(app: App, source: Side, target: KeyStore, names: Sequence[str], fil
     from mcpy.keystores.copy import foresee
 
     results: list[Copied] = []
-    for result in foresee(source, target, names):
-        results.append(result)
-        app.out.emit(KeyCopied(result, dry_run=True))
-    app.out.done(counted((source.where, target.where), results, len(names), dry_run=True))
+    try:
+        for result in foresee(source, target, names):
+            results.append(result)
+            app.out.emit(KeyCopied(result, dry_run=True))
+    finally:
+        app.out.done(counted((source.where, target.where), results, len(names), dry_run=True))
     if error := failure(results, "", files):
         raise error
 

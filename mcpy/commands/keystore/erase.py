@@ -18,7 +18,7 @@ from mcpy.cli.many import check_askable, confirm
 from mcpy.cli.params import KEY
 from mcpy.commands.keystore.check import CONFIG
 from mcpy.commands.keystore.lock import PROVE, YES, see_key, warn_after
-from mcpy.errors import DeclinedError, InputError, McpyError
+from mcpy.errors import DeclinedError, InputError, McpyError, PartialError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,6 +79,9 @@ def erase(  # noqa: PLR0913 - options
         acted = KeyActed(key, change, store.provider, file.cache.any_s)
         wait = proof.gone if proof else None
         report(app, acted, wait, f"KES must not find it: mcpy kes key info {key}")
+        if change != "erased" and not proof:
+            hint = shlex.join(["mcpy", "keystore", "ls", key, "--state", "--config", str(config)])
+            raise PartialError(f"`{key}` is not seen to be gone yet", hint=hint)
 
 
 def _see_erasable(app: App, store: KeyStore, key: str, state: State, proof: Proof | None) -> None:
