@@ -35,7 +35,7 @@ def s3_refusal_of(alias: Alias) -> Callable[[Answer], ApiError]:
     def refusal(answer: Answer) -> ApiError:
         error = s3_refusal(answer)
         if error.kms_silent:
-            error.hint = _doctor_of(alias, error)
+            error.hint = _doctor_of(alias, answer.method, error)
         if error.api_code == "InvalidAccessKeyId":
             error.hint = _set_again(alias, "ACCESSKEY SECRETKEY")
         wrong = error.api_code == "SignatureDoesNotMatch"
@@ -89,9 +89,10 @@ class WrongSecretError(S3Error):
         return f"{self.api_code}: the secret key of {self._whose} is wrong"
 
 
-def _doctor_of(alias: Alias, error: ApiError) -> str:
+def _doctor_of(alias: Alias, method: str, error: ApiError) -> str:
     """Return what finds out why the KMS did not serve what was asked for."""
-    places = (alias.name, error.fields.get("BucketName"), error.fields.get("Key"))
+    key = error.fields.get("Key") if method in {"GET", "HEAD"} else ""  # else it may not be there
+    places = (alias.name, error.fields.get("BucketName"), key)
     return f"mcpy doctor {shlex.quote('/'.join(filter(None, places)))}"
 
 

@@ -35,6 +35,8 @@ def test_a_kms_that_does_not_serve_is_what_the_doctor_is_for() -> None:
     body = f"<Error><Code>kms:DecryptionFailed</Code><Message>no</Message>{fields}</Error>"
     error = s3_refusal_of(Alias("play", "http://s3.test"))(answer(500, body.encode()))
     assert (exit_code(error), error.hint) == (6, "mcpy doctor 'play/b/a b'")
+    upload = s3_refusal_of(Alias("play", "http://s3.test"))(answer(500, body.encode(), "PUT"))
+    assert upload.hint == "mcpy doctor play/b"
 
 
 def test_a_namespace_does_not_hide_an_error() -> None:

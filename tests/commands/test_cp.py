@@ -143,7 +143,7 @@ def test_a_kms_that_is_down_is_the_error_of_the_server(
     result = mcpy("cp", str(file), "play/enc-1/o")
     assert (result.exit_code, result.stdout) == (6, "")
     assert "kms:KeyGenerationFailed: failed to generate" in result.stderr
-    assert result.stderr.endswith("mcpy: hint: mcpy admin kms status play\n")
+    assert result.stderr.endswith("mcpy: hint: mcpy doctor play\n")
 
 
 def test_json_of_cp_has_the_fields_of_mc(mcpy: Mcpy, server: Server, file: Path) -> None:
