@@ -198,7 +198,9 @@ def test_a_key_that_is_not_there_is_not_found(mcpy: Mcpy, config: str, act: str)
     assert result == (5, "", "mcpy: error: the keystore has no key `none`\n")
 
 
-@pytest.mark.parametrize("content", [b"# about this folder", b"", VALUE[:-8]])
+@pytest.mark.parametrize(
+    "content", [b"# about this folder", b"", VALUE[:-8]], ids=["a note", "empty", "cut short"]
+)
 @pytest.mark.parametrize("act", ["lock", "erase"])
 def test_what_is_no_key_of_kes_is_neither_locked_nor_erased(
     mcpy: Mcpy, config: str, tmp_path: Path, act: str, content: bytes
