@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mcpy.errors import McpyError, S3Error
+from mcpy.errors import McpyError, S3Error, UnreachableError
 from mcpy.models import bare_key_id
 
 if TYPE_CHECKING:
@@ -34,6 +34,13 @@ def create_key(admin: MinioAdmin, name: str, *, if_missing: bool = False) -> boo
     if not tried.works:
         raise McpyError(f"key `{name}` was created but does not work: {tried.problem}")
     return True
+
+
+def silent_kms(alias: str) -> UnreachableError:
+    """Return the error for a server whose KMS does not answer it."""
+    return UnreachableError(
+        f"the KMS of `{alias}` does not answer it", hint=f"mcpy admin kms status {alias}"
+    )
 
 
 def default_key_of(admin: MinioAdmin) -> str | None:

@@ -12,16 +12,9 @@ from typing import TYPE_CHECKING, Literal
 
 from mcpy.api.kes import KEY_EXISTS, KEY_MISSING
 from mcpy.api.madmin import KEY_EXISTS_WORDS
-from mcpy.errors import (
-    KesError,
-    McpyError,
-    NotFoundError,
-    ProtocolError,
-    S3Error,
-    UnreachableError,
-)
+from mcpy.errors import KesError, McpyError, NotFoundError, ProtocolError, S3Error
 from mcpy.fleet.default_encryption import KeyBrokenError
-from mcpy.fleet.kms_keys import default_key_of
+from mcpy.fleet.kms_keys import default_key_of, silent_kms
 from mcpy.models import bare_key_id
 
 if TYPE_CHECKING:
@@ -136,10 +129,7 @@ class Site:
         if status.works:
             return KeyState(name, "works")
         if status.kms_silent:  # an outage is no difference from what a file wants
-            raise UnreachableError(
-                f"the KMS of `{self.name}` does not answer it",
-                hint=f"mcpy admin kms status {self.name}",
-            )
+            raise silent_kms(self.name)
         return KeyState(name, "missing" if status.missing else "broken", status.problem)
 
     def _of_kes(self, key: str) -> KeyState:

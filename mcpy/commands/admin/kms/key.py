@@ -12,7 +12,7 @@ from mcpy.cli.base import Group
 from mcpy.cli.many import for_each, jobs_option
 from mcpy.cli.output import printable
 from mcpy.cli.params import ALIAS, KEY
-from mcpy.errors import McpyError, NotFoundError, UnreachableError
+from mcpy.errors import McpyError, NotFoundError
 from mcpy.models import check_alias_name, check_key_name
 
 if TYPE_CHECKING:
@@ -166,7 +166,8 @@ def _check(alias: str, found: KeyStatus) -> None:
     if found.missing:
         raise NotFoundError(f"there is no key `{found.key_id}`", hint="mcpy kes key ls")
     if found.kms_silent:
-        hint = f"mcpy admin kms status {alias}"
-        raise UnreachableError(f"the KMS of `{alias}` does not answer it", hint=hint)
+        from mcpy.fleet.kms_keys import silent_kms
+
+        raise silent_kms(alias)
     if not found.works:
         raise McpyError(f"key `{found.key_id}` does not work", hint="mcpy kes status")
